@@ -1,0 +1,72 @@
+/**
+ * Everything worth a log line or a metric, as one closed union: the broker says what happened, the
+ * functions' telemetry decides how it is written. No event holds a secret, a token or a vendor's body.
+ */
+import type { Action, TokenOrigin } from '../contract.ts';
+import type { ErrorCode } from '../errors.ts';
+
+/** One per outcome of a caller's request: who asked for what, and what came of it. */
+export interface AuditRecord {
+  readonly type: 'audit';
+  readonly action: Action;
+  /** ARN of the caller, or `lambda:invoke` where Lambda has authorized it. */
+  readonly principal: string;
+  readonly connection: string;
+  readonly subject?: string;
+  readonly scope?: string;
+  readonly outcome: 'success' | ErrorCode;
+  readonly source?: TokenOrigin;
+  readonly fingerprint?: string;
+  readonly warning?: string;
+  readonly vendorError?: string;
+  readonly detail?: string;
+  /** Milliseconds. */
+  readonly duration: number;
+}
+
+export type BrokerEvent =
+  | AuditRecord
+  | {
+      readonly type: 'vendor_call';
+      readonly connection: string;
+      readonly vendor: string;
+      readonly purpose: 'mint' | 'refresh' | 'code' | 'device' | 'revoke' | 'userinfo' | 'discovery';
+      readonly outcome: 'success' | 'vendor_rejected' | 'vendor_unavailable';
+      readonly vendorError?: string;
+      /** Milliseconds, all attempts together. */
+      readonly duration: number;
+    }
+  /** Another worker held the lease. Milliseconds. */
+  | { readonly type: 'lease_wait'; readonly connection: string; readonly duration: number }
+  /** A failing cache was treated as a miss. */
+  | { readonly type: 'cache_failed'; readonly connection: string; readonly operation: string }
+  /** A sealed value did not open: somebody must look. */
+  | { readonly type: 'unreadable_value'; readonly connection: string; readonly detail: string }
+  | {
+      readonly type: 'grant';
+      readonly change:
+        | 'refreshed'
+        | 'in_doubt'
+        | 'rescued'
+        | 'adopted'
+        | 'consent_required'
+        | 'consented'
+        | 'revoked'
+        | 'superseded';
+      readonly connection: string;
+      readonly subject: string;
+      readonly attempt?: string;
+      readonly vendorError?: string;
+    }
+  | {
+      readonly type: 'sweep';
+      readonly shard: number;
+      readonly due: number;
+      readonly renewed: number;
+      readonly failed: number;
+      readonly skipped: number;
+      readonly backlog: number;
+      readonly duration: number;
+    };
+
+export type Observe = (event: BrokerEvent) => void;

@@ -1,0 +1,196 @@
+/**
+ * What the broker needs from outside, as types. `shared/aws` implements the stores; tests and
+ * `functions/compose.ts` put the parts together.
+ *
+ * Both tables have one write: compare-and-set of a whole entry. `rev` is a fresh random value in every
+ * write, so "nobody has written since I read" is one equality, and a write that the SDK repeats recognises
+ * itself (`rev = :seen OR rev = :mine`). Lease, due time, generation and version rules are then judged in
+ * plain code, on the entry that was read.
+ */
+import type { GrantState } from '../contract.ts';
+import type { Token } from '../oauth/token.ts';
+import type { Redacted } from '../redacted.ts';
+
+/** An entry as it was read, or as a successful write left it. */
+export type Stored<T> = T & { readonly rev: string };
+
+/** The right to call the vendor for one key, for a bounded time. Fresh `id` per acquisition. */
+export interface Lease {
+  readonly id: string;
+  /** Milliseconds since the epoch. */
+  readonly until: number;
+}
+
+/** The last failure for a key, and until when it is believed without asking the vendor again. */
+export interface Failure {
+  readonly code: 'vendor_rejected' | 'vendor_unavailable';
+  readonly description: string;
+  readonly vendorError?: string;
+  readonly at: number;
+  /** Milliseconds since the epoch; equal to `at` when it is not held. */
+  readonly until: number;
+  /** How many in a row. */
+  readonly count: number;
+}
+
+/** One cache key of the `tokens` table. */
+export interface TokenEntry {
+  readonly token?: Token;
+  readonly lease?: Lease;
+  readonly failure?: Failure;
+  /** When the last mint forced by `rejected` or `min_ttl` was sent. */
+  readonly forcedAt?: number;
+}
+
+/**
+ * The disposable table. Reads check time themselves: an entry past its expiry is as good as none.
+ * @throws StoreUnavailable when DynamoDB fails, UnreadableValue when a sealed token does not open
+ */
+export interface TokensTable {
+  read(key: string, options: { consistent: boolean }): Promise<Stored<TokenEntry> | undefined>;
+  /** Resolves to the stored entry, or to `undefined` when another write came first. */
+  write(
+    key: string,
+    seen: Stored<TokenEntry> | undefined,
+    next: TokenEntry,
+  ): Promise<Stored<TokenEntry> | undefined>;
+}
+
+/** `invalid_client`, remembered per connection and secret version (invariant 8). */
+export interface ClientRefusal {
+  readonly secretVersion: string;
+  readonly failure: Failure;
+}
+
+export interface RefusalsTable {
+  read(connection: string): Promise<Stored<ClientRefusal> | undefined>;
+  write(
+    connection: string,
+    seen: Stored<ClientRefusal> | undefined,
+    next: ClientRefusal,
+  ): Promise<Stored<ClientRefusal> | undefined>;
+}
+
+export interface GrantKey {
+  readonly connection: string;
+  readonly subject: string;
+}
+
+/** Whose a grant is at the vendor: if the connection now names others, it is not sent there (invariant 12). */
+export interface GrantBinding {
+  readonly issuer?: string;
+  readonly tokenEndpoint: string;
+  readonly clientId: string;
+}
+
+/** A consent that was given. Times are milliseconds since the epoch. */
+export interface Grant extends GrantKey {
+  /** Fresh random value with every consent and revocation. */
+  readonly generation: string;
+  readonly status: Exclude<GrantState, 'in_doubt'>;
+  /** Absent when the vendor gave none. */
+  readonly refreshToken?: Redacted;
+  /** Access tokens by requested scope (sorted, space-separated); expired ones are dropped at the next commit. */
+  readonly tokens: Readonly<Record<string, Token>>;
+  readonly lease?: Lease;
+  /** Refreshes that were begun and whose outcome is not recorded, oldest first: the grant is in doubt. */
+  readonly attempts: readonly string[];
+  /** The attempt that the last commit recorded. */
+  readonly lastAttempt?: string;
+  /** When the sweep should look at it next. */
+  readonly dueAt: number;
+  readonly binding: GrantBinding;
+  /** As sent at consent; sent again at refresh where the vendor wants it. */
+  readonly redirectUri?: string;
+  /** Scopes that were asked for at consent. */
+  readonly scopes: readonly string[];
+  readonly consentedAt: number;
+  readonly consentedBy: string;
+  readonly lastRefreshAt?: number;
+  readonly lastFailure?: Failure;
+  readonly forcedAt?: number;
+}
+
+/**
+ * The precious table. Every write is conditional on `rev` and `generation`; nothing in it expires.
+ * @throws StoreUnavailable, UnreadableValue
+ */
+export interface GrantsTable {
+  /** Always consistent. */
+  read(key: GrantKey): Promise<Stored<Grant> | undefined>;
+  write(seen: Stored<Grant> | undefined, next: Grant): Promise<Stored<Grant> | undefined>;
+  /** Forgets; `false` when another write came first. */
+  remove(seen: Stored<Grant>): Promise<boolean>;
+  /** Keys of grants due at `now`, soonest first, through the due index of one shard; `limit` at most. */
+  due(shard: number, now: number, limit: number): Promise<GrantKey[]>;
+  /** Number of a connection's grants by state. */
+  count(connection: string): Promise<Record<GrantState, number>>;
+}
+
+/** A vendor's answer to one attempt, kept aside because the first commit of it failed. */
+export interface Rescue {
+  readonly attempt: string;
+  readonly generation: string;
+  /** `rev` of the entry that began the attempt: a rescue fits only a grant that has not moved on since. */
+  readonly refreshToken?: Redacted;
+  readonly token?: Token;
+  readonly scopeKey: string;
+}
+
+/** Secrets under `token-broker-internal/rescue/`; created once, read by attempt, deleted after the commit. */
+export interface Rescues {
+  save(grant: GrantKey, rescue: Rescue): Promise<void>;
+  find(grant: GrantKey, generation: string, attempt: string): Promise<Rescue | undefined>;
+  discard(grant: GrantKey, attempt: string): Promise<void>;
+}
+
+/** A consent that was started and not finished. */
+export interface PendingConsent extends GrantKey {
+  readonly generation: string | undefined;
+  readonly replace: boolean;
+  /** ARN of the principal that started it. */
+  readonly startedBy: string;
+  readonly expiresAt: number;
+  readonly endpoints: { readonly issuer?: string; readonly tokenEndpoint: string; readonly issInResponse?: boolean };
+  readonly scopes: readonly string[];
+  readonly redirectUri?: string;
+  /** PKCE (RFC 7636); authorization code only. */
+  readonly codeVerifier?: Redacted;
+  /** RFC 8628; device only. */
+  readonly deviceCode?: Redacted;
+  /** Seconds between polls, and when the next poll may be sent. */
+  readonly interval?: number;
+  readonly nextPollAt?: number;
+  /** `finishing` while its code is being exchanged, so that it is exchanged once. */
+  readonly status: 'pending' | 'finishing' | 'granted' | 'denied' | 'expired' | 'failed';
+  /** Safe sentence for the page, when it failed. */
+  readonly outcome?: string;
+}
+
+/** Pending consents, in the `tokens` table under the hash of their id (the `state` of RFC 6749 §4.1.1). */
+export interface ConsentsTable {
+  read(id: string): Promise<Stored<PendingConsent> | undefined>;
+  write(
+    id: string,
+    seen: Stored<PendingConsent> | undefined,
+    next: PendingConsent,
+  ): Promise<Stored<PendingConsent> | undefined>;
+}
+
+export type SecretStage = 'AWSCURRENT' | 'AWSPENDING' | 'AWSPREVIOUS';
+
+/** A secret's value as stored; `oauth/client-secret.ts` knows its members. */
+export interface SecretVersion {
+  readonly versionId: string;
+  readonly value: Redacted;
+}
+
+/**
+ * Client secrets, cached for minutes.
+ * @throws BrokerError `secret_unavailable`: missing, without a value, or not readable by the broker
+ */
+export interface Secrets {
+  /** `fresh` reads past the cache. Stages other than AWSCURRENT resolve to `undefined` where there is none. */
+  read(name: string, options?: { fresh?: boolean }): Promise<SecretVersion>;
+  readStage(name: string, stage: 'AWSPENDING' | 'AWSPREVIOUS'): Promise<SecretVersion | undefined>;
+}

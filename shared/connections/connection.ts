@@ -1,0 +1,114 @@
+import type { Action } from '../contract.ts';
+
+/** How the broker proves itself at a token endpoint (RFC 6749 §2.3, RFC 7523 §2.2). */
+export const CLIENT_AUTH_METHODS = [
+  'client_secret_post',
+  'client_secret_basic',
+  /** `base64(id:secret)` without RFC 6749's form-encoding of the parts first, as Bits has it. */
+  'client_secret_basic_raw',
+  'private_key_jwt',
+  'none',
+] as const;
+export type ClientAuthMethod = (typeof CLIENT_AUTH_METHODS)[number];
+
+export const DEVICE_CODE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
+export const GRANT_TYPES = ['client_credentials', 'authorization_code', DEVICE_CODE_GRANT] as const;
+export type GrantType = (typeof GRANT_TYPES)[number];
+
+/** The redirect URI that makes a vendor show the code on screen. */
+export const OUT_OF_BAND = 'urn:ietf:wg:oauth:2.0:oob';
+
+/** One entry of `callers`: who may do what. Absent members allow all that the connection allows. */
+export interface CallerRule {
+  /** `arn:PARTITION:iam::ACCOUNT:role/NAME` (with `*` in NAME), `…:user/NAME` or `…:root`. */
+  readonly principal: string;
+  readonly scopes?: readonly string[];
+  readonly subjects?: readonly string[];
+  readonly actions: readonly Action[];
+}
+
+/** A connection as the broker uses it: checked, every default filled in. Never holds a secret. */
+export interface Connection {
+  readonly name: string;
+  readonly vendor: string;
+  /** Origin that replaces scheme and host of every endpoint; no trailing slash. */
+  readonly baseUrl?: string;
+  /** The customer's part of the host name (Bipsync). */
+  readonly tenant?: string;
+  /** `custom` only: where its endpoints are, by discovery (RFC 8414) or one by one. */
+  readonly issuer?: string;
+  readonly tokenEndpoint?: string;
+  readonly authorizationEndpoint?: string;
+  readonly deviceAuthorizationEndpoint?: string;
+  readonly revocationEndpoint?: string;
+  readonly userinfoEndpoint?: string;
+  /** Hosts, beside the issuer's own, on which discovered endpoints may be. */
+  readonly endpointHosts: readonly string[];
+  readonly grant: GrantType;
+  readonly clientAuth: ClientAuthMethod;
+  /** Name or ARN of the Secrets Manager secret. */
+  readonly secret: string;
+  /** Asked for when a request names no scope; deduplicated, sorted by code unit. */
+  readonly scope: readonly string[];
+  /** What may be asked for; includes `scope`. */
+  readonly scopes: readonly string[];
+  /** `undefined`: IAM alone decides. */
+  readonly callers?: readonly CallerRule[];
+  /** `undefined`: the deployment's own `/callback`. */
+  readonly redirectUri?: string;
+  readonly authorizeParams: Readonly<Record<string, string>>;
+  readonly refresh: 'keep_warm' | 'on_use';
+  /** Seconds after which an `on_use` grant is rotated, so that it does not idle out. */
+  readonly rotateEvery: number;
+  /** Host names to which tokens may be sent. */
+  readonly apiHosts: readonly string[];
+  readonly directInvoke: boolean;
+  /** Seconds between two mints forced by `rejected` or `min_ttl`. */
+  readonly minMintInterval: number;
+  readonly owner?: string;
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+/** One mistake in a connections file. */
+export interface ConnectionsIssue {
+  /** Where, e.g. `connections.crash-symbols.scope`. */
+  readonly path: string;
+  /** What stands there, or that it is missing. */
+  readonly found: string;
+  /** What is allowed there. */
+  readonly allowed: string;
+}
+
+/** What the connections file must know of a vendor to check a connection of its. */
+export interface VendorRules {
+  readonly name: string;
+  /** Grants that the vendor offers; the first is the default. */
+  readonly grants: readonly GrantType[];
+  /** Client authentication that the vendor takes; the first is the default. */
+  readonly clientAuth: readonly ClientAuthMethod[];
+  /** Every scope that the vendor has; `undefined`: any RFC 6749 scope token. */
+  readonly scopes?: readonly string[];
+  /** Members of the file that this vendor takes beside the common ones, and whether it needs them. */
+  readonly members: Readonly<Partial<Record<VendorMember, 'optional' | 'required'>>>;
+  /** Extra claims, by the scope that needs them; all of them required with it, none allowed without. */
+  readonly params: Readonly<Record<string, readonly string[]>>;
+  /** What else is wrong with these scopes for this grant, as a sentence; `undefined` when nothing. */
+  scopeProblem?(scopes: readonly string[], grant: GrantType): string | undefined;
+  /** What else is wrong with a connection that has passed every other check. */
+  problems?(connection: Connection): ConnectionsIssue[];
+  /** Host (with port, if any) that will see the secret; two connections share a secret only if it is the same. */
+  tokenHost(connection: Connection): string;
+  /** Where this vendor's tokens may be sent when the connection does not say. */
+  apiHosts(connection: Connection): readonly string[];
+}
+
+/** Members of a connection that only some vendors take. */
+export type VendorMember =
+  | 'tenant'
+  | 'issuer'
+  | 'token_endpoint'
+  | 'authorization_endpoint'
+  | 'device_authorization_endpoint'
+  | 'revocation_endpoint'
+  | 'userinfo_endpoint'
+  | 'endpoint_hosts';

@@ -1,0 +1,100 @@
+/**
+ * The wire contract: what callers send and what they get, over HTTPS and by direct invoke alike.
+ * Members are snake_case as in the OAuth RFCs; times on the wire are RFC 3339, durations whole seconds.
+ */
+export type { ErrorAnswer } from './errors.ts';
+
+/** A connection's name; also a Lambda alias, hence not all digits. */
+export const CONNECTION_NAME = /^(?![0-9]+$)[A-Za-z0-9_-]{1,64}$/;
+
+/** The subject of a connection that has just one. */
+export const DEFAULT_SUBJECT = 'default';
+
+/** The longest `min_ttl` that may be asked for, in seconds: no token is kept longer (invariant 13). */
+export const MAX_MIN_TTL = 86_400;
+
+/** What a caller may be allowed to do with a connection. */
+export const ACTIONS = ['token', 'read', 'consent', 'revoke'] as const;
+export type Action = (typeof ACTIONS)[number];
+
+/** Body of `POST /connections/{connection}/token`, and the event of a direct invoke. */
+export interface TokenRequestBody {
+  subject?: string;
+  /** Space-separated, RFC 6749 §3.3. */
+  scope?: string;
+  /** Extra claims that a scope needs (Bits `application.session`). */
+  params?: Record<string, string>;
+  /** Seconds of life that the token should have left, 0–86400. */
+  min_ttl?: number;
+  /** Fingerprint of a token that the vendor's API refused. */
+  rejected?: string;
+}
+
+/** Where a token came from. */
+export type TokenOrigin = 'memory' | 'table' | 'vendor';
+
+/** RFC 6749 §5.1, plus ours. */
+export interface TokenAnswer {
+  access_token: string;
+  /** Exactly what a caller puts before the token, in the vendor's spelling. */
+  token_type: string;
+  /** Seconds from now, not from minting. */
+  expires_in: number;
+  scope?: string;
+  expires_at: string;
+  minted_at: string;
+  source: TokenOrigin;
+  warning?: string;
+}
+
+/** Body of `POST /connections/{connection}/consent`. */
+export interface ConsentRequestBody {
+  subject?: string;
+  /** Consent again although a live grant exists; the old one stays until the new one is stored. */
+  replace?: boolean;
+}
+
+export type ConsentAnswer =
+  | { consent: string; authorization_url: string; expires_in: number }
+  | {
+      consent: string;
+      user_code: string;
+      verification_uri: string;
+      verification_uri_complete?: string;
+      expires_in: number;
+      interval: number;
+    };
+
+export type ConsentStatus = 'pending' | 'granted' | 'denied' | 'expired';
+export interface ConsentStatusAnswer {
+  status: ConsentStatus;
+  /** Seconds to wait before polling again, while pending. */
+  interval?: number;
+}
+
+/**
+ * A grant's life as callers see it: `active` (serving), `in_doubt` (a refresh was sent and its outcome is
+ * not known; it is being recovered), `consent_required` (the vendor ended it), `revoked` (being forgotten).
+ */
+export const GRANT_STATES = ['active', 'in_doubt', 'consent_required', 'revoked'] as const;
+export type GrantState = (typeof GRANT_STATES)[number];
+
+/** One connection as `GET /connections` and `GET /connections/{connection}` show it. */
+export interface ConnectionAnswer {
+  connection: string;
+  vendor: string;
+  grant_type: string;
+  scope?: string;
+  scopes: string[];
+  api_hosts: string[];
+  owner?: string;
+  tags?: Record<string, string>;
+  /** With `?subject=`, or for connections without grants: one key's state. */
+  subject?: string;
+  grant_status?: GrantState | 'none';
+  expires_at?: string;
+  last_refresh?: string;
+  last_failure?: { error: string; vendor_error?: string; at: string };
+  /** Without `?subject=`, for connections with grants. */
+  grants?: Record<GrantState, number>;
+}

@@ -1,0 +1,49 @@
+/**
+ * Names that the stack writes and the functions read, in one place, so that neither can drift from the other.
+ */
+import { BrokerError } from './errors.ts';
+
+/** Environment variables of the deployed functions; each function gets those that it uses. */
+export const ENVIRONMENT = {
+  /** Name of the disposable table. */
+  tokensTable: 'TOKENS_TABLE',
+  /** Name of the precious table. */
+  grantsTable: 'GRANTS_TABLE',
+  /** Name of the secret that holds the sealing keyring. */
+  keyringSecret: 'KEYRING_SECRET',
+  /** Prefix of the names of rescue secrets. */
+  rescuePrefix: 'RESCUE_PREFIX',
+  /** Public URL of the deployment, without a trailing slash: `/callback` is below it. */
+  publicUrl: 'PUBLIC_URL',
+  /** How many parts the due index has. */
+  shards: 'SHARDS',
+} as const;
+export type EnvironmentName = keyof typeof ENVIRONMENT;
+
+/** Fixed names; a stage is put before each as `STAGE-`. */
+export const NAMES = {
+  httpsFunction: 'token-broker-https',
+  invokeFunction: 'token-broker-invoke',
+  callbackFunction: 'token-broker-callback',
+  refreshFunction: 'token-broker-refresh',
+  sealingKeyFunction: 'token-broker-sealing-key',
+  tokensTable: 'token-broker-tokens',
+  grantsTable: 'token-broker-grants',
+  internalPrefix: 'token-broker-internal/',
+  keyringSecret: 'token-broker-internal/sealing-keyring',
+  rescuePrefix: 'token-broker-internal/rescue/',
+  defaultSecretPrefix: 'token-broker/',
+} as const;
+
+/** The index that the sweep reads: partition `shard`, sort `due_at`. */
+export const DUE_INDEX = 'due';
+
+/** File beside each bundle that holds the connections: larger than the environment's 4 KB may be. */
+export const CONNECTIONS_FILE = 'connections.json';
+
+/** @throws BrokerError `internal` naming the variable that the stack did not set */
+export function fromEnvironment(name: EnvironmentName, environment = process.env): string {
+  const value = environment[ENVIRONMENT[name]];
+  if (!value) throw new BrokerError('internal', `The environment variable ${ENVIRONMENT[name]} is not set.`);
+  return value;
+}

@@ -1,0 +1,66 @@
+import type { ClientAuthMethod } from '../connections/connection.ts';
+import type { Redacted } from '../redacted.ts';
+import type { Budget } from './clock.ts';
+import type { Token } from './token.ts';
+
+/** Where an authorization server does what (RFC 8414 names). All absolute URLs. */
+export interface Endpoints {
+  /** Present when found by discovery; compared with `iss` (RFC 9207). */
+  readonly issuer?: string;
+  readonly tokenEndpoint: string;
+  readonly authorizationEndpoint?: string;
+  readonly deviceAuthorizationEndpoint?: string;
+  readonly revocationEndpoint?: string;
+  readonly userinfoEndpoint?: string;
+  /** RFC 9207: the server announces that it adds `iss` to its authorization responses. */
+  readonly issInResponse?: boolean;
+}
+
+/** A client as its secret describes it. */
+export interface Client {
+  readonly clientId: string;
+  readonly clientSecret?: Redacted;
+  readonly privateKey?: CryptoKey;
+  /** `kid` of the assertion's header. */
+  readonly keyId?: string;
+}
+
+export type BodyEncoding = 'form' | 'multipart' | 'json';
+
+/** How a vendor's token endpoint differs from RFC 6749. */
+export interface Dialect {
+  readonly encoding: BodyEncoding;
+  /** Life of a token, in seconds, when the answer does not say it readably. */
+  readonly defaultLifetime: number;
+  /** Makes the vendor's answer an RFC 6749 §5.1 one, e.g. Bits' `type` to `token_type`. */
+  adapt?(answer: Readonly<Record<string, unknown>>): Record<string, unknown>;
+}
+
+/** One request to a token endpoint. */
+export interface TokenCall {
+  readonly endpoints: Endpoints;
+  readonly client: Client;
+  readonly clientAuth: ClientAuthMethod;
+  readonly dialect: Dialect;
+  /** `grant_type` and all that belongs to it; client authentication is added. */
+  readonly parameters: Readonly<Record<string, string>>;
+  /**
+   * When a failed exchange is repeated inside the budget: `idempotent` after anything that may pass
+   * (network, time-out, 429, 5xx, nonsense); `unsent` only when nothing was sent or the answer was 429,
+   * because a refresh token or a code must not be spent twice by us (invariant 4).
+   */
+  readonly resend: 'idempotent' | 'unsent';
+  readonly budget: Budget;
+  /** Awaited just before each send, e.g. by tests that stop a process there. */
+  readonly beforeSend?: () => void | Promise<void>;
+}
+
+/** A parseable 2xx answer. Its refresh token is there to be stored before the rest is judged (invariant 3). */
+export interface TokenReply {
+  /** Milliseconds since the epoch. */
+  readonly sentAt: number;
+  /** A non-empty string `refresh_token`; absent, empty, null and odd ones are `undefined`. */
+  readonly refreshToken: Redacted | undefined;
+  /** Judges the rest. @throws VendorError when there is no usable access token in it */
+  token(): Token;
+}

@@ -1,0 +1,22 @@
+import type { Connection, VendorRules } from '../connections/connection.ts';
+import type { Dialect, Endpoints } from '../oauth/types.ts';
+
+/**
+ * An OAuth server described as data plus its exceptions. Adding one is a file that exports such an object
+ * and a line in `index.ts`.
+ */
+export interface Vendor extends VendorRules {
+  readonly dialect: Dialect;
+  /** The vendor's endpoints for this connection, or the issuer whose metadata names them. */
+  server(connection: Connection): Endpoints | { readonly issuer: string };
+  /** Authorization code with PKCE S256 (RFC 7636); `false` only where the vendor is known not to take it. */
+  readonly pkce: boolean;
+  /** `redirect_uri` goes along with a refresh (Bugfender). */
+  readonly refreshSendsRedirectUri: boolean;
+  /** A refresh revokes the old access token at once (Bipsync; invariant 11). */
+  readonly refreshKillsAccessToken: boolean;
+  /** Seconds for which a spent refresh token still works; 0 where the vendor declares none. */
+  readonly graceWindow: number;
+  /** HTTP statuses of the vendor's API that mean "this token is no good". */
+  readonly rejectionStatuses: readonly number[];
+}

@@ -1,0 +1,22 @@
+import { defineConfig } from 'vitest/config';
+
+/** The fast tier is every `*.test.ts`; `*.long.ts` holds process kills, large fuzz runs, browsers and packing. */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        root: new URL('..', import.meta.url).pathname,
+        test: { name: 'fast', include: ['test/**/*.test.ts'], testTimeout: 30_000 },
+      },
+      {
+        root: new URL('..', import.meta.url).pathname,
+        test: {
+          name: 'long',
+          include: ['test/**/*.long.ts'],
+          testTimeout: 600_000,
+          fileParallelism: false,
+        },
+      },
+    ],
+  },
+});
