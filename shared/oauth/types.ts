@@ -1,3 +1,4 @@
+import type { CryptoKey } from 'jose';
 import type { ClientAuthMethod } from '../connections/connection.ts';
 import type { Redacted } from '../redacted.ts';
 import type { Budget } from './clock.ts';
