@@ -17,6 +17,8 @@ export const ENVIRONMENT = {
   publicUrl: 'PUBLIC_URL',
   /** How many parts the due index has. */
   shards: 'SHARDS',
+  /** Name of the deployment in logs and metrics, under the name that Powertools reads. */
+  service: 'POWERTOOLS_SERVICE_NAME',
 } as const;
 export type EnvironmentName = keyof typeof ENVIRONMENT;
 
