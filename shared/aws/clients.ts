@@ -1,0 +1,69 @@
+/**
+ * The AWS SDK's clients, each with a bound on every operation. An unbounded one would outlive the lease that it
+ * works under: by default the SDK only warns of a silent service, and waits for it for minutes.
+ */
+import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
+import { SecretsManagerClient, type SecretsManagerClientConfig } from '@aws-sdk/client-secrets-manager';
+import { StoreUnavailable } from '../errors.ts';
+
+/** A client, and how many milliseconds one operation may take: every attempt, pause and the body included. */
+export interface Bounded<Client> {
+  readonly client: Client;
+  readonly patience: number;
+}
+
+export type Dynamo = Bounded<DynamoDBClient>;
+export type SecretsManager = Bounded<SecretsManagerClient>;
+
+/** A cache that is slow to answer is a miss (invariant 6), so little time is spent on it. */
+export function tokensClient(config: DynamoDBClientConfig = {}): Dynamo {
+  const bounds = { maxAttempts: 2, requestHandler: httpBounds(500, 1_000) };
+  return { client: new DynamoDBClient({ ...common, ...bounds, ...config }), patience: 2_500 };
+}
+
+/** A grant that cannot be stored is a person asked again, so a write gets more attempts. */
+export function grantsClient(config: DynamoDBClientConfig = {}): Dynamo {
+  const bounds = { maxAttempts: 3, requestHandler: httpBounds(1_000, 2_000) };
+  return { client: new DynamoDBClient({ ...common, ...bounds, ...config }), patience: 6_500 };
+}
+
+export function secretsManagerClient(config: SecretsManagerClientConfig = {}): SecretsManager {
+  const bounds = { maxAttempts: 3, requestHandler: httpBounds(1_000, 2_000) };
+  return { client: new SecretsManagerClient({ ...common, ...bounds, ...config }), patience: 6_500 };
+}
+
+/** Said outright, because the SDK otherwise looks for them in configuration files at the first request. */
+const common = { retryMode: 'standard', defaultsMode: 'standard' } as const;
+
+function httpBounds(connectionTimeout: number, requestTimeout: number) {
+  return { connectionTimeout, requestTimeout, throwOnRequestTimeout: true };
+}
+
+/** Runs one operation of the SDK and aborts it when `patience` is over; the SDK's error passes through. */
+export async function within<T>(
+  patience: number,
+  send: (abortSignal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(), patience);
+  try {
+    return await send(controller.signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/**
+ * What callers see of an SDK error: its name and nothing else, because its message may quote the request.
+ * @param operation what failed, as it goes after "could not", e.g. `read an item of the table token-broker-tokens`
+ */
+export function storeUnavailable(operation: string, error: unknown): StoreUnavailable {
+  return new StoreUnavailable(`The broker could not ${operation}: ${errorName(error)}.`);
+}
+
+/** The service's error name, e.g. `ThrottlingException`, or the network's, e.g. `ECONNREFUSED`. */
+export function errorName(error: unknown): string {
+  if (!(error instanceof Error)) return 'an unknown error';
+  if ('code' in error && typeof error.code === 'string') return error.code;
+  return error.name;
+}

@@ -1,0 +1,146 @@
+/** A grant as an item of the precious table. Its refresh token and access tokens are sealed, each for its own place. */
+import { createHash } from 'node:crypto';
+import * as v from 'valibot';
+import type { Grant, GrantKey, Stored } from '../broker/ports.ts';
+import type { Token } from '../oauth/token.ts';
+import {
+  failureItem,
+  fromFailureItem,
+  leaseItem,
+  present,
+  time,
+  toFailureItem,
+  toLeaseItem,
+} from './item-parts.ts';
+import { openToken, sealToken } from './sealed-token.ts';
+import { type Binding, kidOf, type Sealer } from './sealing.ts';
+
+/** Attributes that decide a grant's state, for the count of a connection's grants. */
+export const stateItem = v.object({
+  status: v.picklist(['active', 'consent_required', 'revoked']),
+  attempts: v.array(v.string()),
+});
+
+export const grantItem = v.object({
+  ...stateItem.entries,
+  connection: v.string(),
+  subject: v.string(),
+  rev: v.string(),
+  generation: v.string(),
+  refresh_token: v.optional(v.string()),
+  tokens: v.array(v.object({ scope: v.string(), sealed: v.string(), expires_at: time })),
+  lease: v.optional(leaseItem),
+  last_attempt: v.optional(v.string()),
+  due_at: time,
+  binding: v.object({ issuer: v.optional(v.string()), token_endpoint: v.string(), client_id: v.string() }),
+  redirect_uri: v.optional(v.string()),
+  scopes: v.array(v.string()),
+  consented_at: time,
+  consented_by: v.string(),
+  last_refresh_at: v.optional(time),
+  last_failure: v.optional(failureItem),
+  forced_at: v.optional(time),
+});
+type GrantItem = v.InferOutput<typeof grantItem>;
+
+/** Attributes that only the due index uses. */
+interface IndexAttributes {
+  readonly shard: number;
+  /** Keys that the item's values are sealed under, so that none of them is dropped from the keyring. */
+  readonly kids: string[];
+}
+
+export async function toGrantItem(
+  sealer: Sealer,
+  grant: Grant,
+  shards: number,
+): Promise<Omit<GrantItem, 'rev'> & IndexAttributes> {
+  const refreshToken =
+    grant.refreshToken && (await sealer.seal(grant.refreshToken, refreshTokenBinding(grant)));
+  const tokens = await Promise.all(
+    Object.entries(grant.tokens).map(async ([scope, token]) => ({
+      scope,
+      sealed: await sealToken(sealer, token, accessTokenBinding(grant, scope)),
+      expires_at: token.expiresAt,
+    })),
+  );
+  const sealed = [...(refreshToken ? [refreshToken] : []), ...tokens.map((token) => token.sealed)];
+  const { issuer, tokenEndpoint, clientId } = grant.binding;
+  return {
+    connection: grant.connection,
+    subject: grant.subject,
+    generation: grant.generation,
+    status: grant.status,
+    refresh_token: refreshToken,
+    tokens,
+    lease: grant.lease && toLeaseItem(grant.lease),
+    attempts: [...grant.attempts],
+    last_attempt: grant.lastAttempt,
+    due_at: grant.dueAt,
+    binding: { issuer, token_endpoint: tokenEndpoint, client_id: clientId },
+    redirect_uri: grant.redirectUri,
+    scopes: [...grant.scopes],
+    consented_at: grant.consentedAt,
+    consented_by: grant.consentedBy,
+    last_refresh_at: grant.lastRefreshAt,
+    last_failure: grant.lastFailure && toFailureItem(grant.lastFailure),
+    forced_at: grant.forcedAt,
+    shard: shardOf(grant, shards),
+    kids: [...new Set(sealed.map(kidOf))],
+  };
+}
+
+/** Access tokens that have expired by `now` are left out, unopened; an expired lease is shown as it is. */
+export async function fromGrantItem(sealer: Sealer, item: GrantItem, now: number): Promise<Stored<Grant>> {
+  const { issuer, token_endpoint: tokenEndpoint, client_id: clientId } = item.binding;
+  return present({
+    rev: item.rev,
+    connection: item.connection,
+    subject: item.subject,
+    generation: item.generation,
+    status: item.status,
+    refreshToken: item.refresh_token
+      ? await sealer.open(item.refresh_token, refreshTokenBinding(item))
+      : undefined,
+    tokens: await openTokens(sealer, item, now),
+    lease: item.lease,
+    attempts: item.attempts,
+    lastAttempt: item.last_attempt,
+    dueAt: item.due_at,
+    binding: present({ issuer, tokenEndpoint, clientId }),
+    redirectUri: item.redirect_uri,
+    scopes: item.scopes,
+    consentedAt: item.consented_at,
+    consentedBy: item.consented_by,
+    lastRefreshAt: item.last_refresh_at,
+    lastFailure: item.last_failure && fromFailureItem(item.last_failure),
+    forcedAt: item.forced_at,
+  });
+}
+
+/** One text per grant: the key's parts, as JSON, so that no two keys run together. */
+export function grantName({ connection, subject }: GrantKey): string {
+  return JSON.stringify([connection, subject]);
+}
+
+/** The part of the due index that a grant is in; the same for its whole life while `shards` stays. */
+function shardOf(key: GrantKey, shards: number): number {
+  return createHash('sha256').update(grantName(key)).digest().readUInt32BE() % shards;
+}
+
+async function openTokens(sealer: Sealer, item: GrantItem, now: number): Promise<Record<string, Token>> {
+  const live = item.tokens.filter((token) => token.expires_at > now);
+  const opened = live.map(async ({ scope, sealed }) => [
+    scope,
+    await openToken(sealer, sealed, accessTokenBinding(item, scope)),
+  ]);
+  return Object.fromEntries(await Promise.all(opened));
+}
+
+function refreshTokenBinding(grant: GrantKey & { generation: string }): Binding {
+  return { item: grantName(grant), purpose: 'refresh_token', generation: grant.generation };
+}
+
+function accessTokenBinding(grant: GrantKey & { generation: string }, scope: string): Binding {
+  return { item: grantName(grant), purpose: `access_token ${scope}`, generation: grant.generation };
+}

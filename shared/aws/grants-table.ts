@@ -1,0 +1,140 @@
+import { QueryCommand, type QueryCommandInput } from '@aws-sdk/client-dynamodb';
+import * as v from 'valibot';
+import type { GrantKey, GrantsTable } from '../broker/ports.ts';
+import type { GrantState } from '../contract.ts';
+import { DUE_INDEX } from '../environment.ts';
+import type { Clock } from '../oauth/clock.ts';
+import { fromItem } from './attributes.ts';
+import type { Dynamo } from './clients.ts';
+import { fromGrantItem, grantItem, stateItem, toGrantItem } from './grant-item.ts';
+import type { Sealer } from './sealing.ts';
+import { parseItem, Table } from './table.ts';
+
+/** The most parts that the due index may have. */
+export const MAX_SHARDS = 64;
+
+export interface GrantsTableParts {
+  readonly dynamo: Dynamo;
+  /** The table's name. */
+  readonly table: string;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+  /** Parts of the due index, 1–64. Raising it is safe; after lowering it the higher parts are no longer swept. */
+  readonly shards: number;
+}
+
+const dueItem = v.object({ connection: v.string(), subject: v.string() });
+const kidsItem = v.object({ kids: v.array(v.string()) });
+
+/** Grants, in items `connection` + `subject`. Every item is in the due index, whatever its state. */
+export function createGrantsTable({
+  dynamo,
+  table: name,
+  sealer,
+  clock,
+  shards,
+}: GrantsTableParts): GrantsTable {
+  const table = new Table(dynamo, name);
+
+  return {
+    async read(key) {
+      const found = await table.get(itemKey(key), true);
+      if (!found) return undefined;
+      return fromGrantItem(sealer, parseItem(grantItem, found, `A grant of ${key.connection}`), clock.now());
+    },
+
+    async write(seen, next) {
+      const item = await toGrantItem(sealer, next, shards);
+      const rev = await table.put(itemKey(next), { ...item }, seen);
+      return rev === undefined ? undefined : { ...next, rev };
+    },
+
+    remove: (seen) => table.remove(itemKey(seen), seen),
+
+    async due(shard, now, limit) {
+      const keys: GrantKey[] = [];
+      const query = dueQuery(shard, now);
+      for await (const item of queryAll(table, { ...query, Limit: limit })) {
+        keys.push(parseItem(dueItem, item, 'An entry of the due index'));
+        if (keys.length === limit) break;
+      }
+      return keys;
+    },
+
+    async count(connection) {
+      const counts: Record<GrantState, number> = { active: 0, in_doubt: 0, consent_required: 0, revoked: 0 };
+      for await (const item of queryAll(table, stateQuery(connection))) {
+        counts[stateOf(parseItem(stateItem, item, `A grant of ${connection}`))] += 1;
+      }
+      return counts;
+    },
+  };
+}
+
+/**
+ * The keys of the keyring that any grant has a value sealed under, through the due index. Its parts above
+ * `shards` are read as well: grants written under a higher setting are still there.
+ * @throws StoreUnavailable, UnreadableValue; then no key may be dropped
+ */
+export async function kidsInUse(dynamo: Dynamo, name: string): Promise<Set<string>> {
+  const table = new Table(dynamo, name);
+  const kids = new Set<string>();
+  for (let shard = 0; shard < MAX_SHARDS; shard += 1) {
+    for await (const item of queryAll(table, kidsQuery(shard))) {
+      for (const kid of parseItem(kidsItem, item, 'An entry of the due index').kids) kids.add(kid);
+    }
+  }
+  return kids;
+}
+
+/** A new object, because other members must not reach the key. */
+function itemKey({ connection, subject }: GrantKey): { connection: string; subject: string } {
+  return { connection, subject };
+}
+
+function stateOf({ status, attempts }: v.InferOutput<typeof stateItem>): GrantState {
+  return status === 'active' && attempts.length > 0 ? 'in_doubt' : status;
+}
+
+type Query = Omit<QueryCommandInput, 'TableName'>;
+
+function dueQuery(shard: number, now: number): Query {
+  return {
+    IndexName: DUE_INDEX,
+    KeyConditionExpression: 'shard = :shard AND due_at <= :now',
+    ProjectionExpression: '#connection, subject',
+    ExpressionAttributeNames: { '#connection': 'connection' },
+    ExpressionAttributeValues: { ':shard': { N: String(shard) }, ':now': { N: String(now) } },
+  };
+}
+
+function kidsQuery(shard: number): Query {
+  return {
+    IndexName: DUE_INDEX,
+    KeyConditionExpression: 'shard = :shard',
+    ProjectionExpression: 'kids',
+    ExpressionAttributeValues: { ':shard': { N: String(shard) } },
+  };
+}
+
+function stateQuery(connection: string): Query {
+  return {
+    KeyConditionExpression: '#connection = :connection',
+    ProjectionExpression: '#status, attempts',
+    ExpressionAttributeNames: { '#connection': 'connection', '#status': 'status' },
+    ExpressionAttributeValues: { ':connection': { S: connection } },
+  };
+}
+
+/** Every item that a query finds; DynamoDB answers in pages of at most 1 MB. */
+async function* queryAll(table: Table, query: Query): AsyncGenerator<Record<string, unknown>> {
+  let start: QueryCommandInput['ExclusiveStartKey'];
+  do {
+    const command = new QueryCommand({ ...query, TableName: table.name, ExclusiveStartKey: start });
+    const page = await table.send('query items', (abortSignal) =>
+      table.dynamo.client.send(command, { abortSignal }),
+    );
+    for (const item of page.Items ?? []) yield fromItem(item);
+    start = page.LastEvaluatedKey;
+  } while (start);
+}

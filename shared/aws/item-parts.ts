@@ -1,0 +1,53 @@
+/** Parts that items of both tables have: their form in DynamoDB, and the way there and back. */
+import * as v from 'valibot';
+import type { Failure, Lease } from '../broker/ports.ts';
+
+/** Milliseconds since the epoch. */
+export const time = v.pipe(v.number(), v.finite());
+
+export const leaseItem = v.object({ id: v.string(), until: time });
+
+export const failureItem = v.object({
+  code: v.picklist(['vendor_rejected', 'vendor_unavailable']),
+  description: v.string(),
+  vendor_error: v.optional(v.string()),
+  secret_version: v.optional(v.string()),
+  at: time,
+  until: time,
+  count: v.number(),
+});
+
+export function toLeaseItem({ id, until }: Lease): v.InferOutput<typeof leaseItem> {
+  return { id, until };
+}
+
+export function toFailureItem(failure: Failure): v.InferOutput<typeof failureItem> {
+  return {
+    code: failure.code,
+    description: failure.description,
+    vendor_error: failure.vendorError,
+    secret_version: failure.secretVersion,
+    at: failure.at,
+    until: failure.until,
+    count: failure.count,
+  };
+}
+
+export function fromFailureItem(item: v.InferOutput<typeof failureItem>): Failure {
+  const { vendor_error: vendorError, secret_version: secretVersion, ...rest } = item;
+  return present({ ...rest, vendorError, secretVersion });
+}
+
+/** The object without its undefined members: an absent attribute is an absent member. */
+export function present<T extends object>(members: T): T {
+  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as T;
+}
+
+/** How long a failure, and the time of a forced mint, are kept after they have stopped to count, in milliseconds. */
+export const REMEMBERED = 3_600_000;
+
+/** DynamoDB's `ttl`, in seconds: a little after the last of these times, since readers check the time themselves. */
+export function timeToLive(now: number, times: readonly (number | undefined)[]): number {
+  const last = Math.max(now, ...times.filter((at) => at !== undefined));
+  return Math.ceil((last + 300_000) / 1000);
+}

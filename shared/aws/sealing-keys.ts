@@ -1,0 +1,104 @@
+import { Buffer } from 'node:buffer';
+import type { CryptoKey } from 'jose';
+import { StoreUnavailable, UnreadableValue } from '../errors.ts';
+import type { Clock } from '../oauth/clock.ts';
+import type { SecretsManager } from './clients.ts';
+import { type Keyring, parseKeyring } from './keyring.ts';
+import { type NoSecret, readSecret } from './secret-value.ts';
+
+/** How long a keyring is sealed with before it is read again, in milliseconds. */
+const KEYRING_LIFE = 300_000;
+
+/** … and how long when the last reading failed. */
+const OUTAGE_PAUSE = 30_000;
+
+/** The shortest time between two readings, however many unknown keys are met. */
+const READING_PAUSE = 1_000;
+
+export interface SealingKey {
+  readonly kid: string;
+  readonly key: CryptoKey;
+}
+
+/**
+ * The keyring as this process knows it. A key never changes under its `kid`, so opening needs no new reading
+ * while the `kid` is known; sealing looks for a new current key every few minutes, and goes on with the one it
+ * has while Secrets Manager fails.
+ */
+export class SealingKeys {
+  readonly #manager: SecretsManager;
+  readonly #secret: string;
+  readonly #clock: Clock;
+  #current: SealingKey | undefined;
+  #keys: ReadonlyMap<string, CryptoKey> = new Map();
+  #readAt = Number.NEGATIVE_INFINITY;
+  #failure: StoreUnavailable | UnreadableValue | undefined;
+  #reading: Promise<void> | undefined;
+
+  constructor(manager: SecretsManager, secret: string, clock: Clock) {
+    this.#manager = manager;
+    this.#secret = secret;
+    this.#clock = clock;
+  }
+
+  /** @throws StoreUnavailable, UnreadableValue when no keyring was ever read */
+  async current(): Promise<SealingKey> {
+    const age = this.#clock.now() - this.#readAt;
+    if (!this.#current || age >= (this.#failure ? OUTAGE_PAUSE : KEYRING_LIFE)) await this.#refresh();
+    if (!this.#current) throw this.#failure ?? new StoreUnavailable('The sealing keyring was not read.');
+    return this.#current;
+  }
+
+  /** @throws UnreadableValue when no such key is in the keyring, StoreUnavailable when that cannot be known */
+  async find(kid: string): Promise<CryptoKey> {
+    if (!this.#keys.has(kid)) await this.#refresh();
+    const key = this.#keys.get(kid);
+    if (key) return key;
+    throw (
+      this.#failure ??
+      new UnreadableValue(`The sealing keyring ${this.#secret} has no key ${JSON.stringify(kid)}.`)
+    );
+  }
+
+  async #refresh(): Promise<void> {
+    if (this.#reading) return this.#reading;
+    if (this.#clock.now() - this.#readAt < READING_PAUSE) return;
+    this.#reading = this.#read().finally(() => {
+      this.#reading = undefined;
+    });
+    return this.#reading;
+  }
+
+  async #read(): Promise<void> {
+    const reading = await readSecret(this.#manager, this.#secret);
+    this.#readAt = this.#clock.now();
+    try {
+      if (!reading.found) throw unreadableKeyring(this.#secret, reading.reason, reading.error);
+      await this.#adopt(parseKeyring(reading.version.value));
+      this.#failure = undefined;
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable || error instanceof UnreadableValue)) throw error;
+      this.#failure = error;
+    }
+  }
+
+  async #adopt(ring: Keyring): Promise<void> {
+    const keys = new Map<string, CryptoKey>();
+    for (const [kid, { k }] of ring.keys) {
+      const bytes = Buffer.from(k.reveal(), 'base64url');
+      keys.set(kid, await crypto.subtle.importKey('raw', bytes, 'AES-GCM', false, ['encrypt', 'decrypt']));
+    }
+    this.#keys = keys;
+    this.#current = { kid: ring.current, key: keys.get(ring.current)! };
+  }
+}
+
+function unreadableKeyring(
+  secret: string,
+  reason: NoSecret,
+  error: string,
+): StoreUnavailable | UnreadableValue {
+  if (reason === 'unavailable')
+    return new StoreUnavailable(`The sealing keyring could not be read: ${error}.`);
+  return new UnreadableValue(`The sealing keyring ${secret} has no usable value: ${error} (${reason}).`);
+}

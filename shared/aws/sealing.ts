@@ -1,0 +1,98 @@
+/**
+ * Seals what is secret before it is stored, and opens it again: JWE compact serialization (RFC 7516), `dir` with
+ * A256GCM. The protected header says what the value is and where it belongs, so that a value which was copied to
+ * another item, put to another purpose or rolled back to an older generation does not open.
+ */
+import { Buffer } from 'node:buffer';
+import { CompactEncrypt, type CryptoKey, compactDecrypt } from 'jose';
+import { UnreadableValue } from '../errors.ts';
+import type { Clock } from '../oauth/clock.ts';
+import { Redacted } from '../redacted.ts';
+import type { SecretsManager } from './clients.ts';
+import { SealingKeys } from './sealing-keys.ts';
+
+/** What a sealed value belongs to. */
+export interface Binding {
+  /** Key of the item that holds it. */
+  readonly item: string;
+  /** What it is there, e.g. `refresh_token`. */
+  readonly purpose: string;
+  /** The grant's, for what must not outlive a consent or a revocation. */
+  readonly generation?: string;
+}
+
+export interface Sealer {
+  /** @throws StoreUnavailable, UnreadableValue when there is no usable keyring */
+  seal(plain: Redacted, binding: Binding): Promise<string>;
+  /** @throws UnreadableValue when it does not open, StoreUnavailable when its key cannot be looked up */
+  open(sealed: string, binding: Binding): Promise<Redacted>;
+}
+
+const ALGORITHM = { alg: 'dir', enc: 'A256GCM' } as const;
+
+/** @param options.secret name of the keyring's secret */
+export function createSealer(manager: SecretsManager, options: { secret: string; clock: Clock }): Sealer {
+  const keys = new SealingKeys(manager, options.secret, options.clock);
+  // What was read and is written back as it was need not be sealed again, unless the current key has changed.
+  const sealedBefore = new WeakMap<Redacted, { readonly sealed: string; readonly header: string }>();
+
+  return {
+    async seal(plain, binding) {
+      const { kid, key } = await keys.current();
+      const header = protectedHeader(kid, binding);
+      const before = sealedBefore.get(plain);
+      if (before?.header === JSON.stringify(header)) return before.sealed;
+      const text = new TextEncoder().encode(plain.reveal());
+      const sealed = await new CompactEncrypt(text).setProtectedHeader(header).encrypt(key);
+      sealedBefore.set(plain, { sealed, header: JSON.stringify(header) });
+      return sealed;
+    },
+
+    async open(sealed, binding) {
+      const kid = kidOf(sealed);
+      const expected = JSON.stringify(protectedHeader(kid, binding));
+      const { header, text } = await decrypt(sealed, await keys.find(kid), binding);
+      if (header !== expected) throw unreadable(binding, 'it was sealed for another place or time');
+      const plain = new Redacted(text);
+      sealedBefore.set(plain, { sealed, header });
+      return plain;
+    },
+  };
+}
+
+/** The `kid` of the key that a value is sealed under. @throws UnreadableValue when it is no JWE of ours */
+export function kidOf(sealed: string): string {
+  const encoded = sealed.slice(0, Math.max(0, sealed.indexOf('.')));
+  try {
+    const header: unknown = JSON.parse(Buffer.from(encoded, 'base64url').toString());
+    if (header instanceof Object && 'kid' in header && typeof header.kid === 'string') return header.kid;
+  } catch {
+    // No JSON: no `kid` either.
+  }
+  throw new UnreadableValue('A sealed value has no readable header: it was not written by the broker.');
+}
+
+/** Always the same members in the same order, so that two headers can be compared as text. */
+function protectedHeader(kid: string, { item, purpose, generation }: Binding) {
+  return { ...ALGORITHM, kid, item, purpose, ...(generation === undefined ? {} : { generation }) };
+}
+
+async function decrypt(
+  sealed: string,
+  key: CryptoKey,
+  binding: Binding,
+): Promise<{ header: string; text: string }> {
+  try {
+    const { plaintext, protectedHeader: header } = await compactDecrypt(sealed, key, {
+      keyManagementAlgorithms: [ALGORITHM.alg],
+      contentEncryptionAlgorithms: [ALGORITHM.enc],
+    });
+    return { header: JSON.stringify(header), text: Buffer.from(plaintext).toString() };
+  } catch {
+    throw unreadable(binding, 'it was altered, or is under another key than it says');
+  }
+}
+
+function unreadable({ item, purpose }: Binding, reason: string): UnreadableValue {
+  return new UnreadableValue(`The sealed ${purpose} of ${item} does not open: ${reason}.`);
+}

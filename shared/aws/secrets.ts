@@ -1,0 +1,88 @@
+import type { Secrets, SecretVersion } from '../broker/ports.ts';
+import { BrokerError } from '../errors.ts';
+import type { Clock } from '../oauth/clock.ts';
+import type { SecretsManager } from './clients.ts';
+import { type NoSecret, readSecret, type SecretReading } from './secret-value.ts';
+
+export interface SecretsOptions {
+  readonly clock: Clock;
+  /** How long a value is used without asking again, in milliseconds. */
+  readonly life?: number;
+}
+
+interface Cached {
+  readonly version: SecretVersion;
+  /** Milliseconds since the epoch. */
+  readonly askAgainAt: number;
+}
+
+/** More names than a stack can have connections. */
+const CACHE_SIZE = 500;
+
+/** How long a value is used on after Secrets Manager has failed to confirm it, in milliseconds. */
+const OUTAGE_PAUSE = 10_000;
+
+/**
+ * The vendors' client secrets. A value outlives its time in the cache while Secrets Manager is down, but not
+ * when it answers that the secret is gone or may not be read.
+ */
+export function createSecrets(manager: SecretsManager, { clock, life = 300_000 }: SecretsOptions): Secrets {
+  const cache = new Map<string, Cached>();
+  const readings = new Map<string, Promise<SecretVersion>>();
+
+  function remember(name: string, version: SecretVersion, lasting: number): SecretVersion {
+    cache.delete(name);
+    cache.set(name, { version, askAgainAt: clock.now() + lasting });
+    const [oldest] = cache.keys();
+    if (cache.size > CACHE_SIZE && oldest !== undefined) cache.delete(oldest);
+    return version;
+  }
+
+  async function ask(name: string): Promise<SecretVersion> {
+    const reading = await readSecret(manager, name);
+    if (reading.found) return remember(name, reading.version, life);
+    const cached = cache.get(name);
+    if (cached && reading.reason === 'unavailable') return remember(name, cached.version, OUTAGE_PAUSE);
+    cache.delete(name);
+    throw unavailable(name, reading);
+  }
+
+  return {
+    async read(name, { fresh = false } = {}) {
+      const cached = cache.get(name);
+      if (cached && !fresh && clock.now() < cached.askAgainAt) return cached.version;
+      const reading = readings.get(name) ?? ask(name).finally(() => readings.delete(name));
+      readings.set(name, reading);
+      return reading;
+    },
+
+    async readStage(name, stage) {
+      const reading = await readSecret(manager, name, stage);
+      if (reading.found) return reading.version;
+      if (reading.reason === 'no_value') return undefined;
+      throw unavailable(name, reading);
+    },
+  };
+}
+
+function unavailable(name: string, reading: Extract<SecretReading, { found: false }>): BrokerError {
+  const retryAfter = reading.reason === 'unavailable' ? { retryAfter: 5 } : {};
+  return new BrokerError(
+    'secret_unavailable',
+    `The secret ${name} ${EXPLANATIONS[reading.reason]}`,
+    retryAfter,
+  );
+}
+
+const PUT = 'Put its value with `token-broker secret put` or in the Secrets Manager console.';
+
+const EXPLANATIONS: Readonly<Record<NoSecret, string>> = {
+  missing: `does not exist in this account and Region. ${PUT}`,
+  no_value: `has no value yet. ${PUT}`,
+  deleted: 'is scheduled for deletion. Restore it in the Secrets Manager console, or name another one.',
+  binary: `holds binary data (SecretBinary), but must hold JSON as text (SecretString). ${PUT}`,
+  access_denied: 'may not be read by the broker: allow its role secretsmanager:GetSecretValue on it.',
+  decryption_failed:
+    "could not be decrypted: allow the broker's role kms:Decrypt on its key, and check that the key is enabled.",
+  unavailable: 'could not be read, because Secrets Manager did not answer in time.',
+};

@@ -1,0 +1,96 @@
+import * as v from 'valibot';
+import type { TokensTable } from '../broker/ports.ts';
+import type { Clock } from '../oauth/clock.ts';
+import type { Dynamo } from './clients.ts';
+import {
+  failureItem,
+  fromFailureItem,
+  leaseItem,
+  present,
+  REMEMBERED,
+  time,
+  timeToLive,
+  toFailureItem,
+  toLeaseItem,
+} from './item-parts.ts';
+import { openToken, sealToken } from './sealed-token.ts';
+import type { Binding, Sealer } from './sealing.ts';
+import { parseItem, Table } from './table.ts';
+
+/** What the three kinds of entries in the disposable table need. */
+export interface TokensTableParts {
+  readonly dynamo: Dynamo;
+  /** The table's name. */
+  readonly table: string;
+  readonly sealer: Sealer;
+  readonly clock: Clock;
+}
+
+const tokenItem = v.object({
+  rev: v.string(),
+  token: v.optional(v.object({ sealed: v.string(), expires_at: time })),
+  lease: v.optional(leaseItem),
+  failure: v.optional(failureItem),
+  forced_at: v.optional(time),
+});
+
+/**
+ * Minted tokens, leases and failures, in items `token#KEY`. DynamoDB may delete an expired item days late, so
+ * reading leaves out what is over; an item in which nothing is left is still an entry, because the next write
+ * must name its `rev`.
+ */
+export function createTokensTable({ dynamo, table: name, sealer, clock }: TokensTableParts): TokensTable {
+  const table = new Table(dynamo, name);
+
+  return {
+    async read(key, { consistent }) {
+      const pk = itemKey(key);
+      const found = await table.get({ pk }, consistent);
+      if (!found) return undefined;
+      const item = parseItem(tokenItem, found, `The item ${pk} of ${name}`);
+      const now = clock.now();
+      const { token, lease, failure, forced_at: forcedAt } = item;
+      return present({
+        rev: item.rev,
+        token:
+          token && token.expires_at > now ? await openToken(sealer, token.sealed, binding(pk)) : undefined,
+        lease: lease && lease.until > now ? lease : undefined,
+        failure: failure && failure.until + REMEMBERED > now ? fromFailureItem(failure) : undefined,
+        forcedAt: forcedAt !== undefined && forcedAt + REMEMBERED > now ? forcedAt : undefined,
+      });
+    },
+
+    async write(key, seen, next) {
+      const pk = itemKey(key);
+      const { token, lease, failure, forcedAt } = next;
+      const rev = await table.put(
+        { pk },
+        {
+          token: token && {
+            sealed: await sealToken(sealer, token, binding(pk)),
+            expires_at: token.expiresAt,
+          },
+          lease: lease && toLeaseItem(lease),
+          failure: failure && toFailureItem(failure),
+          forced_at: forcedAt,
+          ttl: timeToLive(clock.now(), [
+            token?.expiresAt,
+            lease?.until,
+            failure && failure.until + REMEMBERED,
+            forcedAt === undefined ? undefined : forcedAt + REMEMBERED,
+          ]),
+        },
+        seen && { rev: seen.rev },
+      );
+      return rev === undefined ? undefined : present({ token, lease, failure, forcedAt, rev });
+    },
+  };
+}
+
+function itemKey(key: string): string {
+  return `token#${key}`;
+}
+
+function binding(pk: string): Binding {
+  return { item: pk, purpose: 'access_token' };
+}
