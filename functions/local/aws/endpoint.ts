@@ -1,0 +1,83 @@
+/**
+ * One port that speaks the AWS wire protocols the broker and its operator need. What it serves is told
+ * apart as AWS's own clients send it: by `X-Amz-Target`, or by Lambda's path.
+ */
+import { type Answer, type LocalServer, originRefusal, type Received, serve } from '../http.ts';
+import { SignatureRefused, verifySignature } from '../sigv4.ts';
+import { AwsError, errorAnswer } from './errors.ts';
+
+/** Answers a request whose signature holds. @throws AwsError */
+export type AwsService = (request: Received) => Promise<Answer>;
+
+export interface AwsServices {
+  readonly lambda: AwsService;
+  /** Absent where another endpoint has the data. */
+  readonly dynamodb?: AwsService;
+  readonly secretsmanager?: AwsService;
+}
+
+export interface AwsEndpointOptions {
+  /** 0 for any free port. */
+  readonly port: number;
+  readonly services: AwsServices;
+  /** Milliseconds since the epoch; signatures are judged by it. */
+  readonly now?: () => number;
+}
+
+/** DynamoDB takes at most 16 MB a request, the others less. */
+const BODY_LIMIT = 16 * 1024 * 1024;
+const HEADER_LIMIT = 16 * 1024;
+
+/** @throws PortUnavailable */
+export function startAwsEndpoint(options: AwsEndpointOptions): Promise<LocalServer> {
+  return serve({
+    port: options.port,
+    option: '--aws-port',
+    bodyLimit: BODY_LIMIT,
+    headerLimit: HEADER_LIMIT,
+    respond: (request) => respond(request, options),
+  });
+}
+
+async function respond(request: Received, { services, now = Date.now }: AwsEndpointOptions): Promise<Answer> {
+  const foreign = originRefusal(request);
+  if (foreign) return foreign;
+  try {
+    if (request.tooLarge)
+      throw new AwsError('RequestEntityTooLargeException', 'The request is too large', 413);
+    const name = serviceOf(request);
+    await verifySignature(request, { service: name, now: now() });
+    const service = services[name];
+    if (!service) throw elsewhere(name);
+    return await service(request);
+  } catch (error) {
+    return errorAnswer(awsErrorOf(error));
+  }
+}
+
+function serviceOf({ headers, rawPath }: Received): keyof AwsServices {
+  const target = headers['x-amz-target'] ?? '';
+  if (target.startsWith('DynamoDB_')) return 'dynamodb';
+  if (target.startsWith('secretsmanager.')) return 'secretsmanager';
+  if (target === '' && rawPath.startsWith('/2015-03-31/functions/')) return 'lambda';
+  throw new AwsError(
+    'UnknownOperationException',
+    'This endpoint serves DynamoDB (X-Amz-Target: DynamoDB_20120810.…), Secrets Manager ' +
+      '(X-Amz-Target: secretsmanager.…) and Lambda Invoke (POST /2015-03-31/functions/…/invocations) only',
+    404,
+  );
+}
+
+function elsewhere(service: string): AwsError {
+  return new AwsError(
+    'UnknownOperationException',
+    `AWS_ENDPOINT_URL was set when the broker started, so ${service} is served there and not here`,
+    404,
+  );
+}
+
+function awsErrorOf(error: unknown): AwsError {
+  if (error instanceof AwsError) return error;
+  if (error instanceof SignatureRefused) return new AwsError(error.problem, error.message, 403);
+  return new AwsError('InternalFailure', 'The local endpoint failed', 500);
+}

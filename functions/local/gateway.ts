@@ -1,0 +1,96 @@
+/**
+ * Stands where API Gateway's HTTP API stands in the deployment: matches the route, has the signature
+ * checked before any function runs, and hands the function a payload 2.0 event.
+ */
+import { randomUUID } from 'node:crypto';
+import { answerOf, eventOf, withIdentity } from './gateway-event.ts';
+import { LOCAL_FUNCTIONS, type LocalHandlers, run, TimedOut } from './handlers.ts';
+import { type Answer, jsonAnswer, type LocalServer, originRefusal, type Received, serve } from './http.ts';
+import { type MatchedRoute, matchRoute } from './routes.ts';
+import { type Identity, LOCAL_REGION, SignatureRefused, verifySignature } from './sigv4.ts';
+
+export interface GatewayOptions {
+  /** 0 for any free port. */
+  readonly port: number;
+  readonly handlers: LocalHandlers;
+  /** Milliseconds since the epoch; signatures are judged by it. */
+  readonly now?: () => number;
+  /** Milliseconds that a function may take; 29,000 where absent. */
+  readonly timeout?: number;
+  /** Milliseconds that a client has to send its request. */
+  readonly requestTimeout?: number;
+}
+
+/** API Gateway's quotas for HTTP APIs, in bytes. */
+const BODY_LIMIT = 10 * 1024 * 1024;
+const HEADER_LIMIT = 10_240;
+
+/** @throws PortUnavailable */
+export function startGateway(options: GatewayOptions): Promise<LocalServer> {
+  return serve({
+    port: options.port,
+    option: '--port',
+    bodyLimit: BODY_LIMIT,
+    headerLimit: HEADER_LIMIT,
+    ...(options.requestTimeout === undefined ? {} : { requestTimeout: options.requestTimeout }),
+    respond: (request) => respond(request, options),
+  });
+}
+
+async function respond(request: Received, options: GatewayOptions): Promise<Answer> {
+  const route = routeOf(request);
+  const foreign = route !== 'malformed' && route?.public ? undefined : originRefusal(request);
+  if (foreign) return foreign;
+  if (request.tooLarge) return jsonAnswer(413, { message: 'Request Entity Too Large' });
+  if (request.method === 'GET' && request.rawPath === '/health') return jsonAnswer(200, { status: 'ok' });
+  if (route === 'malformed') return jsonAnswer(400, { message: 'Bad Request' });
+  if (route === undefined) return jsonAnswer(404, { message: 'Not Found' });
+  const now = (options.now ?? Date.now)();
+  const identity = route.public ? undefined : await identify(request, now);
+  if (identity instanceof SignatureRefused) return forbidden(identity);
+  return invoke(request, route, identity, now, options);
+}
+
+function routeOf({ method, rawPath }: Received): MatchedRoute | 'malformed' | undefined {
+  try {
+    return matchRoute(method, rawPath);
+  } catch {
+    return 'malformed';
+  }
+}
+
+async function identify(request: Received, now: number): Promise<Identity | SignatureRefused> {
+  try {
+    return await verifySignature(request, { service: 'execute-api', region: LOCAL_REGION, now });
+  } catch (error) {
+    if (error instanceof SignatureRefused) return error;
+    throw error;
+  }
+}
+
+/** As API Gateway answers, and the reason, which it keeps to itself. */
+function forbidden({ problem, message }: SignatureRefused): Answer {
+  return jsonAnswer(403, { message: 'Forbidden', reason: message }, { 'x-amzn-errortype': problem });
+}
+
+async function invoke(
+  request: Received,
+  route: MatchedRoute,
+  identity: Identity | undefined,
+  now: number,
+  { handlers, timeout }: GatewayOptions,
+): Promise<Answer> {
+  const requestId = randomUUID();
+  const event = eventOf(request, route, requestId, now);
+  const limits = LOCAL_FUNCTIONS[route.handler];
+  const settings = { ...limits, timeout: timeout ?? limits.timeout, requestId };
+  try {
+    const result = identity
+      ? await run(handlers.https, withIdentity(event, identity), settings)
+      : await run(handlers.callback, event, settings);
+    return answerOf(result, requestId);
+  } catch (error) {
+    if (error instanceof TimedOut) return jsonAnswer(503, { message: 'Service Unavailable' });
+    return jsonAnswer(500, { message: 'Internal Server Error' });
+  }
+}
