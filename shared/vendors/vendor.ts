@@ -7,8 +7,13 @@ import type { Dialect, Endpoints } from '../oauth/types.ts';
  */
 export interface Vendor extends VendorRules {
   readonly dialect: Dialect;
-  /** The vendor's endpoints for this connection, or the issuer whose metadata names them. */
-  server(connection: Connection): Endpoints | { readonly issuer: string };
+  /**
+   * The vendor's endpoints for this connection, or the issuer whose metadata names them, with the hosts
+   * beside its own (and beside the connection's) on which these may be.
+   */
+  server(
+    connection: Connection,
+  ): Endpoints | { readonly issuer: string; readonly endpointHosts?: readonly string[] };
   /** Authorization code with PKCE S256 (RFC 7636); `false` only where the vendor is known not to take it. */
   readonly pkce: boolean;
   /** `redirect_uri` goes along with a refresh (Bugfender). */

@@ -1,0 +1,90 @@
+import * as oauth from 'oauth4webapi';
+import { BrokerError } from '../errors.ts';
+import { Redacted } from '../redacted.ts';
+import { showableError } from './answer.ts';
+
+export interface AuthorizationRequest {
+  readonly endpoint: string;
+  readonly clientId: string;
+  readonly redirectUri: string;
+  readonly scopes: readonly string[];
+  readonly state: string;
+  /** PKCE (RFC 7636); `undefined` where the vendor does not take it. */
+  readonly codeVerifier: Redacted | undefined;
+  /** More parameters that the vendor wants; they cannot replace ours. */
+  readonly parameters: Readonly<Record<string, string>>;
+}
+
+export function createCodeVerifier(): Redacted {
+  return new Redacted(oauth.generateRandomCodeVerifier());
+}
+
+/** The URL to send a person to (RFC 6749 §4.1.1, with a challenge by S256). A query in the endpoint stays. */
+export async function authorizationUrl(request: AuthorizationRequest): Promise<string> {
+  const url = new URL(request.endpoint);
+  for (const [name, value] of Object.entries(request.parameters)) url.searchParams.set(name, value);
+  // These come last, so that nothing above can stand in for them.
+  url.searchParams.set('response_type', 'code');
+  url.searchParams.set('client_id', request.clientId);
+  url.searchParams.set('redirect_uri', request.redirectUri);
+  if (request.scopes.length > 0) url.searchParams.set('scope', request.scopes.join(' '));
+  url.searchParams.set('state', request.state);
+  if (request.codeVerifier !== undefined) {
+    const challenge = await oauth.calculatePKCECodeChallenge(request.codeVerifier.reveal());
+    url.searchParams.set('code_challenge', challenge);
+    url.searchParams.set('code_challenge_method', 'S256');
+  }
+  return url.href;
+}
+
+/** Parameters of the token request that redeems a code (RFC 6749 §4.1.3). */
+export function authorizationCodeParameters(grant: {
+  readonly code: Redacted;
+  readonly redirectUri: string;
+  readonly codeVerifier: Redacted | undefined;
+}): Record<string, string> {
+  return {
+    grant_type: 'authorization_code',
+    code: grant.code.reveal(),
+    redirect_uri: grant.redirectUri,
+    ...(grant.codeVerifier === undefined ? {} : { code_verifier: grant.codeVerifier.reveal() }),
+  };
+}
+
+export type AuthorizationResponse =
+  | { readonly code: Redacted }
+  /** The person or the vendor said no. `error` is absent when it is not fit to be shown. */
+  | { readonly refused: true; readonly error?: string };
+
+/**
+ * Reads what the vendor sent the person's browser back with (RFC 6749 §4.1.2, RFC 9207).
+ * @throws BrokerError `invalid_request` when it is malformed, of another consent, or of another server
+ */
+export function readAuthorizationResponse(
+  parameters: URLSearchParams,
+  expected: { readonly state: string; readonly issuer?: string; readonly issInResponse?: boolean },
+): AuthorizationResponse {
+  const { issuer, issInResponse = false } = expected;
+  const checked = new URLSearchParams(parameters);
+  // Nothing to compare it with where no issuer is configured.
+  if (issuer === undefined) checked.delete('iss');
+  try {
+    const server = {
+      issuer: issuer ?? 'unknown',
+      authorization_response_iss_parameter_supported: issuer !== undefined && issInResponse,
+    };
+    const code = oauth
+      .validateAuthResponse(server, { client_id: 'unused' }, checked, expected.state)
+      .getAll('code');
+    if (code.length === 1 && code[0]) return { code: new Redacted(code[0]) };
+  } catch (error) {
+    if (error instanceof oauth.AuthorizationResponseError) {
+      const shown = showableError(error.error);
+      return { refused: true, ...(shown === undefined ? {} : { error: shown }) };
+    }
+  }
+  throw new BrokerError(
+    'invalid_request',
+    'This is not an answer to the authorization request: code and state must be there once, and iss must name the server that was asked.',
+  );
+}

@@ -1,0 +1,98 @@
+import * as oauth from 'oauth4webapi';
+import { BrokerError } from '../errors.ts';
+import { encodeBody } from './body.ts';
+import { clientAuthentication } from './client-authentication.ts';
+import { type Answer, exchange } from './exchange.ts';
+import type { TokenCall } from './types.ts';
+
+/** A request that the client must authenticate: to the token, device authorization or revocation endpoint. */
+export type ClientCall = Pick<TokenCall, 'endpoints' | 'client' | 'clientAuth' | 'dialect' | 'budget'>;
+
+interface RequestOptions {
+  readonly [oauth.allowInsecureRequests]: true;
+  readonly [oauth.customFetch]: (
+    url: string,
+    options: oauth.CustomFetchOptions<'POST', URLSearchParams>,
+  ) => Promise<Response>;
+}
+
+type Build = (
+  server: oauth.AuthorizationServer,
+  client: oauth.Client,
+  authentication: oauth.ClientAuth,
+  options: RequestOptions,
+) => Promise<Response>;
+
+/** Parameters whose values no answer may be quoted with. */
+const SECRET_PARAMETERS = [
+  'client_secret',
+  'client_assertion',
+  'refresh_token',
+  'code',
+  'code_verifier',
+  'device_code',
+  'token',
+];
+
+/**
+ * Has oauth4webapi build and authenticate a request, and sends it through our exchange.
+ *
+ * Only oauth4webapi's requests are used, not its judgement of answers: that throws away a rotated refresh
+ * token for one odd member beside it, and its errors carry the body. The answer is therefore handed around
+ * it, and what it throws is dropped on the spot.
+ *
+ * @throws VendorError when there is no answer; BrokerError
+ */
+export async function sendAsClient(call: ClientCall, build: Build): Promise<Answer> {
+  const { endpoints, client, budget } = call;
+  let answer: Answer | undefined;
+  let failure: unknown;
+  const send: RequestOptions[typeof oauth.customFetch] = async (url, { body, headers }) => {
+    try {
+      answer = await post(call, url, body, headers);
+    } catch (error) {
+      failure = error;
+    }
+    return new Response();
+  };
+  try {
+    await build(
+      {
+        issuer: endpoints.issuer ?? endpoints.tokenEndpoint,
+        token_endpoint: endpoints.tokenEndpoint,
+        device_authorization_endpoint: endpoints.deviceAuthorizationEndpoint,
+        revocation_endpoint: endpoints.revocationEndpoint,
+      },
+      { client_id: client.clientId },
+      clientAuthentication(client, call.clientAuth, endpoints.tokenEndpoint, budget.clock),
+      // The exchange itself refuses http to any host but this machine.
+      { [oauth.allowInsecureRequests]: true, [oauth.customFetch]: send },
+    );
+  } catch (error) {
+    failure ??= error instanceof BrokerError ? error : undefined;
+  }
+  if (failure !== undefined) throw failure;
+  if (answer === undefined) throw new BrokerError('internal', 'A request to the vendor could not be built.');
+  return answer;
+}
+
+async function post(
+  { client, dialect, budget }: ClientCall,
+  url: string,
+  parameters: URLSearchParams,
+  headers: Record<string, string>,
+): Promise<Answer> {
+  const { contentType, body } = await encodeBody(parameters, dialect.encoding);
+  const secrets = SECRET_PARAMETERS.flatMap((name) => parameters.getAll(name));
+  if (client.clientSecret !== undefined) secrets.push(client.clientSecret.reveal());
+  return exchange(
+    {
+      method: 'POST',
+      url,
+      headers: { ...headers, 'content-type': contentType, 'user-agent': 'token-broker' },
+      body,
+      secrets,
+    },
+    budget,
+  );
+}

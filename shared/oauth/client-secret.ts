@@ -1,0 +1,104 @@
+import type { ClientAuthMethod } from '../connections/connection.ts';
+import { BrokerError } from '../errors.ts';
+import { Redacted } from '../redacted.ts';
+import { importPrivateKey } from './private-key.ts';
+import type { Client } from './types.ts';
+
+/** Members that a secret must have for each way of authenticating, as messages show them. */
+const SHAPES: Readonly<Record<ClientAuthMethod, string>> = {
+  client_secret_post: '{"client_id", "client_secret"}',
+  client_secret_basic: '{"client_id", "client_secret"}',
+  client_secret_basic_raw: '{"client_id", "client_secret"}',
+  private_key_jwt: '{"client_id", "private_key", "key_id"?}',
+  none: '{"client_id"}',
+};
+
+// A line break at the end is the usual mistake of pasting, and no vendor can have issued one.
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+const CONTROL_CHARACTERS = /[\u0000-\u001F\u007F]/;
+
+/**
+ * Reads the value of a client's secret. Members that the method does not need are ignored, so that a
+ * secret can hold the old and the new credential while a connection changes from one to the other.
+ * @param secretName for messages
+ * @throws BrokerError `secret_unavailable` naming the member and what is allowed, never the value
+ */
+export async function parseClient(
+  value: Redacted,
+  method: ClientAuthMethod,
+  secretName: string,
+): Promise<Client> {
+  const read = new SecretReader(value, method, secretName);
+  const clientId = read.text('client_id');
+  switch (method) {
+    case 'none':
+      return { clientId };
+    case 'private_key_jwt':
+      return { clientId, ...(await read.privateKey()) };
+    case 'client_secret_basic_raw':
+      if (clientId.includes(':')) throw read.problem('client_id holds ":", which HTTP Basic ends it with');
+      return { clientId, clientSecret: new Redacted(read.text('client_secret')) };
+    default:
+      return { clientId, clientSecret: new Redacted(read.text('client_secret')) };
+  }
+}
+
+/** The members of one secret, with errors that name it. */
+class SecretReader {
+  readonly #members: Readonly<Record<string, unknown>>;
+  readonly #method: ClientAuthMethod;
+  readonly #secretName: string;
+
+  constructor(value: Redacted, method: ClientAuthMethod, secretName: string) {
+    this.#method = method;
+    this.#secretName = secretName;
+    this.#members = this.#parse(value);
+  }
+
+  text(name: string): string {
+    const value = this.#members[name];
+    if (value === undefined) throw this.problem(`${name} is missing`);
+    if (typeof value !== 'string') throw this.problem(`${name} must be a string, and is ${kindOf(value)}`);
+    if (value === '') throw this.problem(`${name} is empty`);
+    if (CONTROL_CHARACTERS.test(value)) {
+      throw this.problem(`${name} holds a line break or another control character`);
+    }
+    return value;
+  }
+
+  async privateKey(): Promise<Pick<Client, 'privateKey' | 'keyId'>> {
+    const value = this.#members.private_key;
+    if (value === undefined) throw this.problem('private_key is missing');
+    const imported = await importPrivateKey(value);
+    if ('problem' in imported) throw this.problem(`private_key ${imported.problem}`);
+    const keyId = this.#members.key_id === undefined ? imported.keyId : this.text('key_id');
+    return { privateKey: imported.key, ...(keyId === undefined ? {} : { keyId }) };
+  }
+
+  problem(what: string): BrokerError {
+    return new BrokerError(
+      'secret_unavailable',
+      `The secret ${this.#secretName} is malformed: ${what}. For ${this.#method} it must be JSON ${SHAPES[this.#method]}.`,
+    );
+  }
+
+  #parse(value: Redacted): Readonly<Record<string, unknown>> {
+    let parsed: unknown;
+    try {
+      parsed = JSON.parse(value.reveal());
+    } catch {
+      // The parser's own message quotes the text.
+      throw this.problem(value.reveal().trim() === '' ? 'it is empty' : 'it is not JSON');
+    }
+    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
+      throw this.problem(`it is ${kindOf(parsed)}, not an object`);
+    }
+    return parsed as Readonly<Record<string, unknown>>;
+  }
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'null';
+  if (Array.isArray(value)) return 'an array';
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}

@@ -1,0 +1,122 @@
+import { isIpLiteral, isLoopback, parseEndpoint } from '../connections/urls.ts';
+import { VendorError } from '../errors.ts';
+import { failureOf, type JsonObject, jsonObject } from './answer.ts';
+import { withAttempts } from './attempts.ts';
+import type { Budget, Clock } from './clock.ts';
+import { exchange } from './exchange.ts';
+import { RETRY_AFTER_CAP } from './retry-after.ts';
+import type { Endpoints } from './types.ts';
+
+/** How long metadata is believed, in milliseconds. */
+const METADATA_LIFE = 3_600_000;
+
+export interface DiscoveryOptions {
+  /** Hosts as a URL's `host` spells them, beside the issuer's own, on which endpoints may be. */
+  readonly endpointHosts: readonly string[];
+  /** The local program alone takes http, and addresses, on this machine. */
+  readonly allowLoopbackHttp: boolean;
+  readonly budget: Budget;
+}
+
+export type Discover = (issuer: string, options: DiscoveryOptions) => Promise<Endpoints>;
+
+/**
+ * Finds an authorization server's endpoints by RFC 8414, or where the server has no such document, by
+ * OpenID Connect Discovery. A foreign endpoint in it would be sent the secret, so that every one is checked.
+ * @throws VendorError `vendor_unavailable`, naming the member that is wrong
+ */
+export async function discover(issuer: string, options: DiscoveryOptions): Promise<Endpoints> {
+  checkUrl(issuer, 'The issuer', options);
+  const { origin, pathname, host } = new URL(issuer);
+  const path = pathname.replace(/\/$/, '');
+  const metadata =
+    (await fetchMetadata(`${origin}/.well-known/oauth-authorization-server${path}`, options.budget)) ??
+    (await fetchMetadata(`${origin}${path}/.well-known/openid-configuration`, options.budget));
+  if (metadata === undefined) throw unusable(`${host} has no authorization server metadata for ${issuer}.`);
+  return readMetadata(metadata, issuer, options);
+}
+
+/** `discover` with metadata kept in this process; callers at the same time share one request. */
+export function createDiscovery(clock: Clock): Discover {
+  const known = new Map<string, { readonly found: Promise<Endpoints>; until: number }>();
+  return (issuer, options) => {
+    const key = JSON.stringify([issuer, options.endpointHosts, options.allowLoopbackHttp]);
+    const entry = known.get(key);
+    if (entry !== undefined && clock.now() < entry.until) return entry.found;
+    const found = discover(issuer, options);
+    const fresh = { found, until: clock.now() + METADATA_LIFE };
+    known.set(key, fresh);
+    found.catch(() => {
+      if (known.get(key) === fresh) known.delete(key);
+    });
+    return found;
+  };
+}
+
+/** @returns `undefined` when the server has no such document there */
+function fetchMetadata(url: string, budget: Budget): Promise<JsonObject | undefined> {
+  const request = { method: 'GET', url, headers: { accept: 'application/json' }, secrets: [] } as const;
+  return withAttempts(budget, 'idempotent', async () => {
+    const answer = await exchange(request, budget);
+    if (answer.status === 200) return jsonObject(answer.body);
+    const failure = failureOf(answer);
+    if (failure.code === 'vendor_unavailable') throw failure;
+    return undefined;
+  });
+}
+
+function readMetadata(metadata: JsonObject, issuer: string, options: DiscoveryOptions): Endpoints {
+  const { host } = new URL(issuer);
+  if (metadata.issuer !== issuer) {
+    // RFC 8414 §3.3: identical, to the slash; a server that speaks for another must not be believed.
+    throw unusable(`The metadata of ${host} is not for ${issuer}: its issuer must be identical.`);
+  }
+  const endpoint = (member: string): string | undefined => {
+    const value = metadata[member] ?? undefined;
+    return value === undefined ? undefined : checkEndpoint(value, member, host, options);
+  };
+  const tokenEndpoint = endpoint('token_endpoint');
+  if (tokenEndpoint === undefined) throw unusable(`The metadata of ${host} has no token_endpoint.`);
+  return {
+    issuer,
+    tokenEndpoint,
+    authorizationEndpoint: endpoint('authorization_endpoint'),
+    deviceAuthorizationEndpoint: endpoint('device_authorization_endpoint'),
+    revocationEndpoint: endpoint('revocation_endpoint'),
+    userinfoEndpoint: endpoint('userinfo_endpoint'),
+    issInResponse: metadata.authorization_response_iss_parameter_supported === true,
+  };
+}
+
+/** @returns the URL as it is written there: client assertions carry it, character for character, as audience */
+function checkEndpoint(
+  value: unknown,
+  member: string,
+  issuerHost: string,
+  options: DiscoveryOptions,
+): string {
+  const name = `${member} in the metadata of ${issuerHost}`;
+  const url = checkUrl(value, name, options);
+  const allowed = [issuerHost, ...options.endpointHosts];
+  if (!allowed.includes(url.host)) {
+    throw unusable(
+      `${name} is on another host; allowed are ${allowed.join(', ')} (add hosts to endpoint_hosts).`,
+    );
+  }
+  return value as string;
+}
+
+function checkUrl(value: unknown, name: string, options: DiscoveryOptions): URL {
+  const url = typeof value === 'string' ? parseEndpoint(value, options) : undefined;
+  if (url === undefined)
+    throw unusable(`${name} must be an absolute https URL without credentials and fragment.`);
+  if (isIpLiteral(url.hostname) && !(options.allowLoopbackHttp && isLoopback(url.hostname))) {
+    throw unusable(`${name} must name a host, not an IP address.`);
+  }
+  return url;
+}
+
+/** Asking again at once would find the same, hence the long delay. */
+function unusable(text: string): VendorError {
+  return new VendorError('vendor_unavailable', text, { retryAfter: RETRY_AFTER_CAP });
+}

@@ -1,0 +1,75 @@
+import { VendorError } from '../errors.ts';
+import { Redacted } from '../redacted.ts';
+import { errorMember, failureOf, type JsonObject, jsonObject, nonsense } from './answer.ts';
+import type { Answer } from './exchange.ts';
+import { readSeconds } from './seconds.ts';
+import { fingerprint, type Token } from './token.ts';
+import type { Dialect, TokenReply } from './types.ts';
+
+/** The longest life that a token is credited with, in seconds (invariant 13). */
+const LIFETIME_CAP = 86_400;
+
+/** RFC 9110 §11.1: an authentication scheme is a token. */
+const AUTH_SCHEME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+
+/** Visible ASCII: anything else could break out of the `Authorization` header that it is put into. */
+const HEADER_SAFE = /^[\x21-\x7E]+$/;
+
+/**
+ * A token endpoint's answer as a reply, if there is anything in it to keep. Its refresh token is taken out
+ * first and judged by nothing but being there, so that no oddity beside it can lose it (invariant 3).
+ * @throws VendorError when the answer is a failure, or holds neither an access nor a refresh token
+ */
+export function readTokenReply(answer: Answer, dialect: Dialect): TokenReply {
+  const object = answer.status >= 200 && answer.status <= 299 ? jsonObject(answer.body) : undefined;
+  if (object === undefined) throw notAnObject(answer);
+  const members = dialect.adapt?.(object) ?? object;
+  const refreshToken = nonEmptyString(members.refresh_token);
+  if (refreshToken === undefined && nonEmptyString(members.access_token) === undefined) {
+    throw errorMember(members) === undefined
+      ? nonsense(answer, 'without an access token')
+      : failureOf(answer);
+  }
+  return {
+    sentAt: answer.sentAt,
+    refreshToken: refreshToken === undefined ? undefined : new Redacted(refreshToken),
+    token: () => readToken(answer, members, dialect),
+  };
+}
+
+function notAnObject(answer: Answer): VendorError {
+  return answer.status >= 200 && answer.status <= 299
+    ? nonsense(answer, 'with something that is not a JSON object')
+    : failureOf(answer);
+}
+
+function readToken(answer: Answer, members: JsonObject, dialect: Dialect): Token {
+  const { sentAt, host } = answer;
+  if (errorMember(members) !== undefined) throw failureOf(answer);
+  const value = members.access_token;
+  if (typeof value !== 'string' || !HEADER_SAFE.test(value)) {
+    throw unusable(host, 'access_token must be a string of visible ASCII characters');
+  }
+  const tokenType = members.token_type || 'Bearer';
+  if (typeof tokenType !== 'string' || !AUTH_SCHEME.test(tokenType)) {
+    throw unusable(host, 'token_type must be the name of an authentication scheme');
+  }
+  const accessToken = new Redacted(value);
+  const lifetime = readSeconds(members.expires_in) ?? dialect.defaultLifetime;
+  return {
+    accessToken,
+    tokenType,
+    ...(typeof members.scope === 'string' ? { scope: members.scope } : {}),
+    expiresAt: sentAt + Math.floor(Math.min(lifetime, LIFETIME_CAP) * 1000),
+    mintedAt: sentAt,
+    fingerprint: fingerprint(accessToken),
+  };
+}
+
+function nonEmptyString(value: unknown): string | undefined {
+  return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+function unusable(host: string, why: string): VendorError {
+  return new VendorError('vendor_unavailable', `${host} answered with an unusable token: ${why}.`);
+}

@@ -1,0 +1,95 @@
+import type { Connection, ConnectionsIssue } from '../connections/connection.ts';
+import { DEVICE_CODE_GRANT } from '../connections/connection.ts';
+import type { Endpoints } from '../oauth/types.ts';
+import { hostOf, rebase } from './endpoints.ts';
+import type { Vendor } from './vendor.ts';
+
+/**
+ * Any other OAuth server, as the standards have it: endpoints by discovery (RFC 8414) or one by one, HTTP
+ * Basic unless told otherwise (RFC 8414 §2's default), and a short life for tokens that name none.
+ */
+export const custom: Vendor = {
+  name: 'custom',
+  grants: ['client_credentials', 'authorization_code', DEVICE_CODE_GRANT],
+  clientAuth: [
+    'client_secret_basic',
+    'client_secret_post',
+    'client_secret_basic_raw',
+    'private_key_jwt',
+    'none',
+  ],
+  members: {
+    issuer: 'optional',
+    token_endpoint: 'optional',
+    authorization_endpoint: 'optional',
+    device_authorization_endpoint: 'optional',
+    revocation_endpoint: 'optional',
+    userinfo_endpoint: 'optional',
+    endpoint_hosts: 'optional',
+  },
+  params: {},
+  problems: endpointProblems,
+  server,
+  tokenHost: (connection) => hostOf(rebase(connection.tokenEndpoint ?? connection.issuer ?? '', connection)),
+  // Nobody but the team knows them.
+  apiHosts: () => [],
+  dialect: { encoding: 'form', defaultLifetime: 300 },
+  pkce: true,
+  refreshSendsRedirectUri: false,
+  refreshKillsAccessToken: false,
+  graceWindow: 0,
+  rejectionStatuses: [401],
+};
+
+/** With a token endpoint nothing is looked up; an issuer beside it is compared with `iss` (RFC 9207). */
+function server(connection: Connection): Endpoints | { readonly issuer: string } {
+  const at = (url: string | undefined) => (url === undefined ? undefined : rebase(url, connection));
+  const issuer = at(connection.issuer);
+  if (connection.tokenEndpoint === undefined) return { issuer: issuer ?? '' };
+  return {
+    issuer,
+    tokenEndpoint: rebase(connection.tokenEndpoint, connection),
+    authorizationEndpoint: at(connection.authorizationEndpoint),
+    deviceAuthorizationEndpoint: at(connection.deviceAuthorizationEndpoint),
+    revocationEndpoint: at(connection.revocationEndpoint),
+    userinfoEndpoint: at(connection.userinfoEndpoint),
+  };
+}
+
+function endpointProblems(connection: Connection): ConnectionsIssue[] {
+  const issue = (member: string, found: string, allowed: string): ConnectionsIssue => ({
+    path: `connections.${connection.name}.${member}`,
+    found,
+    allowed,
+  });
+  if (connection.tokenEndpoint === undefined) {
+    if (connection.issuer === undefined) {
+      return [
+        issue('issuer', 'missing', '"issuer", whose metadata names the endpoints, or "token_endpoint"'),
+      ];
+    }
+    return explicitEndpoints(connection).map((member) =>
+      issue(member, 'present', 'only beside "token_endpoint": without it all endpoints are discovered'),
+    );
+  }
+  const needed = NEEDED[connection.grant];
+  return needed === undefined || explicitEndpoints(connection).includes(needed)
+    ? []
+    : [issue(needed, 'missing', `required with grant "${connection.grant}" beside "token_endpoint"`)];
+}
+
+/** The endpoint, beside the token endpoint, that a grant begins at. */
+const NEEDED: Readonly<Partial<Record<Connection['grant'], string>>> = {
+  authorization_code: 'authorization_endpoint',
+  [DEVICE_CODE_GRANT]: 'device_authorization_endpoint',
+};
+
+function explicitEndpoints(connection: Connection): string[] {
+  const endpoints = {
+    authorization_endpoint: connection.authorizationEndpoint,
+    device_authorization_endpoint: connection.deviceAuthorizationEndpoint,
+    revocation_endpoint: connection.revocationEndpoint,
+    userinfo_endpoint: connection.userinfoEndpoint,
+  };
+  return Object.entries(endpoints).flatMap(([member, url]) => (url === undefined ? [] : [member]));
+}
