@@ -18,7 +18,12 @@ export interface DiscoveryOptions {
   readonly budget: Budget;
 }
 
-export type Discover = (issuer: string, options: DiscoveryOptions) => Promise<Endpoints>;
+/** @param endpointHosts as in `DiscoveryOptions` */
+export type Discovery = (
+  issuer: string,
+  endpointHosts: readonly string[],
+  budget: Budget,
+) => Promise<Endpoints>;
 
 /**
  * Finds an authorization server's endpoints by RFC 8414, or where the server has no such document, by
@@ -26,8 +31,8 @@ export type Discover = (issuer: string, options: DiscoveryOptions) => Promise<En
  * @throws VendorError `vendor_unavailable`, naming the member that is wrong
  */
 export async function discover(issuer: string, options: DiscoveryOptions): Promise<Endpoints> {
-  checkUrl(issuer, 'The issuer', options);
-  const { origin, pathname, host } = new URL(issuer);
+  const { origin, pathname, host, search } = checkUrl(issuer, 'The issuer', options);
+  if (search !== '') throw unusable('The issuer must not have a query.');
   const path = pathname.replace(/\/$/, '');
   const metadata =
     (await fetchMetadata(`${origin}/.well-known/oauth-authorization-server${path}`, options.budget)) ??
@@ -37,13 +42,17 @@ export async function discover(issuer: string, options: DiscoveryOptions): Promi
 }
 
 /** `discover` with metadata kept in this process; callers at the same time share one request. */
-export function createDiscovery(clock: Clock): Discover {
-  const known = new Map<string, { readonly found: Promise<Endpoints>; until: number }>();
-  return (issuer, options) => {
-    const key = JSON.stringify([issuer, options.endpointHosts, options.allowLoopbackHttp]);
+export function createDiscovery(parts: {
+  readonly clock: Clock;
+  readonly allowLoopbackHttp: boolean;
+}): Discovery {
+  const { clock, allowLoopbackHttp } = parts;
+  const known = new Map<string, { readonly found: Promise<Endpoints>; readonly until: number }>();
+  return (issuer, endpointHosts, budget) => {
+    const key = JSON.stringify([issuer, endpointHosts]);
     const entry = known.get(key);
     if (entry !== undefined && clock.now() < entry.until) return entry.found;
-    const found = discover(issuer, options);
+    const found = discover(issuer, { endpointHosts, allowLoopbackHttp, budget });
     const fresh = { found, until: clock.now() + METADATA_LIFE };
     known.set(key, fresh);
     found.catch(() => {
