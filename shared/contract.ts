@@ -10,6 +10,9 @@ export const CONNECTION_NAME = /^(?![0-9]+$)[A-Za-z0-9_-]{1,64}$/;
 /** The subject of a connection that has just one. */
 export const DEFAULT_SUBJECT = 'default';
 
+/** A subject: 1–256 characters without `/`, control characters and lone surrogates. */
+export const SUBJECT = /^[^/\p{Cc}\p{Cs}]{1,256}$/u;
+
 /** The longest `min_ttl` that may be asked for, in seconds: no token is kept longer (invariant 13). */
 export const MAX_MIN_TTL = 86_400;
 

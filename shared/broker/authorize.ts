@@ -1,0 +1,97 @@
+import type { CallerRule, Connection } from '../connections/connection.ts';
+import { parsePrincipalRule } from '../connections/principal.ts';
+import type { Action } from '../contract.ts';
+import { BrokerError } from '../errors.ts';
+import type { Caller } from './caller.ts';
+import { covers, type Principal, parsePrincipal } from './principals.ts';
+
+/** What a caller wants to do to whom; absent members ask for nothing in particular. */
+export interface Target {
+  readonly subject?: string;
+  readonly scopes?: readonly string[];
+}
+
+/** Decides from the connections and the caller alone: nothing is looked up before it has said yes (invariant 7). */
+export interface Authorizer {
+  /**
+   * The connection of that name, if the caller may do this to any subject of it in any scope.
+   * @throws BrokerError `access_denied`, the same for missing connections; `unknown_connection` to callers
+   * whom every connection admits, for they learn nothing from it
+   */
+  admit(caller: Caller, name: string, action: Action): Connection;
+  /** Does one and the same rule cover principal, action, subject and all of the scopes? */
+  permits(caller: Caller, connection: Connection, action: Action, target?: Target): boolean;
+  /** The connections that the caller may read, in the file's order. */
+  list(caller: Caller): Connection[];
+}
+
+/** The one refusal: it must not tell an existing connection from a missing one. */
+export function accessDenied(): BrokerError {
+  return new BrokerError(
+    'access_denied',
+    'This caller may not do this: there is no such connection, or its "callers" do not allow the caller this ' +
+      'action, subject or scope. Ask whoever runs the token broker.',
+  );
+}
+
+export function authorizer(connections: ReadonlyMap<string, Connection>): Authorizer {
+  const permits: Authorizer['permits'] = (caller, connection, action, target = {}) => {
+    if (caller.via === 'invoke') return action === 'token' && !refusesDirectInvoke(connection);
+    const principal = parsePrincipal(caller.arn);
+    if (!principal) return false;
+    if (!connection.callers) return true;
+    return connection.callers.some((rule) => allows(rule, principal, action, target));
+  };
+
+  return {
+    permits,
+    admit(caller, name, action) {
+      const connection = connections.get(name);
+      if (connection && permits(caller, connection, action)) return connection;
+      if (connection && caller.via === 'invoke') throw directInvokeRefused(connection, action);
+      const all = [...connections.values()];
+      if (!connection && all.every((each) => permits(caller, each, action))) throw unknownConnection(name);
+      throw accessDenied();
+    },
+    list: (caller) => [...connections.values()].filter((connection) => permits(caller, connection, 'read')),
+  };
+}
+
+function allows(
+  rule: CallerRule,
+  principal: Principal,
+  action: Action,
+  { subject, scopes }: Target,
+): boolean {
+  if (!rule.actions.includes(action)) return false;
+  if (subject !== undefined && rule.subjects && !rule.subjects.includes(subject)) return false;
+  if (scopes && rule.scopes && !withinScopes(scopes, rule.scopes)) return false;
+  const whom = parsePrincipalRule(rule.principal);
+  return whom !== undefined && covers(whom, principal);
+}
+
+/** Asking for no scope is asking for whatever the vendor gives then (RFC 6749 §3.3): never within a limit. */
+const withinScopes = (asked: readonly string[], allowed: readonly string[]) =>
+  asked.length > 0 && asked.every((scope) => allowed.includes(scope));
+
+/** Lambda does not tell who invokes, so `callers` cannot be checked there. */
+const refusesDirectInvoke = (connection: Connection) =>
+  connection.callers !== undefined && !connection.directInvoke;
+
+/** May be specific: who holds the alias knows that the connection exists. */
+function directInvokeRefused({ name }: Connection, action: Action): BrokerError {
+  return new BrokerError(
+    'access_denied',
+    action === 'token'
+      ? `Connection "${name}" has "callers", which direct invoke cannot check: ask over HTTPS, or set ` +
+          '"direct_invoke": true for it in the connections file.'
+      : `Direct invoke gives tokens only; ask over HTTPS to ${action}.`,
+  );
+}
+
+function unknownConnection(name: string): BrokerError {
+  return new BrokerError(
+    'unknown_connection',
+    `There is no connection ${JSON.stringify(name.slice(0, 64))}.`,
+  );
+}

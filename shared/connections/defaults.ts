@@ -1,0 +1,49 @@
+import type { Action } from '../contract.ts';
+import { NAMES } from '../environment.ts';
+import type { Connection, VendorRules } from './connection.ts';
+import type { ConnectionMembers } from './schema.ts';
+import { canonicalScopes, scopeTokens } from './scope.ts';
+
+/** What a rule of `callers` allows when it does not say. */
+const DEFAULT_ACTIONS: readonly Action[] = ['token', 'read'];
+
+/** The broker's view of a connection: camelCase, every default filled in but the vendor's API hosts. */
+export function withDefaults(
+  name: string,
+  members: Partial<ConnectionMembers> & { vendor: string },
+  vendor: VendorRules,
+): Connection {
+  const scope = members.scope === undefined ? [] : scopeTokens(members.scope);
+  return {
+    name,
+    vendor: members.vendor,
+    ...(members.base_url && { baseUrl: URL.parse(members.base_url)?.origin ?? members.base_url }),
+    ...(members.tenant && { tenant: members.tenant }),
+    ...(members.issuer && { issuer: members.issuer }),
+    ...(members.token_endpoint && { tokenEndpoint: members.token_endpoint }),
+    ...(members.authorization_endpoint && { authorizationEndpoint: members.authorization_endpoint }),
+    ...(members.device_authorization_endpoint && {
+      deviceAuthorizationEndpoint: members.device_authorization_endpoint,
+    }),
+    ...(members.revocation_endpoint && { revocationEndpoint: members.revocation_endpoint }),
+    ...(members.userinfo_endpoint && { userinfoEndpoint: members.userinfo_endpoint }),
+    endpointHosts: members.endpoint_hosts ?? [],
+    grant: members.grant ?? vendor.grants[0]!,
+    clientAuth: members.client_auth ?? vendor.clientAuth[0]!,
+    secret: members.secret ?? `${NAMES.defaultSecretPrefix}${name}`,
+    scope,
+    scopes: members.scopes === undefined ? scope : canonicalScopes(members.scopes),
+    ...(members.callers && {
+      callers: members.callers.map((rule) => ({ ...rule, actions: rule.actions ?? DEFAULT_ACTIONS })),
+    }),
+    ...(members.redirect_uri && { redirectUri: members.redirect_uri }),
+    authorizeParams: members.authorize_params ?? {},
+    refresh: members.refresh ?? 'keep_warm',
+    rotateEvery: members.rotate_every ?? 86_400,
+    apiHosts: members.api_hosts ?? [],
+    directInvoke: members.direct_invoke ?? false,
+    minMintInterval: members.min_mint_interval ?? 30,
+    ...(members.owner && { owner: members.owner }),
+    ...(members.tags && { tags: members.tags }),
+  };
+}

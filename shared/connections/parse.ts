@@ -1,0 +1,117 @@
+import { CONNECTION_NAME } from '../contract.ts';
+import type { Connection, ConnectionsIssue, VendorRules } from './connection.ts';
+import { withDefaults } from './defaults.ts';
+import { ConnectionsFileError, pathOf, show } from './issues.ts';
+import { isObject, parseJson } from './json.ts';
+import { checkRules } from './rules.ts';
+import { maySecretsBeSame } from './secret.ts';
+import { checkShape, unknownMembers } from './shape.ts';
+import { didYouMean } from './suggest.ts';
+
+export interface ParseOptions {
+  /** By the name that `vendor` takes. */
+  readonly vendors: Readonly<Record<string, VendorRules>>;
+  /** `true` only in the local program: http on loopback hosts passes. */
+  readonly allowLoopbackHttp: boolean;
+}
+
+/**
+ * Checks a connections file's text and fills in every default.
+ * @throws ConnectionsFileError with every mistake in it
+ */
+export function parseConnectionsText(text: string, options: ParseOptions): ReadonlyMap<string, Connection> {
+  return parseConnections(parseJson(text), options);
+}
+
+/**
+ * The same, from a value that was JSON. Order is the file's.
+ * @throws ConnectionsFileError with every mistake in it
+ */
+export function parseConnections(value: unknown, options: ParseOptions): ReadonlyMap<string, Connection> {
+  const issues: ConnectionsIssue[] = [];
+  const connections = new Map<string, Connection>();
+  for (const [name, entry] of entriesOf(value, issues)) {
+    const parsed = parseConnection(name, entry, options);
+    if (Array.isArray(parsed)) issues.push(...parsed);
+    else connections.set(name, parsed);
+  }
+  issues.push(...sharedSecrets([...connections.values()], options.vendors));
+  if (issues.length > 0) throw new ConnectionsFileError(issues);
+  return connections;
+}
+
+/** The named connections of a file; reports what else is on its top level. */
+function entriesOf(file: unknown, issues: ConnectionsIssue[]): [string, unknown][] {
+  const allowed = 'an object {"connections": {NAME: {"vendor": …}, …}}';
+  if (!isObject(file)) {
+    issues.push({ path: 'the file', found: show(file), allowed });
+    return [];
+  }
+  issues.push(...unknownMembers(file, ['$schema', 'connections'], []));
+  if (Object.hasOwn(file, '$schema') && typeof file.$schema !== 'string') {
+    issues.push({
+      path: '$schema',
+      found: show(file.$schema),
+      allowed: 'the path or URL of the JSON Schema',
+    });
+  }
+  const connections = Object.hasOwn(file, 'connections') ? file.connections : undefined;
+  if (isObject(connections)) return Object.entries(connections);
+  issues.push({ path: 'connections', found: show(connections), allowed });
+  return [];
+}
+
+function parseConnection(
+  name: string,
+  entry: unknown,
+  options: ParseOptions,
+): Connection | ConnectionsIssue[] {
+  const issues: ConnectionsIssue[] = [];
+  const report = (path: string, found: string, allowed: string) => issues.push({ path, found, allowed });
+  const path = pathOf('connections', name);
+  // `__proto__` fits the pattern, but too many JSON tools drop it or worse.
+  if (!CONNECTION_NAME.test(name) || name === '__proto__') {
+    report(path, `the name ${show(name)}`, '1-64 of A-Z a-z 0-9 _ -, not digits alone, not __proto__');
+  }
+  if (!isObject(entry)) {
+    report(path, show(entry), 'an object with "vendor"');
+    return issues;
+  }
+  const { members, misshapen } = checkShape(name, entry, issues);
+  const vendors = Object.keys(options.vendors);
+  if (members.vendor === undefined || !Object.hasOwn(options.vendors, members.vendor)) {
+    const allowed = vendors.map((vendor) => `"${vendor}"`).join(', ');
+    const hint = members.vendor === undefined ? '' : didYouMean(members.vendor, vendors);
+    report(pathOf('connections', name, 'vendor'), show(entry.vendor), `one of ${allowed}${hint}`);
+    return issues;
+  }
+  const vendor = options.vendors[members.vendor]!;
+  const connection = withDefaults(name, { ...members, vendor: vendor.name }, vendor);
+  issues.push(...checkRules({ vendor, options, members, connection, misshapen }));
+  if (issues.length > 0) return issues;
+  const vendorIssues = vendor.problems?.(connection) ?? [];
+  if (vendorIssues.length > 0) return vendorIssues;
+  return { ...connection, apiHosts: members.api_hosts ?? vendor.apiHosts(connection) };
+}
+
+/** A secret goes to one place only: whoever holds one connection's vendor must not get another's secret. */
+function sharedSecrets(
+  connections: readonly Connection[],
+  vendors: ParseOptions['vendors'],
+): ConnectionsIssue[] {
+  const goesTo = (connection: Connection) =>
+    `vendor "${connection.vendor}" at ${vendors[connection.vendor]!.tokenHost(connection)}`;
+  return connections.flatMap((connection, index) => {
+    const other = connections
+      .slice(0, index)
+      .find(
+        (each) => maySecretsBeSame(each.secret, connection.secret) && goesTo(each) !== goesTo(connection),
+      );
+    if (!other) return [];
+    return {
+      path: pathOf('connections', connection.name, 'secret'),
+      found: `${show(connection.secret)}, which would go to ${goesTo(connection)}`,
+      allowed: `a secret of its own: connection "${other.name}" sends this one to ${goesTo(other)}`,
+    };
+  });
+}

@@ -1,0 +1,208 @@
+import type { Connection, ConnectionsIssue, VendorMember, VendorRules } from './connection.ts';
+import { OUT_OF_BAND } from './connection.ts';
+import { pathOf, show } from './issues.ts';
+import { type ConnectionMembers, RESERVED_AUTHORIZE_PARAMS } from './schema.ts';
+import { secretProblem } from './secret.ts';
+import { didYouMean } from './suggest.ts';
+import { isIpLiteral, isLoopback, parseEndpoint, parseHost, type UrlOptions } from './urls.ts';
+
+/** One connection on its way from the file to the broker. */
+export interface Draft {
+  readonly vendor: VendorRules;
+  readonly options: UrlOptions;
+  /** As written, without those whose shape is wrong. */
+  readonly members: Partial<ConnectionMembers>;
+  /** With every default filled in; what is in it for a member of the wrong shape means nothing. */
+  readonly connection: Connection;
+  /** Names of the members whose shape is wrong: nothing more is said about them, nor concluded from them. */
+  readonly misshapen: ReadonlySet<string>;
+}
+
+type Rule = (draft: Draft, report: Report) => void;
+type Report = (keys: readonly (string | number)[], found: string, allowed: string) => void;
+
+/** Checks what depends on the vendor, on another member, or on where the program runs. */
+export function checkRules(draft: Draft): ConnectionsIssue[] {
+  const issues: ConnectionsIssue[] = [];
+  const report: Report = (keys, found, allowed) =>
+    issues.push({ path: pathOf('connections', draft.connection.name, ...keys), found, allowed });
+  for (const rule of RULES) rule(draft, report);
+  return issues;
+}
+
+const list = (values: readonly string[]) => values.map((value) => `"${value}"`).join(', ');
+
+const vendorMembers: Rule = ({ vendor, members, misshapen }, report) => {
+  for (const member of VENDOR_MEMBERS) {
+    const need = vendor.members[member];
+    if (need === 'required' && members[member] === undefined && !misshapen.has(member)) {
+      report([member], 'missing', `required with vendor "${vendor.name}"`);
+    }
+    if (need === undefined && (members[member] !== undefined || misshapen.has(member))) {
+      const own = Object.keys(vendor.members);
+      const takes =
+        own.length === 0 ? 'no members beside the common ones' : `of such members only ${list(own)}`;
+      report([member], 'present', `nothing: vendor "${vendor.name}" takes ${takes}`);
+    }
+  }
+};
+
+const grantAndAuthentication: Rule = ({ vendor, connection, misshapen }, report) => {
+  if (!misshapen.has('grant') && !vendor.grants.includes(connection.grant)) {
+    report(['grant'], show(connection.grant), `with vendor "${vendor.name}": ${list(vendor.grants)}`);
+  }
+  if (!misshapen.has('client_auth') && !vendor.clientAuth.includes(connection.clientAuth)) {
+    report(
+      ['client_auth'],
+      show(connection.clientAuth),
+      `with vendor "${vendor.name}": ${list(vendor.clientAuth)}`,
+    );
+  }
+};
+
+const urls: Rule = ({ members, options }, report) => {
+  const scheme = options.allowLoopbackHttp ? 'https (http on a loopback host)' : 'https';
+  for (const member of ENDPOINTS) {
+    const text = members[member];
+    if (text !== undefined && !parseEndpoint(text, options)) {
+      report([member], show(text), `an absolute ${scheme} URL without credentials and fragment`);
+    }
+  }
+  const issuer = members.issuer === undefined ? undefined : parseEndpoint(members.issuer, options);
+  if (issuer?.search) report(['issuer'], show(members.issuer), 'a URL without a query (RFC 8414 §2)');
+  if (members.base_url === undefined) return;
+  const base = parseEndpoint(members.base_url, options);
+  if (base?.pathname !== '/' || base.search || members.base_url.includes('?')) {
+    report(
+      ['base_url'],
+      show(members.base_url),
+      `${scheme}://HOST[:PORT] and no more: paths stay the vendor's`,
+    );
+  }
+};
+
+const hosts: Rule = ({ members, options }, report) => {
+  const allowed = 'a host in lower case, with its port unless that is 443, without scheme, path and wildcard';
+  members.api_hosts?.forEach((text, index) => {
+    if (!parseHost(text)) report(['api_hosts', index], show(text), allowed);
+  });
+  members.endpoint_hosts?.forEach((text, index) => {
+    const host = parseHost(text);
+    const address = host && isIpLiteral(host.hostname);
+    if (!host || (address && !(options.allowLoopbackHttp && isLoopback(host.hostname)))) {
+      report(['endpoint_hosts', index], show(text), `${allowed}, not an IP address`);
+    }
+  });
+};
+
+const secret: Rule = ({ connection, misshapen }, report) => {
+  const problem = misshapen.has('secret') ? undefined : secretProblem(connection.secret);
+  if (problem) report(['secret'], problem.found, problem.allowed);
+};
+
+const scopes: Rule = ({ vendor, members, connection, misshapen }, report) => {
+  if (misshapen.has('scope') || misshapen.has('scopes')) return;
+  if (vendor.scopes) {
+    const named = [
+      ...(members.scope?.split(' ') ?? []).map((scope) => ({ scope, keys: ['scope'] as const })),
+    ];
+    const listed = (members.scopes ?? []).map((scope, index) => ({
+      scope,
+      keys: ['scopes', index] as const,
+    }));
+    for (const { scope, keys } of [...named, ...listed]) {
+      if (vendor.scopes.includes(scope)) continue;
+      const allowed = `scopes of vendor "${vendor.name}": ${list(vendor.scopes)}${didYouMean(scope, vendor.scopes)}`;
+      report(keys, show(scope), allowed);
+    }
+  }
+  const outside = connection.scope.filter((scope) => !connection.scopes.includes(scope));
+  if (outside.length > 0)
+    report(['scope'], list(outside), `only what "scopes" has: ${list(connection.scopes)}`);
+  // With "scopes" alone there is no default to judge: each request names its scope.
+  if (members.scope === undefined && members.scopes !== undefined) return;
+  const problem = misshapen.has('grant')
+    ? undefined
+    : vendor.scopeProblem?.(connection.scope, connection.grant);
+  if (problem) report(['scope'], show(members.scope), problem);
+};
+
+/** A rule for a scope that cannot be asked for would never match: surely a slip. */
+const callerScopes: Rule = ({ members, connection, misshapen }, report) => {
+  if (misshapen.has('scope') || misshapen.has('scopes')) return;
+  members.callers?.forEach((rule, index) => {
+    rule.scopes?.forEach((scope, position) => {
+      if (connection.scopes.includes(scope)) return;
+      const allowed = `scopes of this connection: ${list(connection.scopes) || 'it has none'}`;
+      report(['callers', index, 'scopes', position], show(scope), allowed);
+    });
+  });
+};
+
+const consent: Rule = ({ members, connection, misshapen }, report) => {
+  if (misshapen.has('grant')) return;
+  if (connection.grant !== 'authorization_code') {
+    for (const member of ['redirect_uri', 'authorize_params'] as const) {
+      if (members[member] !== undefined) report([member], 'present', 'only with grant "authorization_code"');
+    }
+    return;
+  }
+  const uri = members.redirect_uri;
+  // RFC 8252 §7.3 allows http on loopback whatever runs the broker: it is the person's browser that goes there.
+  if (uri !== undefined && uri !== OUT_OF_BAND && !parseEndpoint(uri, { allowLoopbackHttp: true })) {
+    const allowed = `an absolute https URL without credentials and fragment, http on a loopback host, or "${OUT_OF_BAND}"`;
+    report(['redirect_uri'], show(uri), allowed);
+  }
+  for (const name of Object.keys(members.authorize_params ?? {})) {
+    if (!(RESERVED_AUTHORIZE_PARAMS as readonly string[]).includes(name)) continue;
+    const allowed = `any parameter but those that the broker sets: ${list(RESERVED_AUTHORIZE_PARAMS)}`;
+    report(['authorize_params', name], 'present', allowed);
+  }
+};
+
+const refresh: Rule = ({ members, connection, misshapen }, report) => {
+  if (!misshapen.has('grant') && connection.grant === 'client_credentials') {
+    for (const member of ['refresh', 'rotate_every'] as const) {
+      if (members[member] === undefined) continue;
+      report([member], 'present', 'only with grants that have refresh tokens, not with "client_credentials"');
+    }
+  } else if (
+    members.rotate_every !== undefined &&
+    connection.refresh !== 'on_use' &&
+    !misshapen.has('refresh')
+  ) {
+    report(['rotate_every'], 'present', 'only with "refresh": "on_use"');
+  }
+};
+
+/** Written by somebody who believes that it closes direct invoke. */
+const directInvoke: Rule = ({ members, misshapen }, report) => {
+  if (members.direct_invoke === false && members.callers === undefined && !misshapen.has('callers')) {
+    const allowed = 'false only beside "callers": without them, IAM alone decides on direct invoke';
+    report(['direct_invoke'], 'false', allowed);
+  }
+};
+
+const RULES: readonly Rule[] = [
+  vendorMembers,
+  grantAndAuthentication,
+  urls,
+  hosts,
+  secret,
+  scopes,
+  callerScopes,
+  consent,
+  refresh,
+  directInvoke,
+];
+
+const ENDPOINTS = [
+  'issuer',
+  'token_endpoint',
+  'authorization_endpoint',
+  'device_authorization_endpoint',
+  'revocation_endpoint',
+  'userinfo_endpoint',
+] as const satisfies readonly VendorMember[];
+
+const VENDOR_MEMBERS: readonly VendorMember[] = ['tenant', ...ENDPOINTS, 'endpoint_hosts'];

@@ -1,0 +1,220 @@
+import * as v from 'valibot';
+import { ACTIONS, SUBJECT } from '../contract.ts';
+import { CLIENT_AUTH_METHODS, GRANT_TYPES, type VendorMember } from './connection.ts';
+import { isObject } from './json.ts';
+import { PRINCIPAL_FORMS, parsePrincipalRule, principalHint } from './principal.ts';
+import { SCOPE, SCOPE_TOKEN } from './scope.ts';
+
+/*
+ * The shape of the connections file. Every message says what is allowed; every description says what the
+ * member is for, and is what an editor shows. What depends on a vendor or on another member is in `rules.ts`.
+ */
+
+/** Parameters of the authorization request that are the broker's to set (RFC 6749 §4.1.1, RFC 7636 §4.3). */
+export const RESERVED_AUTHORIZE_PARAMS = [
+  'response_type',
+  'client_id',
+  'redirect_uri',
+  'scope',
+  'state',
+  'code_challenge',
+  'code_challenge_method',
+] as const;
+
+const text = (allowed: string, pattern: RegExp) => v.pipe(v.string(allowed), v.regex(pattern, allowed));
+
+const oneOf = <const T extends readonly string[]>(values: T) =>
+  v.picklist(values, `one of ${values.map((value) => `"${value}"`).join(', ')}`);
+
+const some = <T extends v.GenericSchema>(item: T, of: string) => {
+  const allowed = `an array of at least one ${of}`;
+  return v.pipe(v.array(item, allowed), v.minLength(1, allowed));
+};
+
+const seconds = (least: number, most: number) => {
+  const allowed = `a whole number of seconds from ${least} to ${most}`;
+  return v.pipe(v.number(allowed), v.integer(allowed), v.minValue(least, allowed), v.maxValue(most, allowed));
+};
+
+/** valibot takes arrays for objects, and drops the names that pollute prototypes without a word. */
+const dictionary = (of: string) =>
+  v.custom<Record<string, unknown>>(
+    (value) =>
+      isObject(value) && !Object.keys(value).some((key) => /^(?:__proto__|constructor|prototype)$/.test(key)),
+    `an object of ${of}, without the names __proto__, constructor and prototype`,
+  );
+
+const url = (what: string) => v.string(`${what}: an absolute https URL`);
+const hosts = some(v.string('a host name'), 'host name');
+const scopeToken = text(
+  'a scope token: printable ASCII without space, " and \\ (RFC 6749 §3.3)',
+  SCOPE_TOKEN,
+);
+const label = text('a string of 1-256 characters, no control characters', /^[^\p{Cc}\p{Cs}]{1,256}$/u);
+
+export const callerRuleSchema = v.strictObject(
+  {
+    principal: v.pipe(
+      v.string(PRINCIPAL_FORMS),
+      v.check(
+        (value) => parsePrincipalRule(value) !== undefined,
+        ({ input }) => PRINCIPAL_FORMS + principalHint(input),
+      ),
+      v.description(
+        `${PRINCIPAL_FORMS}. Partition, account and the last segment of the name are compared; paths are not.`,
+      ),
+    ),
+    scopes: v.optional(
+      v.pipe(
+        some(scopeToken, 'scope'),
+        v.description('Scopes that they may ask for; default: all of the connection.'),
+      ),
+    ),
+    subjects: v.optional(
+      v.pipe(
+        some(text('a subject: 1-256 characters without "/" and control characters', SUBJECT), 'subject'),
+        v.description('Subjects that they may name; default: all.'),
+      ),
+    ),
+    actions: v.optional(
+      v.pipe(some(oneOf(ACTIONS), 'action'), v.description('What they may do; default: token and read.')),
+    ),
+  },
+  `an object whose "principal" is ${PRINCIPAL_FORMS}`,
+);
+
+const endpoint = (what: string, rfc: string) =>
+  v.optional(v.pipe(url(what), v.description(`${what} (${rfc}). Only where the vendor does not fix it.`)));
+
+const vendorMembers = {
+  tenant: v.optional(
+    v.pipe(
+      text(
+        "the customer's part of the host name: a DNS label in lower case",
+        /^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/,
+      ),
+      v.description("The customer's part of the vendor's host name."),
+    ),
+  ),
+  issuer: v.optional(
+    v.pipe(
+      url('the issuer'),
+      v.description('Issuer whose metadata names the endpoints (RFC 8414 discovery).'),
+    ),
+  ),
+  token_endpoint: endpoint('the token endpoint', 'RFC 6749 §3.2'),
+  authorization_endpoint: endpoint('the authorization endpoint', 'RFC 6749 §3.1'),
+  device_authorization_endpoint: endpoint('the device authorization endpoint', 'RFC 8628 §3.1'),
+  revocation_endpoint: endpoint('the revocation endpoint', 'RFC 7009 §2'),
+  userinfo_endpoint: endpoint("the token owner's endpoint", 'OpenID Connect Core §5.3'),
+  endpoint_hosts: v.optional(
+    v.pipe(hosts, v.description("Hosts, beside the issuer's own, on which discovered endpoints may be.")),
+  ),
+} satisfies Record<VendorMember, v.GenericSchema>;
+
+export const connectionSchema = v.strictObject({
+  vendor: v.pipe(v.string('the name of a vendor'), v.description('Which OAuth server gives the tokens.')),
+  ...vendorMembers,
+  base_url: v.optional(
+    v.pipe(
+      url('the base URL'),
+      v.description(
+        'Replaces scheme and host of every endpoint, for on-premises installations, sandboxes and tests; paths stay.',
+      ),
+    ),
+  ),
+  grant: v.optional(
+    v.pipe(
+      oneOf(GRANT_TYPES),
+      v.description("OAuth grant type; default: the vendor's first, mostly client_credentials."),
+    ),
+  ),
+  client_auth: v.optional(
+    v.pipe(
+      oneOf(CLIENT_AUTH_METHODS),
+      v.description("How the broker proves itself at the token endpoint; default: the vendor's first."),
+    ),
+  ),
+  secret: v.optional(
+    v.pipe(
+      v.string('the name or ARN of a Secrets Manager secret'),
+      v.description(
+        'Name or ARN of the Secrets Manager secret that holds {client_id, client_secret}, ' +
+          '{client_id, private_key, key_id?} or {client_id}; default: token-broker/CONNECTION.',
+      ),
+    ),
+  ),
+  scope: v.optional(
+    v.pipe(
+      text('scope tokens with one space between two (RFC 6749 §3.3)', SCOPE),
+      v.description('Asked for when a request names no scope; tokens separated by spaces.'),
+    ),
+  ),
+  scopes: v.optional(
+    v.pipe(some(scopeToken, 'scope'), v.description('All that may be asked for; default: "scope" alone.')),
+  ),
+  callers: v.optional(
+    v.pipe(
+      some(callerRuleSchema, 'rule; without this member, IAM alone decides'),
+      v.description(
+        'Who may use the connection, beside what IAM allows; default: everyone whom IAM lets through.',
+      ),
+    ),
+  ),
+  redirect_uri: v.optional(
+    v.pipe(
+      v.string('a redirect URI'),
+      v.description(
+        "Where the vendor sends the person after consent; default: the deployment's own /callback.",
+      ),
+    ),
+  ),
+  authorize_params: v.optional(
+    v.pipe(
+      dictionary('strings by parameter name'),
+      v.record(v.string(), v.string('a string')),
+      v.description('Parameters added to the authorization request.'),
+    ),
+  ),
+  refresh: v.optional(
+    v.pipe(
+      oneOf(['keep_warm', 'on_use']),
+      v.description(
+        'keep_warm (default): the sweep renews before expiry; on_use: callers do, and the sweep rotates.',
+      ),
+    ),
+  ),
+  rotate_every: v.optional(
+    v.pipe(
+      seconds(1, 31_536_000),
+      v.description(
+        'Seconds after which an on_use grant is rotated so that it does not idle out; default: 86400.',
+      ),
+    ),
+  ),
+  api_hosts: v.optional(
+    v.pipe(hosts, v.description("Hosts to which tokens may be sent; default: the vendor's.")),
+  ),
+  direct_invoke: v.optional(
+    v.pipe(
+      v.boolean('true or false'),
+      v.description('Allows direct invoke although "callers", which cannot be checked there, is set.'),
+    ),
+  ),
+  min_mint_interval: v.optional(
+    v.pipe(
+      seconds(0, 86_400),
+      v.description('Seconds between two mints forced by "rejected" or "min_ttl"; default: 30.'),
+    ),
+  ),
+  owner: v.optional(v.pipe(label, v.description('Who answers for the connection.'))),
+  tags: v.optional(
+    v.pipe(
+      dictionary('strings by name'),
+      v.record(v.string(), label),
+      v.description('Shown with the connection; the broker does not read them.'),
+    ),
+  ),
+});
+
+export type ConnectionMembers = v.InferOutput<typeof connectionSchema>;
