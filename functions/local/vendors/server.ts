@@ -1,0 +1,48 @@
+import { bipsync } from './bipsync.ts';
+import { bits } from './bits.ts';
+import { bugfender } from './bugfender.ts';
+import { bugsplat } from './bugsplat.ts';
+import { VENDOR_NAMES, type VendorName } from './clients.ts';
+import { SimulatedVendor } from './simulated-vendor.ts';
+import type { VendorDefinition } from './vendor.ts';
+
+const DEFINITIONS: Record<VendorName, VendorDefinition> = { bugsplat, bugfender, bipsync, bits };
+
+/** The four vendors, each on a loopback port of its own, in this process. */
+export type SimulatedVendors = Readonly<Record<VendorName, SimulatedVendor>> & {
+  /** Each vendor's `base_url`. */
+  readonly origins: Readonly<Record<VendorName, string>>;
+  close(): Promise<void>;
+};
+
+export interface SimulationOptions {
+  /** The first of four consecutive ports, in the order of `VENDOR_NAMES`; default: any that are free. */
+  readonly portBase?: number;
+  /** Milliseconds since the epoch; default: the system's clock. Delays are real time all the same. */
+  readonly now?: () => number;
+}
+
+/** @throws Error `EADDRINUSE` when a port is taken; then none of the four is left running */
+export async function startSimulatedVendors(options: SimulationOptions = {}): Promise<SimulatedVendors> {
+  const { portBase, now = Date.now } = options;
+  const starts = await Promise.allSettled(
+    VENDOR_NAMES.map((name, index) =>
+      SimulatedVendor.start(name, DEFINITIONS[name], {
+        port: portBase === undefined ? 0 : portBase + index,
+        now,
+      }),
+    ),
+  );
+  const started = starts.filter((start) => start.status === 'fulfilled').map(({ value }) => value);
+  const close = async () => {
+    await Promise.all(started.map((vendor) => vendor.close()));
+  };
+  const failure = starts.find((start) => start.status === 'rejected');
+  if (failure) {
+    await close();
+    throw failure.reason;
+  }
+  const vendors = Object.fromEntries(started.map((vendor) => [vendor.name, vendor]));
+  const origins = Object.fromEntries(started.map((vendor) => [vendor.name, vendor.origin]));
+  return { ...vendors, origins, close } as SimulatedVendors;
+}
