@@ -1,0 +1,19 @@
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
+import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
+import type { Construct } from 'constructs';
+import { alarmsMayUse } from './encryption.ts';
+import type { TokenBrokerProps } from './props.ts';
+
+/** Where alarms go: the operator's topic, one made for an address, or nowhere. */
+export function alarmTopic(
+  scope: Construct,
+  key: IKey,
+  { alarmTopic: given, alarmEmail }: TokenBrokerProps,
+): ITopic | undefined {
+  if (given || alarmEmail === undefined) return given;
+  alarmsMayUse(key);
+  const topic = new Topic(scope, 'AlarmTopic', { masterKey: key, enforceSSL: true });
+  topic.addSubscription(new EmailSubscription(alarmEmail));
+  return topic;
+}

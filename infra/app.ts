@@ -1,0 +1,22 @@
+/** The CDK app: one stack, set up from `cdk.json` or with `-c NAME=VALUE`. */
+import { App } from 'aws-cdk-lib';
+import { SERVICE } from '../shared/metrics.ts';
+import { OperatorError } from './operator-error.ts';
+import { TokenBrokerStack } from './stack.ts';
+import { Stage } from './stage.ts';
+
+try {
+  const app = new App();
+  const stage = new Stage(app.node.tryGetContext('stage'));
+  new TokenBrokerStack(app, 'TokenBroker', { stackName: stage.name(SERVICE) });
+  app.synth();
+} catch (error) {
+  if (!isForOperator(error)) throw error;
+  console.error(error.message);
+  process.exitCode = 2;
+}
+
+/** CDK's own refusals, of too many resources for one, are for the operator as well. */
+function isForOperator(error: unknown): error is Error {
+  return error instanceof OperatorError || (error instanceof Error && error.name === 'ValidationError');
+}

@@ -1,0 +1,11 @@
+import type { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { EnvironmentName } from '../shared/environment.ts';
+
+/**
+ * What a resource gives a function: the variables that name it together with the permissions on it, so that
+ * nobody can grant without wiring, or wire without granting.
+ */
+export interface Binding {
+  readonly environment: Partial<Record<EnvironmentName, string>>;
+  readonly statements: readonly PolicyStatement[];
+}

@@ -1,0 +1,104 @@
+/** The five programs: what each is bound to is all that it may do. */
+import { Duration } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+import { NAMES } from '../shared/environment.ts';
+import type { Binding } from './binding.ts';
+import { codeOf, type Program } from './bundling/bundle.ts';
+import {
+  BrokerFunction,
+  type BrokerFunctionProps,
+  type FunctionDefaults,
+  type Network,
+} from './functions.ts';
+import type { Stage } from './stage.ts';
+
+export interface BrokerFunctionsProps {
+  readonly stage: Stage;
+  readonly defaults: FunctionDefaults;
+  /** Text of the connections file, for the functions that mint or refresh. */
+  readonly connections: string;
+  readonly network: Network | undefined;
+  readonly provisionedConcurrency: number | undefined;
+  readonly reservedConcurrency: number | undefined;
+  /** What every function that asks vendors for tokens needs: tables, secrets, keyring, rescues, public URL. */
+  readonly broker: readonly Binding[];
+  readonly sealingKey: readonly Binding[];
+  /** Beside `broker`: how due grants are found. */
+  readonly refresh: readonly Binding[];
+}
+
+/** API Gateway gives up after 30 s; a caller had better learn it from the broker. */
+const ANSWER_WITHIN = Duration.seconds(29);
+const SWEEP_WITHIN = Duration.minutes(2);
+
+export class BrokerFunctions {
+  readonly https: BrokerFunction;
+  readonly invoke: BrokerFunction;
+  readonly callback: BrokerFunction;
+  readonly refresh: BrokerFunction;
+  readonly sealingKey: BrokerFunction;
+
+  constructor(scope: Construct, props: BrokerFunctionsProps) {
+    const { provisionedConcurrency, reservedConcurrency, broker } = props;
+    const serving = { timeout: ANSWER_WITHIN, bindings: broker, provisionedConcurrency, reservedConcurrency };
+    const create = (id: string, program: Program, fixedName: string, own: Own) =>
+      createFunction(scope, id, program, fixedName, own, props);
+
+    this.https = create('Https', 'token-https', NAMES.httpsFunction, {
+      ...serving,
+      description: 'Token broker: answers callers that API Gateway has authorized',
+    });
+    this.invoke = create('Invoke', 'token-invoke', NAMES.invokeFunction, {
+      ...serving,
+      description: 'Token broker: answers direct invokes, one alias a connection',
+    });
+    this.callback = create('Callback', 'callback', NAMES.callbackFunction, {
+      timeout: ANSWER_WITHIN,
+      bindings: broker,
+      description: 'Token broker: finishes consents when a browser returns from the vendor',
+    });
+    this.refresh = create('Refresh', 'refresh', NAMES.refreshFunction, {
+      timeout: SWEEP_WITHIN,
+      bindings: [...broker, ...props.refresh],
+      description: 'Token broker: renews due grants',
+    });
+    this.sealingKey = create('SealingKey', 'sealing-key', NAMES.sealingKeyFunction, {
+      timeout: Duration.minutes(1),
+      bindings: props.sealingKey,
+      description: 'Token broker: rotates the sealing keyring',
+    });
+  }
+
+  get all(): readonly BrokerFunction[] {
+    return [this.https, this.invoke, this.callback, this.refresh, this.sealingKey];
+  }
+
+  /** Those that read client secrets and call vendors. */
+  get brokers(): readonly BrokerFunction[] {
+    return [this.https, this.invoke, this.callback, this.refresh];
+  }
+}
+
+type Own = Pick<
+  BrokerFunctionProps,
+  'timeout' | 'bindings' | 'description' | 'provisionedConcurrency' | 'reservedConcurrency'
+>;
+
+/** The sealing key's function calls no vendor, so it gets neither the connections nor the network. */
+function createFunction(
+  scope: Construct,
+  id: string,
+  program: Program,
+  fixedName: string,
+  own: Own,
+  { stage, defaults, connections, network }: BrokerFunctionsProps,
+): BrokerFunction {
+  const callsVendors = program !== 'sealing-key';
+  return new BrokerFunction(scope, id, {
+    ...defaults,
+    ...own,
+    functionName: stage.name(fixedName),
+    code: codeOf(program, callsVendors ? connections : undefined),
+    ...(callsVendors && network && { network }),
+  });
+}

@@ -1,0 +1,104 @@
+/** Reads and checks the connections at synth, so that a mistake stops here and not in a function. */
+import { readdirSync, readFileSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Connection } from '../shared/connections/connection.ts';
+import { ConnectionsFileError, pathOf } from '../shared/connections/issues.ts';
+import { parseJson } from '../shared/connections/json.ts';
+import { parseConnections } from '../shared/connections/parse.ts';
+import { VENDORS } from '../shared/vendors/index.ts';
+import { OperatorError } from './operator-error.ts';
+import type { ClientSecret } from './secrets.ts';
+import type { Stage } from './stage.ts';
+
+/** A connections file's contents, as JSON has them. */
+export interface ConnectionsDocument {
+  readonly connections: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+}
+
+/** A file, a folder of files (one a team, say), or the contents themselves. */
+export type ConnectionsSource = string | ConnectionsDocument;
+
+export interface LoadedConnections {
+  /** In the order of the file, secrets named as the stage has them. */
+  readonly connections: readonly Connection[];
+  /** For the functions: every secret named, so that they need not know of stages. */
+  readonly text: string;
+}
+
+/** @throws OperatorError naming the file and every mistake in it */
+export function loadConnections(source: ConnectionsSource, stage: Stage): LoadedConnections {
+  const { document, where } =
+    typeof source === 'string' ? read(source) : { document: source, where: undefined };
+  return inFile(where, () => {
+    const parsed = [...parseConnections(document, options).values()];
+    if (parsed.length === 0) throw new OperatorError('There is no connection: a broker needs at least one.');
+    const connections = parsed.map((connection) => ({
+      ...connection,
+      secret: stage.secretName(connection.secret),
+    }));
+    return { connections, text: staged(document as ConnectionsDocument, connections) };
+  });
+}
+
+const options = { vendors: VENDORS, allowLoopbackHttp: false };
+
+function staged(document: ConnectionsDocument, connections: readonly Connection[]): string {
+  const named = connections.map(({ name, secret }) => [name, { ...document.connections[name], secret }]);
+  return `${JSON.stringify({ connections: Object.fromEntries(named) }, undefined, 1)}\n`;
+}
+
+function read(path: string): { document: unknown; where: string } {
+  const stat = statSync(path, { throwIfNoEntry: false });
+  if (!stat) throw new OperatorError(`There is no connections file or folder at ${path}.`);
+  return { document: stat.isDirectory() ? merged(path) : readDocument(path), where: path };
+}
+
+/** The files of a folder as one, by name; who owns a file owns its connections, so none may stand in two. */
+function merged(folder: string): ConnectionsDocument {
+  const files = readdirSync(folder)
+    .filter((file) => file.endsWith('.json'))
+    .sort();
+  if (files.length === 0) throw new OperatorError(`There is no *.json in the folder ${folder}.`);
+  const origin = new Map<string, string>();
+  const connections: Record<string, Record<string, unknown>> = {};
+  for (const file of files) {
+    const document = readDocument(join(folder, file));
+    const checked = inFile(join(folder, file), () => parseConnections(document, options));
+    for (const name of checked.keys()) {
+      const other = origin.get(name);
+      if (other) throw duplicate(name, join(folder, file), join(folder, other));
+      origin.set(name, file);
+    }
+    Object.assign(connections, (document as ConnectionsDocument).connections);
+  }
+  return { connections };
+}
+
+function readDocument(file: string): unknown {
+  return inFile(file, () => parseJson(readFileSync(file, 'utf8')));
+}
+
+function duplicate(name: string, file: string, other: string): OperatorError {
+  return new OperatorError(
+    `${file}: The connections file has a mistake:\n  ${pathOf('connections', name)}\n    found:   a connection that ${other} has already\n    allowed: a name that no other file of the folder has`,
+  );
+}
+
+function inFile<T>(file: string | undefined, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    if (!(error instanceof ConnectionsFileError)) throw error;
+    throw new OperatorError(file ? `${file}: ${error.message}` : error.message);
+  }
+}
+
+/**
+ * Each secret once, with the connections that use it. Its logical id is made of the name without the stage, so
+ * that a stage renames and does not rearrange.
+ */
+export function clientSecrets(connections: readonly Connection[], stage: Stage): ClientSecret[] {
+  const users = new Map<string, string[]>();
+  for (const { name, secret } of connections) users.set(secret, [...(users.get(secret) ?? []), name]);
+  return [...users].map(([secret, names]) => ({ id: stage.fixed(secret), secret, connections: names }));
+}

@@ -1,0 +1,155 @@
+/** How every function of the broker is made: own role, own log group, no permission that it was not bound to. */
+import { Aws, Duration, RemovalPolicy, Validations } from 'aws-cdk-lib';
+import type { ISecurityGroup, IVpc, SubnetSelection } from 'aws-cdk-lib/aws-ec2';
+import { Effect, PolicyStatement, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import {
+  Alias,
+  Architecture,
+  type Code,
+  Function as LambdaFunction,
+  Runtime,
+  Tracing,
+} from 'aws-cdk-lib/aws-lambda';
+import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import { Construct } from 'constructs';
+import { ENVIRONMENT, type EnvironmentName } from '../shared/environment.ts';
+import type { Binding } from './binding.ts';
+
+/** The alias through which everything but a direct invoke reaches a function. */
+export const LIVE = 'live';
+
+/** What all functions of a deployment have in common. */
+export interface FunctionDefaults {
+  readonly key: IKey;
+  readonly deadLetters: IQueue;
+  /** In the `service` dimension of metrics, and in logs. */
+  readonly service: string;
+  readonly memorySize: number;
+  readonly logRetention: RetentionDays;
+  readonly tracing: boolean;
+}
+
+export interface BrokerFunctionProps extends FunctionDefaults {
+  readonly functionName: string;
+  readonly description: string;
+  readonly code: Code;
+  readonly timeout: Duration;
+  readonly bindings: readonly Binding[];
+  /** Where it runs, when it must leave from a fixed address. */
+  readonly network?: Network;
+  readonly provisionedConcurrency?: number;
+  readonly reservedConcurrency?: number;
+}
+
+export interface Network {
+  readonly vpc: IVpc;
+  readonly subnets: SubnetSelection;
+  readonly securityGroups: readonly ISecurityGroup[];
+}
+
+export class BrokerFunction extends Construct {
+  readonly function: LambdaFunction;
+  readonly role: Role;
+  #live: Alias | undefined;
+
+  constructor(scope: Construct, id: string, props: BrokerFunctionProps) {
+    super(scope, id);
+    this.role = new Role(this, 'Role', {
+      assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
+      description: props.description,
+    });
+    const logGroup = new LogGroup(this, 'Logs', {
+      encryptionKey: props.key,
+      retention: props.logRetention,
+      removalPolicy: RemovalPolicy.RETAIN,
+    });
+    logGroup.grantWrite(this.role);
+    if (props.network) this.#allowNetworkInterfaces(props.functionName);
+    this.function = new LambdaFunction(this, 'Function', {
+      functionName: props.functionName,
+      description: props.description,
+      runtime: Runtime.NODEJS_24_X,
+      architecture: Architecture.ARM_64,
+      handler: 'index.handler',
+      code: props.code,
+      role: this.role,
+      timeout: props.timeout,
+      memorySize: props.memorySize,
+      environment: environmentOf(props),
+      logGroup,
+      tracing: props.tracing ? Tracing.ACTIVE : Tracing.DISABLED,
+      deadLetterQueue: props.deadLetters,
+      reservedConcurrentExecutions: props.reservedConcurrency,
+      ...networkOf(props),
+      // On the version: aliases share it, and one per connection would each pay for its own.
+      currentVersionOptions: { provisionedConcurrentExecutions: props.provisionedConcurrency },
+    });
+    for (const statement of props.bindings.flatMap(({ statements }) => statements)) {
+      this.role.addToPolicy(statement);
+    }
+    if (props.tracing) acknowledgeTracing(this);
+  }
+
+  /** The alias `live`, with its own low number of asynchronous retries. */
+  get live(): Alias {
+    this.#live ??= this.alias(LIVE, { retryAttempts: 1, maxEventAge: Duration.minutes(5) });
+    return this.#live;
+  }
+
+  alias(aliasName: string, asynchronous: { retryAttempts?: number; maxEventAge?: Duration } = {}): Alias {
+    return new Alias(this, `Alias-${aliasName}`, {
+      aliasName,
+      version: this.function.currentVersion,
+      ...asynchronous,
+    });
+  }
+
+  /** As in AWS' own policy for functions in a VPC, but only for Lambda itself, not for the function's code. */
+  #allowNetworkInterfaces(functionName: string): void {
+    const actions = [
+      'ec2:AssignPrivateIpAddresses',
+      'ec2:CreateNetworkInterface',
+      'ec2:DeleteNetworkInterface',
+      'ec2:DescribeNetworkInterfaces',
+      'ec2:DescribeSubnets',
+      'ec2:UnassignPrivateIpAddresses',
+    ];
+    const functionArn = `arn:${Aws.PARTITION}:lambda:${Aws.REGION}:${Aws.ACCOUNT_ID}:function:${functionName}`;
+    this.role.addToPolicy(new PolicyStatement({ sid: 'NetworkInterfaces', actions, resources: ['*'] }));
+    this.role.addToPolicy(
+      new PolicyStatement({
+        sid: 'NetworkInterfacesNotByCode',
+        effect: Effect.DENY,
+        actions,
+        resources: ['*'],
+        conditions: { ArnEquals: { 'lambda:SourceFunctionArn': functionArn } },
+      }),
+    );
+    Validations.of(this.role).acknowledge({
+      id: 'AwsSolutions-IAM5[Resource::*]',
+      reason:
+        'Network interfaces do not exist yet when Lambda makes them; the code itself is denied these actions.',
+    });
+  }
+}
+
+function environmentOf({ service, bindings }: BrokerFunctionProps): Record<string, string> {
+  const values = Object.assign({ service }, ...bindings.map(({ environment }) => environment));
+  return Object.fromEntries(
+    Object.entries<string>(values).map(([name, value]) => [ENVIRONMENT[name as EnvironmentName], value]),
+  );
+}
+
+function networkOf({ network }: BrokerFunctionProps) {
+  if (!network) return {};
+  return { vpc: network.vpc, vpcSubnets: network.subnets, securityGroups: [...network.securityGroups] };
+}
+
+function acknowledgeTracing(fn: BrokerFunction): void {
+  Validations.of(fn.role).acknowledge({
+    id: 'AwsSolutions-IAM5[Resource::*]',
+    reason: 'X-Ray has no resources to name: PutTraceSegments and PutTelemetryRecords take only *.',
+  });
+}

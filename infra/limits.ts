@@ -1,0 +1,21 @@
+/** CloudFormation's limit, checked at synth in words that help. */
+import { CfnResource, Stack } from 'aws-cdk-lib';
+import type { Construct } from 'constructs';
+
+/** Per stack; it cannot be raised. */
+export const MAX_RESOURCES = 500;
+
+/** Refuses a stack that CloudFormation would refuse half-way through. */
+export function refuseTooManyResources(scope: Construct, connections: number): void {
+  scope.node.addValidation({
+    validate: () => {
+      const count = Stack.of(scope).node.findAll().filter(CfnResource.isCfnResource).length;
+      if (count <= MAX_RESOURCES) return [];
+      return [
+        `${connections} connections make ${count} resources, and CloudFormation takes ${MAX_RESOURCES} in a stack. ` +
+          'Use one connection with several subjects where only the person or account differs, let connections ' +
+          'of one vendor client share a secret, or deploy a second broker under another stage.',
+      ];
+    },
+  });
+}

@@ -1,0 +1,38 @@
+/** How callers, Terraform and other stacks find the broker: parameters and outputs, never secrets. */
+import { CfnOutput } from 'aws-cdk-lib';
+import { StringParameter } from 'aws-cdk-lib/aws-ssm';
+import type { Construct } from 'constructs';
+import { SERVICE } from '../shared/metrics.ts';
+import type { Stage } from './stage.ts';
+
+export interface Published {
+  /** Base URL of the HTTPS routes. */
+  readonly endpoint: string;
+  /** Registered at vendors as the redirect URI. */
+  readonly callbackUrl: string;
+  /** Invoke it with a connection's name as the qualifier. */
+  readonly invokeFunctionArn: string;
+  readonly dashboardName: string;
+}
+
+export function publish(scope: Construct, stage: Stage, published: Published): void {
+  const entries = [
+    ['Endpoint', 'endpoint', published.endpoint, 'Base URL of the HTTPS routes'],
+    ['CallbackUrl', 'callback-url', published.callbackUrl, 'Redirect URI to register at vendors'],
+    [
+      'InvokeFunction',
+      'invoke-function',
+      published.invokeFunctionArn,
+      'For direct invokes; the qualifier is the connection',
+    ],
+    ['DashboardName', 'dashboard', published.dashboardName, 'CloudWatch dashboard'],
+  ] as const;
+  for (const [id, name, value, description] of entries) {
+    new CfnOutput(scope, id, { value, description });
+    new StringParameter(scope, `${id}Parameter`, {
+      parameterName: `/${stage.name(SERVICE)}/${name}`,
+      stringValue: value,
+      description,
+    });
+  }
+}

@@ -1,0 +1,59 @@
+import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
+import type { IManagedPolicy } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import type { ITopic } from 'aws-cdk-lib/aws-sns';
+import type { CustomDomain, Throttle } from './api.ts';
+import type { ConnectionsSource } from './connections-file.ts';
+import type { Egress } from './egress.ts';
+
+/** Only `connections` is needed; everything else has a default that suits a first deployment. */
+export interface TokenBrokerProps {
+  /** A connections file, a folder of such files (one a team; no name twice), or a file's contents. */
+  readonly connections: ConnectionsSource;
+  /** Put before every fixed name, and before secret names under `token-broker/`. Default: none. */
+  readonly stage?: string;
+
+  /** Names of secrets that exist already, to be used and not made. Secrets given as ARNs always exist. */
+  readonly existingSecrets?: readonly string[];
+  /** KMS keys of existing secrets that another key than `key` encrypts. */
+  readonly secretKeys?: readonly IKey[];
+  /** ARNs of roles that may read the client secrets beside the broker's own. Default: none. */
+  readonly secretReaders?: readonly string[];
+
+  /** An existing key, whose policy must let CloudWatch Logs use it. Default: one is made, and retained. */
+  readonly key?: IKey;
+  /** An existing table of minted tokens. Default: one is made. */
+  readonly tokensTable?: ITable;
+  /** An existing table of grants, say one restored from a backup. Default: one is made, and retained. */
+  readonly grantsTable?: ITable;
+  /** Complete ARN of an existing sealing keyring: grants open only with the one that sealed them. Default: one is made. */
+  readonly keyring?: string;
+  /** Parts of the due index, each with its own sweep. May be raised later, never lowered. Default: 1. */
+  readonly shards?: number;
+
+  /** How the functions reach the vendors. Default: `public`, from Lambda's own changing addresses. */
+  readonly egress?: Egress;
+  /** A domain name for the endpoint and the callback. Default: API Gateway's own. */
+  readonly domain?: CustomDomain;
+  /** All callers together. Default: 500 requests a second, bursts of 1,000. */
+  readonly throttle?: Throttle;
+
+  /** MiB, each function. Default: 512. */
+  readonly memorySize?: number;
+  /** Execution environments kept warm for each of the two functions that callers wait for. Default: none. */
+  readonly provisionedConcurrency?: number;
+  /** Concurrency set aside for, and the limit of, each of those two functions. Default: none. */
+  readonly reservedConcurrency?: number;
+  /** Default: three months. Audit records are in these logs. */
+  readonly logRetention?: RetentionDays;
+  /** X-Ray. Default: on. */
+  readonly tracing?: boolean;
+  /** Limits every role that is made. Default: none. */
+  readonly permissionsBoundary?: IManagedPolicy;
+
+  /** Where alarms go. Default: nowhere, unless `alarmEmail` is given. */
+  readonly alarmTopic?: ITopic;
+  /** An address that alarms are sent to, through a topic that is made for it. */
+  readonly alarmEmail?: string;
+}

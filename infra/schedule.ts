@@ -1,0 +1,31 @@
+/** The sweep: one schedule per part of the due index. */
+import { Duration } from 'aws-cdk-lib';
+import { Schedule, ScheduleExpression, ScheduleGroup, ScheduleTargetInput } from 'aws-cdk-lib/aws-scheduler';
+import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
+import type { Construct } from 'constructs';
+import type { BrokerFunction } from './functions.ts';
+
+/** The scheduler's finest grain: where a refresh kills the old token, renewal comes 30 s before expiry at most. */
+const SWEEP_EVERY = Duration.minutes(1);
+
+export function scheduleSweeps(
+  scope: Construct,
+  { refresh, shards, deadLetters }: { refresh: BrokerFunction; shards: number; deadLetters: IQueue },
+): void {
+  const scheduleGroup = new ScheduleGroup(scope, 'Sweeps');
+  for (let shard = 0; shard < shards; shard += 1) {
+    new Schedule(scope, `Sweep-${shard}`, {
+      description: `Renews due grants of part ${shard} of ${shards}`,
+      scheduleGroup,
+      schedule: ScheduleExpression.rate(SWEEP_EVERY),
+      target: new LambdaInvoke(refresh.live, {
+        input: ScheduleTargetInput.fromObject({ shard }),
+        // The next sweep does what this one could not, so a late or repeated one is of no use.
+        retryAttempts: 1,
+        maxEventAge: SWEEP_EVERY,
+        deadLetterQueue: deadLetters,
+      }),
+    });
+  }
+}

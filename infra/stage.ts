@@ -1,0 +1,35 @@
+/** A stage is put before every fixed name, so that several brokers fit one account and Region. */
+import { NAMES } from '../shared/environment.ts';
+
+const STAGE = /^[a-z][a-z0-9-]{0,15}$/;
+
+export class Stage {
+  readonly #prefix: string;
+
+  /** @throws Error when the stage could not be part of every name that it is put before */
+  constructor(stage: string | undefined) {
+    if (stage !== undefined && !STAGE.test(stage)) {
+      throw new Error(
+        `The stage "${stage}" is not allowed: it is 1 to 16 lower-case letters, digits and hyphens, a letter first.`,
+      );
+    }
+    this.#prefix = stage === undefined ? '' : `${stage}-`;
+  }
+
+  name(fixed: string): string {
+    return `${this.#prefix}${fixed}`;
+  }
+
+  /** The name without the stage, as it was fixed. */
+  fixed(name: string): string {
+    return name.startsWith(this.#prefix) ? name.slice(this.#prefix.length) : name;
+  }
+
+  /**
+   * A client secret's name: those under `token-broker/` are the broker's own and get the stage, others are
+   * the team's and stay. ARNs name one secret wherever they are written.
+   */
+  secretName(secret: string): string {
+    return secret.startsWith(NAMES.defaultSecretPrefix) ? this.name(secret) : secret;
+  }
+}

@@ -1,0 +1,99 @@
+/** What the broker keeps: key, tables, keyring and client secrets, made here or brought along. */
+import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import type { Construct } from 'constructs';
+import type { Binding } from './binding.ts';
+import type { BrokerFunctions } from './broker-functions.ts';
+import { createKey } from './encryption.ts';
+import { createKeyring, readKeyring, rotateKeyring, scheduleRotation } from './keyring.ts';
+import { OperatorError } from './operator-error.ts';
+import type { TokenBrokerProps } from './props.ts';
+import {
+  type ClientSecret,
+  createPlaceholder,
+  isArn,
+  keepRescues,
+  onlyReadableBy,
+  readClientSecrets,
+} from './secrets.ts';
+import type { Stage } from './stage.ts';
+import {
+  createGrantsTable,
+  createTokensTable,
+  queryDueGrants,
+  readWriteGrants,
+  readWriteTokens,
+} from './tables.ts';
+
+export class Stores {
+  readonly key: IKey;
+  readonly tokens: ITable;
+  readonly grants: ITable;
+  readonly shards: number;
+  readonly #scope: Construct;
+  readonly #stage: Stage;
+  readonly #props: TokenBrokerProps;
+  readonly #secrets: readonly ClientSecret[];
+  readonly #keyring: string;
+
+  /** Made in `scope` itself, so that their logical ids do not depend on how this code is arranged. */
+  constructor(scope: Construct, stage: Stage, secrets: readonly ClientSecret[], props: TokenBrokerProps) {
+    this.#scope = scope;
+    this.#stage = stage;
+    this.#props = props;
+    this.#secrets = secrets;
+    this.key = props.key ?? createKey(scope);
+    const named = { stage, key: this.key };
+    this.tokens = props.tokensTable ?? createTokensTable(scope, named);
+    this.grants = props.grantsTable ?? createGrantsTable(scope, named);
+    this.#keyring = props.keyring ?? createKeyring(scope, named).ref;
+    this.shards = props.shards ?? 1;
+  }
+
+  /** For every function that asks vendors for tokens. */
+  get brokerBindings(): Binding[] {
+    const keys = [this.key, ...(this.#props.secretKeys ?? [])];
+    return [
+      readWriteTokens(this.tokens, this.key),
+      readWriteGrants(this.grants, this.key, this.shards),
+      readClientSecrets(this.#scope, this.#secrets, keys),
+      readKeyring(this.#keyring, this.key),
+      keepRescues(this.#scope, this.#stage),
+    ];
+  }
+
+  get dueBinding(): Binding {
+    return queryDueGrants(this.grants, this.key, this.shards);
+  }
+
+  get sealingKeyBindings(): Binding[] {
+    return [rotateKeyring(this.#keyring, this.key), this.dueBinding];
+  }
+
+  /** The placeholders and who may read what, once the functions' roles are known. */
+  protect(functions: BrokerFunctions): void {
+    const brokers = functions.brokers.map(({ role }) => role.roleArn);
+    const existing = new Set(this.#props.existingSecrets ?? []);
+    this.#refuseUnknown(existing);
+    for (const secret of this.#secrets.filter((each) => !isArn(each.secret) && !existing.has(each.secret))) {
+      const placeholder = createPlaceholder(this.#scope, secret, this.key);
+      const readers = [...brokers, ...(this.#props.secretReaders ?? [])];
+      onlyReadableBy(this.#scope, `Readers-${secret.id}`, placeholder.ref, readers);
+    }
+    onlyReadableBy(this.#scope, 'KeyringReaders', this.#keyring, [
+      ...brokers,
+      functions.sealingKey.role.roleArn,
+    ]);
+    scheduleRotation(this.#scope, this.#keyring, functions.sealingKey);
+  }
+
+  /** A misspelt name would be made, and the real one never read. */
+  #refuseUnknown(existing: ReadonlySet<string>): void {
+    const names = this.#secrets.map(({ secret }) => secret).filter((secret) => !isArn(secret));
+    const unknown = [...existing].filter((name) => !names.includes(name));
+    if (unknown.length === 0) return;
+    throw new OperatorError(
+      `existingSecrets names ${unknown.join(', ')}, which no connection uses. They use: ${names.join(', ')}.`,
+    );
+  }
+}

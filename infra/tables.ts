@@ -1,0 +1,90 @@
+/** The two tables: disposable tokens, precious grants. */
+import { RemovalPolicy } from 'aws-cdk-lib';
+import { AttributeType, BillingMode, type ITable, Table, TableEncryption } from 'aws-cdk-lib/aws-dynamodb';
+import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import type { Construct } from 'constructs';
+import { DUE_INDEX, NAMES } from '../shared/environment.ts';
+import type { Binding } from './binding.ts';
+import { useKeyForTables } from './encryption.ts';
+import type { Stage } from './stage.ts';
+
+interface TableProps {
+  readonly stage: Stage;
+  readonly key: IKey;
+}
+
+/** Minted tokens, leases, pending consents: each ends by its `ttl`, and can be had again. */
+export function createTokensTable(scope: Construct, { stage, key }: TableProps): Table {
+  return new Table(scope, 'Tokens', {
+    tableName: stage.name(NAMES.tokensTable),
+    partitionKey: { name: 'pk', type: AttributeType.STRING },
+    timeToLiveAttribute: 'ttl',
+    billingMode: BillingMode.PAY_PER_REQUEST,
+    encryption: TableEncryption.CUSTOMER_MANAGED,
+    encryptionKey: key,
+    removalPolicy: RemovalPolicy.DESTROY,
+  });
+}
+
+/** Refresh tokens: a lost one is a person asked to consent again, so nothing here expires or goes with the stack. */
+export function createGrantsTable(scope: Construct, { stage, key }: TableProps): Table {
+  const table = new Table(scope, 'Grants', {
+    tableName: stage.name(NAMES.grantsTable),
+    partitionKey: { name: 'connection', type: AttributeType.STRING },
+    sortKey: { name: 'subject', type: AttributeType.STRING },
+    billingMode: BillingMode.PAY_PER_REQUEST,
+    encryption: TableEncryption.CUSTOMER_MANAGED,
+    encryptionKey: key,
+    pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
+    deletionProtection: true,
+    removalPolicy: RemovalPolicy.RETAIN,
+  });
+  table.addGlobalSecondaryIndex({
+    indexName: DUE_INDEX,
+    partitionKey: { name: 'shard', type: AttributeType.NUMBER },
+    sortKey: { name: 'due_at', type: AttributeType.NUMBER },
+  });
+  return table;
+}
+
+export function readWriteTokens(table: ITable, key: IKey): Binding {
+  return {
+    environment: { tokensTable: table.tableName },
+    statements: [
+      new PolicyStatement({
+        actions: ['dynamodb:GetItem', 'dynamodb:PutItem'],
+        resources: [table.tableArn],
+      }),
+      useKeyForTables(key),
+    ],
+  };
+}
+
+/** @param shards how many parts the due index has; the function that writes a grant chooses its part */
+export function readWriteGrants(table: ITable, key: IKey, shards: number): Binding {
+  return {
+    environment: { grantsTable: table.tableName, shards: String(shards) },
+    statements: [
+      new PolicyStatement({
+        actions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem', 'dynamodb:Query'],
+        resources: [table.tableArn],
+      }),
+      useKeyForTables(key),
+    ],
+  };
+}
+
+/** Finds due grants, or every grant by its due time; never by Scan. */
+export function queryDueGrants(table: ITable, key: IKey, shards: number): Binding {
+  return {
+    environment: { grantsTable: table.tableName, shards: String(shards) },
+    statements: [
+      new PolicyStatement({
+        actions: ['dynamodb:Query'],
+        resources: [`${table.tableArn}/index/${DUE_INDEX}`],
+      }),
+      useKeyForTables(key),
+    ],
+  };
+}

@@ -1,0 +1,185 @@
+import { CfnOutput, Stack } from 'aws-cdk-lib';
+import { type IGrantable, type IPrincipal, PermissionsBoundary, Role } from 'aws-cdk-lib/aws-iam';
+import type { Alias } from 'aws-cdk-lib/aws-lambda';
+import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { Construct } from 'constructs';
+import type { Connection } from '../shared/connections/connection.ts';
+import type { Action } from '../shared/contract.ts';
+import { SERVICE } from '../shared/metrics.ts';
+import { admitsDirectInvoke, invokeRoutes, routesOf } from './access.ts';
+import { alarmTopic } from './alarm-topic.ts';
+import { Api } from './api.ts';
+import { BrokerFunctions } from './broker-functions.ts';
+import { clientSecrets, loadConnections } from './connections-file.ts';
+import { createDeadLetters } from './dead-letters.ts';
+import { createNetwork } from './egress.ts';
+import { refuseTooManyResources } from './limits.ts';
+import { Alarms } from './observability/alarms.ts';
+import { createDashboard } from './observability/dashboard.ts';
+import { BrokerMetrics } from './observability/metrics.ts';
+import { OperatorError } from './operator-error.ts';
+import { publish } from './outputs.ts';
+import type { TokenBrokerProps } from './props.ts';
+import { scheduleSweeps } from './schedule.ts';
+import { Stage } from './stage.ts';
+import { Stores } from './stores.ts';
+
+export interface CallerRoleProps {
+  readonly connection: string;
+  /** Default: `token` and `read`. */
+  readonly actions?: readonly Action[];
+  /** Who may assume the role: a role of another account, say. */
+  readonly assumedBy: IPrincipal;
+  /** Default: CloudFormation names it. */
+  readonly roleName?: string;
+}
+
+/**
+ * The token broker: one in an account and Region, or one a stage.
+ *
+ *     const broker = new TokenBroker(this, 'Broker', { connections: 'infra/connections.json' });
+ *     broker.grantToken(job.role, 'crash-symbols');
+ *
+ * @throws OperatorError when the connections are wrong, with every mistake in them
+ */
+export class TokenBroker extends Construct {
+  /** Base URL of the HTTPS routes, without a trailing slash. */
+  readonly url: string;
+  readonly #connections: ReadonlyMap<string, Connection>;
+  readonly #aliases: ReadonlyMap<string, Alias>;
+  readonly #apiId: string;
+
+  constructor(scope: Construct, id: string, props: TokenBrokerProps) {
+    super(scope, id);
+    if (props.permissionsBoundary) PermissionsBoundary.of(this).apply(props.permissionsBoundary);
+    const stage = new Stage(props.stage);
+    const { connections, text } = loadConnections(props.connections, stage);
+    const names = connections.map(({ name }) => name);
+    const service = stage.name(SERVICE);
+
+    const stores = new Stores(this, stage, clientSecrets(connections, stage), props);
+    const logs = { key: stores.key, retention: props.logRetention ?? RetentionDays.THREE_MONTHS };
+    const api = new Api(this, 'Api', {
+      stage,
+      key: stores.key,
+      logRetention: logs.retention,
+      throttle: props.throttle ?? { rateLimit: 500, burstLimit: 1_000 },
+      ...(props.domain && { domain: props.domain }),
+    });
+    const deadLetters = createDeadLetters(this);
+    const functions = new BrokerFunctions(this, {
+      stage,
+      defaults: {
+        key: stores.key,
+        deadLetters,
+        service,
+        memorySize: props.memorySize ?? 512,
+        logRetention: logs.retention,
+        tracing: props.tracing ?? true,
+      },
+      connections: text,
+      network: createNetwork(this, props.egress ?? 'public', logs),
+      provisionedConcurrency: props.provisionedConcurrency,
+      reservedConcurrency: props.reservedConcurrency,
+      broker: [...stores.brokerBindings, { environment: { publicUrl: api.url }, statements: [] }],
+      refresh: [stores.dueBinding],
+      sealingKey: stores.sealingKeyBindings,
+    });
+    stores.protect(functions);
+    api.route(functions.https.live, functions.callback.live);
+    scheduleSweeps(this, { refresh: functions.refresh, shards: stores.shards, deadLetters });
+
+    const observed = {
+      metrics: new BrokerMetrics(service),
+      functions,
+      tables: [stores.tokens, stores.grants],
+    };
+    const topic = alarmTopic(this, stores.key, props);
+    const { alarms } = new Alarms(this, 'Alarms', { ...observed, deadLetters, ...(topic && { topic }) });
+    createDashboard(this, { ...observed, name: service, connections: names, api: api.api, alarms });
+
+    this.url = api.url;
+    this.#apiId = api.api.apiId;
+    this.#connections = new Map(connections.map((connection) => [connection.name, connection]));
+    this.#aliases = new Map(names.map((name) => [name, functions.invoke.alias(name)]));
+    publish(this, stage, {
+      endpoint: this.url,
+      callbackUrl: `${this.url}/callback`,
+      invokeFunctionArn: functions.invoke.function.functionArn,
+      dashboardName: service,
+    });
+    refuseTooManyResources(this, connections.length);
+  }
+
+  /**
+   * Lets `grantee` get this connection's tokens, over HTTPS and by direct invoke, and nothing else. A
+   * principal of another account gets the direct invoke alone, as API Gateway has no policy to name it in:
+   * for HTTPS it needs a `callerRole`. If the connection has `callers`, they must admit the grantee too.
+   */
+  grantToken(grantee: IGrantable, connection: string): void {
+    const routed = this.#grantRoutes(grantee, 'token', connection);
+    const direct = admitsDirectInvoke(this.#connection(connection));
+    if (direct) this.#aliases.get(connection)!.grantInvoke(grantee);
+    if (!routed && !direct) throw outsider('token', connection);
+  }
+
+  /** Lets `grantee` read the connection's state and its token owner, and list connections. */
+  grantRead(grantee: IGrantable, connection: string): void {
+    if (!this.#grantRoutes(grantee, 'read', connection)) throw outsider('read', connection);
+  }
+
+  /** Lets `grantee` start and finish consents for the connection. */
+  grantConsent(grantee: IGrantable, connection: string): void {
+    if (!this.#grantRoutes(grantee, 'consent', connection)) throw outsider('consent', connection);
+  }
+
+  /** Lets `grantee` revoke the connection's grants. */
+  grantRevoke(grantee: IGrantable, connection: string): void {
+    if (!this.#grantRoutes(grantee, 'revoke', connection)) throw outsider('revoke', connection);
+  }
+
+  /** A role of this account that may use one connection, for callers of another account to assume. */
+  callerRole(
+    id: string,
+    { connection, actions = ['token', 'read'], assumedBy, roleName }: CallerRoleProps,
+  ): Role {
+    const role = new Role(this, id, {
+      assumedBy,
+      roleName,
+      description: `Uses the token broker's connection ${connection}: ${actions.join(', ')}`,
+    });
+    const grants: Record<Action, (grantee: IGrantable, connection: string) => void> = {
+      token: this.grantToken,
+      read: this.grantRead,
+      consent: this.grantConsent,
+      revoke: this.grantRevoke,
+    };
+    for (const action of actions) grants[action].call(this, role, connection);
+    new CfnOutput(Stack.of(this), `${id}Arn`, {
+      value: role.roleArn,
+      description: `Assume it to use ${connection}`,
+    });
+    return role;
+  }
+
+  /** `false` for a principal whose policies are not of this account. */
+  #grantRoutes(grantee: IGrantable, action: Action, connection: string): boolean {
+    const routes = routesOf(action, this.#connection(connection).name);
+    return grantee.grantPrincipal.addToPrincipalPolicy(invokeRoutes(this, this.#apiId, routes))
+      .statementAdded;
+  }
+
+  #connection(name: string): Connection {
+    const connection = this.#connections.get(name);
+    if (connection) return connection;
+    const names = [...this.#connections.keys()].join(', ');
+    throw new OperatorError(`There is no connection "${name}". There are: ${names}.`);
+  }
+}
+
+function outsider(action: Action, connection: string): OperatorError {
+  return new OperatorError(
+    `A principal without policies of its own here cannot be granted "${action}" on ${connection} over HTTPS: ` +
+      'make it a callerRole to assume.',
+  );
+}

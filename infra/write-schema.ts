@@ -1,0 +1,5 @@
+/** Writes `connections.schema.json` anew: `node infra/write-schema.ts`, after a change to the file's shape. */
+import { writeFileSync } from 'node:fs';
+import { connectionsJsonSchema } from './connections-schema.ts';
+
+writeFileSync(new URL('connections.schema.json', import.meta.url), connectionsJsonSchema());
