@@ -63,7 +63,8 @@ export function storeUnavailable(operation: string, error: unknown): StoreUnavai
 
 /** The service's error name, e.g. `ThrottlingException`, or the network's, e.g. `ECONNREFUSED`. */
 export function errorName(error: unknown): string {
-  if (!(error instanceof Error)) return 'an unknown error';
+  if (!(error instanceof Error)) return 'unknown error';
+  if (error.name === 'AbortError' || error.name === 'TimeoutError') return 'no answer in time';
   if ('code' in error && typeof error.code === 'string') return error.code;
   return error.name;
 }

@@ -49,8 +49,9 @@ export class Table {
     const command = new PutItemCommand({
       TableName: this.name,
       Item: toItem({ ...members, ...key, rev }),
-      ConditionExpression: `${asExpected(key, expected)} OR rev = :mine`,
-      ExpressionAttributeValues: { ...expectedValues(expected), ':mine': { S: rev } },
+      ConditionExpression: `${expected ? asSeen(expected) : ABSENT} OR rev = :mine`,
+      ...(expected ? {} : keyName(key)),
+      ExpressionAttributeValues: { ...seenValues(expected), ':mine': { S: rev } },
     });
     const applied = await this.conditionally('write an item', (abortSignal) =>
       this.dynamo.client.send(command, { abortSignal }),
@@ -63,8 +64,9 @@ export class Table {
     const command = new DeleteItemCommand({
       TableName: this.name,
       Key: toItem(key),
-      ConditionExpression: `${asExpected(key, undefined)} OR ${asExpected(key, expected)}`,
-      ExpressionAttributeValues: expectedValues(expected),
+      ConditionExpression: `${ABSENT} OR ${asSeen(expected)}`,
+      ...keyName(key),
+      ExpressionAttributeValues: seenValues(expected),
     });
     return this.conditionally('delete an item', (abortSignal) =>
       this.dynamo.client.send(command, { abortSignal }),
@@ -93,14 +95,19 @@ export class Table {
   }
 }
 
-function asExpected(key: Members, expected: Expected): string {
-  if (!expected) return `attribute_not_exists(${Object.keys(key)[0]})`;
-  return expected.generation === undefined ? 'rev = :seen' : '(rev = :seen AND generation = :generation)';
+const ABSENT = 'attribute_not_exists(#key)';
+
+/** By placeholder, because `connection` is a reserved word of DynamoDB's expressions. */
+function keyName(key: Members) {
+  return { ExpressionAttributeNames: { '#key': Object.keys(key)[0]! } };
 }
 
-function expectedValues(expected: Expected): Item {
-  if (!expected) return {};
-  return toItem({ ':seen': expected.rev, ':generation': expected.generation });
+function asSeen({ generation }: NonNullable<Expected>): string {
+  return generation === undefined ? 'rev = :seen' : '(rev = :seen AND generation = :generation)';
+}
+
+function seenValues(expected: Expected): Item {
+  return expected ? toItem({ ':seen': expected.rev, ':generation': expected.generation }) : {};
 }
 
 /** Checks an item's form. @throws UnreadableValue naming the first attribute that is wrong, never its value */

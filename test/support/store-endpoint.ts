@@ -1,0 +1,54 @@
+/** DynamoDB and Secrets Manager on one loopback origin, with the local broker's own parts; nothing is verified. */
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import dynalite from 'dynalite';
+import { AwsError, errorAnswer } from '../../functions/local/aws/errors.ts';
+import { secretsManagerService } from '../../functions/local/aws/secrets-manager.ts';
+
+export interface StoreEndpoint {
+  /** `http://127.0.0.1:PORT`, for `endpoint` of a client or `AWS_ENDPOINT_URL`. */
+  readonly origin: string;
+  close(): Promise<void>;
+}
+
+export async function startStoreEndpoint(): Promise<StoreEndpoint> {
+  const folder = await mkdtemp(join(tmpdir(), 'stores-'));
+  const dynamodb = dynalite({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
+  const secretsManager = await secretsManagerService(join(folder, 'secrets.json'));
+
+  const server = createServer(async (request, response) => {
+    if (!String(request.headers['x-amz-target']).startsWith('secretsmanager.')) {
+      dynamodb.emit('request', request, response);
+      return;
+    }
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk);
+    const received = {
+      method: 'POST',
+      rawPath: '/',
+      rawQuery: '',
+      headers: request.headers as Record<string, string>,
+      body: Buffer.concat(chunks),
+      tooLarge: false,
+      sourceIp: '127.0.0.1',
+    };
+    const answer = await secretsManager(received).catch((error) => {
+      if (error instanceof AwsError) return errorAnswer(error);
+      throw error;
+    });
+    response.writeHead(answer.status, answer.headers as Record<string, string>).end(answer.body);
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+
+  return {
+    origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    async close() {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+      await rm(folder, { recursive: true });
+    },
+  };
+}

@@ -1,0 +1,66 @@
+import { afterAll, beforeAll, describe } from 'vitest';
+import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
+import { grantsTests } from './store-grants-tests.ts';
+import { rescuesTests } from './store-rescues-tests.ts';
+import { tokensTests } from './store-tokens-tests.ts';
+import {
+  createStores,
+  type Origins,
+  openStores,
+  type StoreClock,
+  type StoreNames,
+  type Stores,
+  storeClock,
+} from './stores.ts';
+
+/** What each store test works with. */
+export interface StoreSuite {
+  readonly clock: StoreClock;
+  readonly names: StoreNames;
+  /** A process whose connections are sound. */
+  readonly stores: Stores;
+  /** A process whose requests pass through the proxies. */
+  readonly faulty: Stores;
+  readonly dynamodbProxy: FaultProxy;
+  readonly managerProxy: FaultProxy;
+  /** Tables of their own, for tests that look at all of one. */
+  fresh(): Promise<{ names: StoreNames; stores: Stores }>;
+}
+
+/** The stores' behaviour on any endpoint; `start` brings one up and says how to end it. */
+export function storeTests(name: string, start: () => Promise<Origins & { close(): Promise<void> }>): void {
+  describe(name, () => {
+    let suite: StoreSuite;
+    let close: () => Promise<void>;
+
+    beforeAll(async () => {
+      const endpoint = await start();
+      const dynamodbProxy = await startFaultProxy(endpoint.dynamodb);
+      const managerProxy = await startFaultProxy(endpoint.secretsManager);
+      const clock = storeClock();
+      const names = await createStores(endpoint);
+      const proxied = { dynamodb: dynamodbProxy.origin, secretsManager: managerProxy.origin };
+      suite = {
+        clock,
+        names,
+        stores: openStores(endpoint, names, clock),
+        faulty: openStores(proxied, names, clock),
+        dynamodbProxy,
+        managerProxy,
+        async fresh() {
+          const own = await createStores(endpoint);
+          return { names: own, stores: openStores(endpoint, own, clock) };
+        },
+      };
+      close = async () => {
+        await Promise.all([dynamodbProxy.close(), managerProxy.close()]);
+        await endpoint.close();
+      };
+    });
+    afterAll(() => close());
+
+    describe('tokens table', () => tokensTests(() => suite));
+    describe('grants table', () => grantsTests(() => suite));
+    describe('rescues', () => rescuesTests(() => suite));
+  });
+}

@@ -1,0 +1,312 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { afterEach, expect, test } from 'vitest';
+import type { PendingConsent } from '../../shared/broker/ports.ts';
+import { StoreUnavailable, UnreadableValue } from '../../shared/errors.ts';
+import { Redacted } from '../../shared/redacted.ts';
+import type { Fault } from './fault-proxy.ts';
+import type { StoreSuite } from './store-tests.ts';
+import { aToken } from './stores.ts';
+
+const CONSISTENT = { consistent: true };
+const APPLIED: Fault[] = ['applied_then_reset', 'applied_then_500', 'applied_then_hang'];
+
+export function tokensTests(suite: () => StoreSuite): void {
+  afterEach(() => {
+    suite().dynamodbProxy.heal();
+    suite().dynamodbProxy.thawReads();
+  });
+
+  async function rawItem(pk: string) {
+    const { stores, names } = suite();
+    const command = new GetItemCommand({
+      TableName: names.tokens,
+      Key: { pk: { S: pk } },
+      ConsistentRead: true,
+    });
+    return (await stores.dynamo.client.send(command)).Item!;
+  }
+
+  async function putRaw(item: Record<string, object>) {
+    const { stores, names } = suite();
+    await stores.dynamo.client.send(new PutItemCommand({ TableName: names.tokens, Item: item as never }));
+  }
+
+  test('another process reads an entry as it was written', async () => {
+    const { stores, faulty, clock } = suite();
+    const now = clock.now();
+    const entry = {
+      token: aToken(now),
+      lease: { id: randomUUID(), until: now + 30_000 },
+      failure: {
+        code: 'vendor_rejected' as const,
+        description: 'BugSplat refused the client.',
+        vendorError: 'invalid_client',
+        secretVersion: 'v1',
+        at: now,
+        until: now + 2_000,
+        count: 1,
+      },
+      forcedAt: now,
+    };
+    const key = randomUUID();
+    const stored = await stores.tokens.write(key, undefined, entry);
+    const read = await faulty.tokens.read(key, CONSISTENT);
+    expect(read).toEqual(stored);
+    expect(read?.token?.accessToken.reveal()).toBe(entry.token.accessToken.reveal());
+  });
+
+  test('a key that was never written has no entry', async () => {
+    expect(await suite().stores.tokens.read(randomUUID(), CONSISTENT)).toBeUndefined();
+  });
+
+  test('the access token is not in the item in plain text', async () => {
+    const { stores, clock } = suite();
+    const key = randomUUID();
+    const token = aToken(clock.now());
+    await stores.tokens.write(key, undefined, { token });
+    expect(JSON.stringify(await rawItem(`token#${key}`))).not.toContain(token.accessToken.reveal());
+  });
+
+  test('of twenty first writes one is applied', async () => {
+    const { stores, clock } = suite();
+    const key = randomUUID();
+    const writes = Array.from({ length: 20 }, () =>
+      stores.tokens.write(key, undefined, { lease: { id: randomUUID(), until: clock.now() + 1_000 } }),
+    );
+    const won = (await Promise.all(writes)).filter((stored) => stored !== undefined);
+    expect(won).toHaveLength(1);
+    expect(await stores.tokens.read(key, CONSISTENT)).toEqual(won[0]);
+  });
+
+  test('of twenty writes that saw the same entry one is applied', async () => {
+    const { stores, clock } = suite();
+    const key = randomUUID();
+    const seen = await stores.tokens.write(key, undefined, {});
+    const writes = Array.from({ length: 20 }, () =>
+      stores.tokens.write(key, seen, { lease: { id: randomUUID(), until: clock.now() + 1_000 } }),
+    );
+    expect((await Promise.all(writes)).filter((stored) => stored !== undefined)).toHaveLength(1);
+  });
+
+  test('an entry that was changed and changed back is not the one that was read', async () => {
+    const { stores } = suite();
+    const key = randomUUID();
+    const seen = await stores.tokens.write(key, undefined, { forcedAt: 1 });
+    const between = await stores.tokens.write(key, seen, { forcedAt: 2 });
+    await stores.tokens.write(key, between, { forcedAt: 1 });
+    expect(await stores.tokens.write(key, seen, { forcedAt: 3 })).toBeUndefined();
+  });
+
+  test('what is over is left out, and the entry can still be written over', async () => {
+    const { stores, clock } = suite();
+    const key = randomUUID();
+    const now = clock.now();
+    await stores.tokens.write(key, undefined, {
+      token: aToken(now, { expiresAt: now + 60_000 }),
+      lease: { id: randomUUID(), until: now + 30_000 },
+      forcedAt: now,
+    });
+    clock.advance(30_000);
+    const withoutLease = await stores.tokens.read(key, CONSISTENT);
+    expect(Object.keys(withoutLease!).sort()).toEqual(['forcedAt', 'rev', 'token']);
+    clock.advance(30_000);
+    expect(Object.keys((await stores.tokens.read(key, CONSISTENT))!).sort()).toEqual(['forcedAt', 'rev']);
+    clock.advance(3_600_000);
+    const empty = await stores.tokens.read(key, CONSISTENT);
+    expect(Object.keys(empty!)).toEqual(['rev']);
+    expect(await stores.tokens.write(key, empty, { token: aToken(clock.now()) })).toBeDefined();
+  });
+
+  test('an item lives in the table until the last of its times is over', async () => {
+    const { stores, clock } = suite();
+    const key = randomUUID();
+    const token = aToken(clock.now());
+    await stores.tokens.write(key, undefined, { token, lease: { id: 'x', until: clock.now() + 1 } });
+    expect(Number((await rawItem(`token#${key}`)).ttl?.N)).toBe(
+      Math.ceil((token.expiresAt + 300_000) / 1000),
+    );
+  });
+
+  test('a stale read cannot overwrite what was written since', async () => {
+    const { stores, faulty, dynamodbProxy, clock } = suite();
+    const key = randomUUID();
+    const first = await stores.tokens.write(key, undefined, { forcedAt: clock.now() });
+    dynamodbProxy.freezeReads();
+    await faulty.tokens.read(key, { consistent: false });
+    const second = await stores.tokens.write(key, first, { forcedAt: clock.now() + 1 });
+    const stale = await faulty.tokens.read(key, { consistent: false });
+    expect(stale).toEqual(first);
+    expect(await faulty.tokens.write(key, stale, {})).toBeUndefined();
+    expect(await faulty.tokens.read(key, CONSISTENT)).toEqual(second);
+  });
+
+  test.each(APPLIED)('a first write that is repeated after %s recognises itself', async (fault) => {
+    const { faulty, dynamodbProxy, clock } = suite();
+    const key = randomUUID();
+    dynamodbProxy.inject(fault, { operation: 'PutItem', times: 1 });
+    const stored = await faulty.tokens.write(key, undefined, { token: aToken(clock.now()) });
+    expect(stored).toBeDefined();
+    expect(await faulty.tokens.read(key, CONSISTENT)).toEqual(stored);
+  });
+
+  test.each(APPLIED)('a later write that is repeated after %s recognises itself', async (fault) => {
+    const { faulty, dynamodbProxy, clock } = suite();
+    const key = randomUUID();
+    const seen = await faulty.tokens.write(key, undefined, {});
+    dynamodbProxy.inject(fault, { operation: 'PutItem', times: 1 });
+    const stored = await faulty.tokens.write(key, seen, { token: aToken(clock.now()) });
+    expect(stored).toBeDefined();
+    expect(await faulty.tokens.read(key, CONSISTENT)).toEqual(stored);
+  });
+
+  test('a write that was delayed in transit changes nothing once another has come first', async () => {
+    const { stores, faulty, dynamodbProxy, clock } = suite();
+    const key = randomUUID();
+    const seen = await stores.tokens.write(key, undefined, {});
+    dynamodbProxy.inject('held', { operation: 'PutItem' });
+    const lease = { id: randomUUID(), until: clock.now() + 30_000 };
+    await expect(faulty.tokens.write(key, seen, { lease })).rejects.toThrow(StoreUnavailable);
+    const winner = await stores.tokens.write(key, seen, { token: aToken(clock.now()) });
+    await dynamodbProxy.release();
+    expect(await stores.tokens.read(key, CONSISTENT)).toEqual(winner);
+  });
+
+  test.each(['reset', 'hang', 'throttle', 'error_500'] as const)(
+    'an endpoint that answers with %s is unavailable',
+    async (fault) => {
+      const { faulty, dynamodbProxy } = suite();
+      dynamodbProxy.inject(fault);
+      await expect(faulty.tokens.read(randomUUID(), CONSISTENT)).rejects.toThrow(StoreUnavailable);
+      await expect(faulty.tokens.write(randomUUID(), undefined, {})).rejects.toThrow(StoreUnavailable);
+    },
+  );
+
+  test('a passing fault is outlasted', async () => {
+    const { faulty, dynamodbProxy } = suite();
+    dynamodbProxy.inject('reset', { times: 1 });
+    expect(await faulty.tokens.read(randomUUID(), CONSISTENT)).toBeUndefined();
+  });
+
+  test('a table hit costs one GetItem, and a write one PutItem', async () => {
+    const { faulty, dynamodbProxy, clock } = suite();
+    const key = randomUUID();
+    const before = new Map(dynamodbProxy.seen);
+    const count = (operation: string) =>
+      (dynamodbProxy.seen.get(operation) ?? 0) - (before.get(operation) ?? 0);
+    await faulty.tokens.write(key, undefined, { token: aToken(clock.now()) });
+    expect([count('PutItem'), count('GetItem')]).toEqual([1, 0]);
+    await faulty.tokens.read(key, { consistent: false });
+    expect([count('PutItem'), count('GetItem')]).toEqual([1, 1]);
+    expect([...dynamodbProxy.seen.keys()].sort()).not.toContain('Scan');
+  });
+
+  test('a sealed token that was copied onto another item does not open', async () => {
+    const { stores, clock } = suite();
+    const [from, to] = [randomUUID(), randomUUID()];
+    await stores.tokens.write(from, undefined, { token: aToken(clock.now()) });
+    await putRaw({ ...(await rawItem(`token#${from}`)), pk: { S: `token#${to}` } });
+    await expect(stores.tokens.read(to, CONSISTENT)).rejects.toThrow(UnreadableValue);
+    expect(await stores.tokens.read(from, CONSISTENT)).toBeDefined();
+  });
+
+  test('an item in a foreign form is unreadable, and the error names the attribute', async () => {
+    const key = randomUUID();
+    await putRaw({ pk: { S: `token#${key}` }, rev: { S: 'r' }, lease: { M: { id: { S: 'x' } } } });
+    const reading = suite().stores.tokens.read(key, CONSISTENT);
+    await expect(reading).rejects.toThrow(UnreadableValue);
+    await expect(reading).rejects.toThrow('lease.until');
+  });
+
+  test('the remembered refusal of a client comes back, and is compared and set', async () => {
+    const { stores, clock } = suite();
+    const now = clock.now();
+    const failure = {
+      code: 'vendor_rejected' as const,
+      description: 'No.',
+      at: now,
+      until: now + 2_000,
+      count: 1,
+    };
+    const connection = `crash-${randomUUID()}`;
+    expect(await stores.refusals.read(connection)).toBeUndefined();
+    const first = await stores.refusals.write(connection, undefined, { secretVersion: 'v1', failure });
+    expect(await stores.refusals.read(connection)).toEqual(first);
+    const second = await stores.refusals.write(connection, first, { secretVersion: 'v2', failure });
+    expect(await stores.refusals.write(connection, first, { secretVersion: 'v3', failure })).toBeUndefined();
+    expect(await stores.refusals.read(connection)).toEqual(second);
+  });
+
+  test('a connection, a consent and a cache key of the same name are three entries', async () => {
+    const { stores, clock } = suite();
+    const id = randomUUID();
+    await stores.tokens.write(id, undefined, { token: aToken(clock.now()) });
+    expect(await stores.refusals.read(id)).toBeUndefined();
+    expect(await stores.consents.read(id)).toBeUndefined();
+  });
+
+  test('a pending consent comes back whole, and the table holds neither its id nor its secrets', async () => {
+    const { stores, clock } = suite();
+    const id = randomUUID();
+    const consent = aConsent(clock.now());
+    const stored = await stores.consents.write(id, undefined, consent);
+    const read = await stores.consents.read(id);
+    expect(read).toEqual(stored);
+    expect(read?.codeVerifier?.reveal()).toBe(consent.codeVerifier?.reveal());
+    expect(read?.deviceCode?.reveal()).toBe(consent.deviceCode?.reveal());
+    const raw = JSON.stringify(await rawItem(consentKey(id)));
+    for (const secret of [id, consent.codeVerifier!.reveal(), consent.deviceCode!.reveal()]) {
+      expect(raw).not.toContain(secret);
+    }
+  });
+
+  test('a consent past its time reads as expired, without its secrets, and keeps its outcome', async () => {
+    const { stores, clock } = suite();
+    const [pending, denied] = [randomUUID(), randomUUID()];
+    await stores.consents.write(pending, undefined, aConsent(clock.now()));
+    await stores.consents.write(denied, undefined, {
+      ...aConsent(clock.now()),
+      status: 'denied',
+      outcome: 'No.',
+    });
+    clock.advance(600_000);
+    const late = await stores.consents.read(pending);
+    expect(late).toMatchObject({ status: 'expired' });
+    expect(late).not.toHaveProperty('codeVerifier');
+    expect(late).not.toHaveProperty('deviceCode');
+    expect(await stores.consents.read(denied)).toMatchObject({ status: 'denied', outcome: 'No.' });
+    expect(await stores.consents.write(pending, late, { ...late!, outcome: 'Too late.' })).toBeDefined();
+  });
+
+  test("a consent's verifier does not open as its device code", async () => {
+    const { stores, clock } = suite();
+    const id = randomUUID();
+    await stores.consents.write(id, undefined, aConsent(clock.now()));
+    const item = await rawItem(consentKey(id));
+    await putRaw({ ...item, device_code: item.code_verifier!, code_verifier: item.device_code! });
+    await expect(stores.consents.read(id)).rejects.toThrow(UnreadableValue);
+  });
+}
+
+function consentKey(id: string): string {
+  return `consent#${createHash('sha256').update(id).digest('base64url')}`;
+}
+
+function aConsent(now: number): PendingConsent {
+  return {
+    connection: 'logs-portal',
+    subject: 'default',
+    generation: undefined,
+    replace: false,
+    startedBy: 'arn:aws:iam::111122223333:role/admin',
+    expiresAt: now + 600_000,
+    endpoints: { issuer: 'https://vendor.example', tokenEndpoint: 'https://vendor.example/token' },
+    scopes: ['read', 'write'],
+    redirectUri: 'https://broker.example/callback',
+    codeVerifier: new Redacted(`verifier-${randomUUID()}`),
+    deviceCode: new Redacted(`device-${randomUUID()}`),
+    interval: 5,
+    nextPollAt: now + 5_000,
+    status: 'pending',
+  };
+}
