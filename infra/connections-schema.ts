@@ -23,7 +23,7 @@ export function connectionsJsonSchema(): string {
     typeMode: 'output',
     ignoreActions: ['check'],
     overrideSchema: ({ valibotSchema, jsonSchema }) =>
-      valibotSchema === connectionSchema.entries.vendor
+      valibotSchema === connectionSchema.entries.vendor.pipe[0]
         ? { ...jsonSchema, enum: Object.keys(VENDORS) }
         : undefined,
     // JSON Schema patterns are Unicode's anyway.
@@ -32,5 +32,6 @@ export function connectionsJsonSchema(): string {
         ? { ...jsonSchema, pattern: (valibotAction as v.RegexAction<string, undefined>).requirement.source }
         : undefined,
   });
-  return `${JSON.stringify({ title: 'Token broker connections', ...schema }, undefined, 2)}\n`;
+  const $schema = 'http://json-schema.org/draft-07/schema#';
+  return `${JSON.stringify({ $schema, title: 'Token broker connections', ...schema }, undefined, 2)}\n`;
 }

@@ -94,7 +94,7 @@ export interface VendorRules {
   readonly params: Readonly<Record<string, readonly string[]>>;
   /** What else is wrong with these scopes for this grant, as a sentence; `undefined` when nothing. */
   scopeProblem?(scopes: readonly string[], grant: GrantType): string | undefined;
-  /** What else is wrong with a connection that has passed every other check. */
+  /** What else is wrong with a connection whose members have the right shapes, if not always the right values. */
   problems?(connection: Connection): ConnectionsIssue[];
   /** Host (with port, if any) that will see the secret; two connections share a secret only if it is the same. */
   tokenHost(connection: Connection): string;

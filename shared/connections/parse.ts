@@ -88,10 +88,15 @@ function parseConnection(
   const vendor = options.vendors[members.vendor]!;
   const connection = withDefaults(name, { ...members, vendor: vendor.name }, vendor);
   issues.push(...checkRules({ vendor, options, members, connection, misshapen }));
+  if (misshapen.size === 0) issues.push(...furtherIssues(vendor, connection, issues));
   if (issues.length > 0) return issues;
-  const vendorIssues = vendor.problems?.(connection) ?? [];
-  if (vendorIssues.length > 0) return vendorIssues;
   return { ...connection, apiHosts: members.api_hosts ?? vendor.apiHosts(connection) };
+}
+
+/** What the vendor finds, without saying anything twice about one member. */
+function furtherIssues(vendor: VendorRules, connection: Connection, issues: readonly ConnectionsIssue[]) {
+  const told = new Set(issues.map(({ path }) => path));
+  return (vendor.problems?.(connection) ?? []).filter(({ path }) => !told.has(path));
 }
 
 /** A secret goes to one place only: whoever holds one connection's vendor must not get another's secret. */

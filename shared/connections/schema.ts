@@ -44,7 +44,7 @@ const dictionary = (of: string) =>
     `an object of ${of}, without the names __proto__, constructor and prototype`,
   );
 
-const url = (what: string) => v.string(`${what}: an absolute https URL`);
+const url = v.string('an absolute https URL');
 const hosts = some(v.string('a host name'), 'host name');
 const scopeToken = text(
   'a scope token: printable ASCII without space, " and \\ (RFC 6749 §3.3)',
@@ -84,7 +84,7 @@ export const callerRuleSchema = v.strictObject(
 );
 
 const endpoint = (what: string, rfc: string) =>
-  v.optional(v.pipe(url(what), v.description(`${what} (${rfc}). Only where the vendor does not fix it.`)));
+  v.optional(v.pipe(url, v.description(`${what} (${rfc}). Only where the vendor does not fix it.`)));
 
 const vendorMembers = {
   tenant: v.optional(
@@ -97,16 +97,13 @@ const vendorMembers = {
     ),
   ),
   issuer: v.optional(
-    v.pipe(
-      url('the issuer'),
-      v.description('Issuer whose metadata names the endpoints (RFC 8414 discovery).'),
-    ),
+    v.pipe(url, v.description('Issuer whose metadata names the endpoints (RFC 8414 discovery).')),
   ),
-  token_endpoint: endpoint('the token endpoint', 'RFC 6749 §3.2'),
-  authorization_endpoint: endpoint('the authorization endpoint', 'RFC 6749 §3.1'),
-  device_authorization_endpoint: endpoint('the device authorization endpoint', 'RFC 8628 §3.1'),
-  revocation_endpoint: endpoint('the revocation endpoint', 'RFC 7009 §2'),
-  userinfo_endpoint: endpoint("the token owner's endpoint", 'OpenID Connect Core §5.3'),
+  token_endpoint: endpoint('The token endpoint', 'RFC 6749 §3.2'),
+  authorization_endpoint: endpoint('The authorization endpoint', 'RFC 6749 §3.1'),
+  device_authorization_endpoint: endpoint('The device authorization endpoint', 'RFC 8628 §3.1'),
+  revocation_endpoint: endpoint('The revocation endpoint', 'RFC 7009 §2'),
+  userinfo_endpoint: endpoint("The token owner's endpoint", 'OpenID Connect Core §5.3'),
   endpoint_hosts: v.optional(
     v.pipe(hosts, v.description("Hosts, beside the issuer's own, on which discovered endpoints may be.")),
   ),
@@ -117,7 +114,7 @@ export const connectionSchema = v.strictObject({
   ...vendorMembers,
   base_url: v.optional(
     v.pipe(
-      url('the base URL'),
+      url,
       v.description(
         'Replaces scheme and host of every endpoint, for on-premises installations, sandboxes and tests; paths stay.',
       ),
