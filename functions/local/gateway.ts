@@ -12,7 +12,8 @@ import { type Identity, LOCAL_REGION, SignatureRefused, verifySignature } from '
 export interface GatewayOptions {
   /** 0 for any free port. */
   readonly port: number;
-  readonly handlers: LocalHandlers;
+  /** A promise, because the handlers want to know this gateway's URL. */
+  readonly handlers: Promise<LocalHandlers>;
   /** Milliseconds since the epoch; signatures are judged by it. */
   readonly now?: () => number;
   /** Milliseconds that a function may take; 29,000 where absent. */
@@ -84,10 +85,11 @@ async function invoke(
   const event = eventOf(request, route, requestId, now);
   const limits = LOCAL_FUNCTIONS[route.handler];
   const settings = { ...limits, timeout: timeout ?? limits.timeout, requestId };
+  const { https, callback } = await handlers;
   try {
     const result = identity
-      ? await run(handlers.https, withIdentity(event, identity), settings)
-      : await run(handlers.callback, event, settings);
+      ? await run(https, withIdentity(event, identity), settings)
+      : await run(callback, event, settings);
     return answerOf(result, requestId);
   } catch (error) {
     if (error instanceof TimedOut) return jsonAnswer(503, { message: 'Service Unavailable' });

@@ -1,0 +1,28 @@
+/** The connections that the local program serves: the user's file, or the demo's. */
+import { readFile } from 'node:fs/promises';
+import type { Connection } from '../../shared/connections/connection.ts';
+import { parseConnections, parseConnectionsText } from '../../shared/connections/parse.ts';
+import { VENDORS } from '../../shared/vendors/index.ts';
+import { UsageError } from './options.ts';
+
+const options = { vendors: VENDORS, allowLoopbackHttp: true };
+
+/** @throws UsageError when the file cannot be read, ConnectionsFileError with every mistake in it */
+export async function readConnections(path: string): Promise<ReadonlyMap<string, Connection>> {
+  return parseConnectionsText(await readText(path), options);
+}
+
+/** @throws ConnectionsFileError */
+export function demoConnections(file: object): ReadonlyMap<string, Connection> {
+  return parseConnections(file, options);
+}
+
+async function readText(path: string): Promise<string> {
+  try {
+    return await readFile(path, 'utf8');
+  } catch (error) {
+    throw new UsageError(
+      `--connections ${path} cannot be read (${(error as NodeJS.ErrnoException).code}): it must be a JSON file`,
+    );
+  }
+}

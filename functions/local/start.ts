@@ -1,0 +1,90 @@
+/** Starts the parts of the local program in order, and stops them in the reverse one. */
+import { startAwsEndpoint } from './aws/endpoint.ts';
+import { lambdaService } from './aws/lambda.ts';
+import { composeLocal } from './compose-local.ts';
+import { type DataDirectory, openDataDirectory } from './data-directory.ts';
+import { startGateway } from './gateway.ts';
+import type { LocalHandlers } from './handlers.ts';
+import type { LocalOptions } from './options.ts';
+import { startSchedule } from './scheduler.ts';
+import { type AwsConfig, embeddedConfig, environmentConfig, prepareStores } from './stores.ts';
+import type { Welcome } from './welcome.ts';
+
+export interface LocalBroker {
+  readonly about: Omit<Welcome, 'seconds'>;
+  close(): Promise<void>;
+}
+
+/**
+ * `endpointUrl`: of another endpoint's DynamoDB and Secrets Manager; absent, they are embedded.
+ * @throws UsageError, ConnectionsFileError, DataDirectoryUnusable, PortUnavailable
+ */
+export async function startLocalBroker(options: LocalOptions, endpointUrl?: string): Promise<LocalBroker> {
+  const started: (() => Promise<void>)[] = [];
+  const close = async () => {
+    for (const stop of started.reverse()) await stop();
+    started.length = 0;
+  };
+  try {
+    return { about: await start(options, endpointUrl, (stop) => started.push(stop)), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function start(
+  options: LocalOptions,
+  endpointUrl: string | undefined,
+  onClose: (stop: () => Promise<void>) => void,
+): Promise<LocalBroker['about']> {
+  const { connections, demo } = await chooseConnections(options.connections);
+  if (demo) onClose(() => demo.close());
+  const directory = endpointUrl ? undefined : await openDataDirectory(options.data);
+  if (directory) onClose(() => directory.release());
+  const data = directory && (await embedData(directory));
+  if (data) onClose(() => data.close());
+
+  // Each of the two servers and the handlers wants to know of the other two: the handlers come last.
+  const { promise: handlers, resolve } = Promise.withResolvers<LocalHandlers>();
+  const lambda = lambdaService({ handlers, aliases: [...connections.keys()] });
+  const aws = await startAwsEndpoint({ port: options.awsPort, services: { lambda, ...data?.services } });
+  onClose(() => aws.close());
+  const gateway = await startGateway({ port: options.port, handlers });
+  onClose(() => gateway.close());
+
+  const config: AwsConfig = endpointUrl ? environmentConfig(endpointUrl) : embeddedConfig(aws.url);
+  const [secrets, composed] = await Promise.all([
+    prepareStores(config, demo?.seeds ?? {}),
+    composeLocal({ connections, aws: config, publicUrl: gateway.url }),
+  ]);
+  demo?.recognise(secrets);
+  resolve(composed);
+  const schedule = startSchedule(composed.refresh, options.sweepEvery);
+  onClose(() => schedule.stop());
+  return {
+    url: gateway.url,
+    awsUrl: aws.url,
+    connections,
+    kept: directory?.path ?? `${endpointUrl} (AWS_ENDPOINT_URL)`,
+    ...(demo ? { vendors: demo.origins } : {}),
+  };
+}
+
+async function chooseConnections(file: string | undefined) {
+  const { demoConnections, readConnections } = await import('./connections.ts');
+  if (file !== undefined) return { connections: await readConnections(file), demo: undefined };
+  const { startDemo } = await import('./demo.ts');
+  const demo = await startDemo();
+  return { connections: demoConnections(demo.file), demo };
+}
+
+async function embedData(directory: DataDirectory) {
+  const [{ embedDynamoDb }, { secretsManagerService }] = await Promise.all([
+    import('./aws/dynamodb.ts'),
+    import('./aws/secrets-manager.ts'),
+  ]);
+  const secretsmanager = await secretsManagerService(directory.secrets);
+  const dynamodb = await embedDynamoDb(directory.dynamodb);
+  return { services: { dynamodb: dynamodb.service, secretsmanager }, close: () => dynamodb.close() };
+}

@@ -1,0 +1,84 @@
+/** Where the local program keeps its data: tables, keyring and seeds are made where they are missing. */
+import { randomBytes } from 'node:crypto';
+import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
+import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import { NAMES } from '../../shared/environment.ts';
+import { LOCAL_KEY_ID, LOCAL_REGION, LOCAL_SECRET } from './sigv4.ts';
+
+/** What every AWS SDK client of the local program is made with. */
+export type AwsConfig = Pick<DynamoDBClientConfig, 'region' | 'endpoint' | 'credentials'>;
+
+/** Values of secrets by name; each is made when there is none yet. */
+export type Seeds = Readonly<Record<string, () => object | Promise<object>>>;
+
+/** The endpoint embedded in this process. */
+export function embeddedConfig(endpoint: string): AwsConfig {
+  return {
+    region: LOCAL_REGION,
+    endpoint,
+    credentials: { accessKeyId: LOCAL_KEY_ID, secretAccessKey: LOCAL_SECRET },
+  };
+}
+
+/**
+ * The endpoint that `AWS_ENDPOINT_URL` names, with the environment's region and credentials where it has any:
+ * such endpoints commonly take all, and another broker's takes the local ones.
+ */
+export function environmentConfig(endpoint: string, environment = process.env): AwsConfig {
+  const { AWS_REGION, AWS_DEFAULT_REGION, AWS_ACCESS_KEY_ID, AWS_PROFILE } = environment;
+  const region = AWS_REGION || AWS_DEFAULT_REGION || LOCAL_REGION;
+  if (AWS_ACCESS_KEY_ID || AWS_PROFILE) return { region, endpoint };
+  return { ...embeddedConfig(endpoint), region };
+}
+
+/** Several brokers may do so at once on one endpoint. @returns the seeded secrets' values as they are now */
+export async function prepareStores(config: AwsConfig, seeds: Seeds): Promise<Record<string, string>> {
+  const [{ createTables }, { DynamoDBClient }, { SecretsManagerClient }] = await Promise.all([
+    import('../../shared/aws/create-tables.ts'),
+    import('@aws-sdk/client-dynamodb'),
+    import('@aws-sdk/client-secrets-manager'),
+  ]);
+  const dynamodb = new DynamoDBClient(config);
+  const manager = new SecretsManagerClient(config);
+  const ensured = async ([name, make]: [string, Seeds[string]]) => [name, await ensure(manager, name, make)];
+  try {
+    const [secrets] = await Promise.all([
+      Promise.all(Object.entries(seeds).map(ensured)),
+      ensure(manager, NAMES.keyringSecret, newKeyring),
+      createTables(dynamodb, { tokens: NAMES.tokensTable, grants: NAMES.grantsTable }),
+    ]);
+    return Object.fromEntries(secrets);
+  } finally {
+    dynamodb.destroy();
+    manager.destroy();
+  }
+}
+
+/** Never replaces a value: another process may have sealed with it, or the user chosen it. */
+async function ensure(manager: SecretsManagerClient, name: string, make: Seeds[string]): Promise<string> {
+  const { CreateSecretCommand, GetSecretValueCommand, ResourceExistsException, ResourceNotFoundException } =
+    await import('@aws-sdk/client-secrets-manager');
+  const read = async () => {
+    const { SecretString } = await manager.send(new GetSecretValueCommand({ SecretId: name }));
+    return SecretString ?? '';
+  };
+  try {
+    return await read();
+  } catch (error) {
+    if (!(error instanceof ResourceNotFoundException)) throw error;
+  }
+  const value = JSON.stringify(await make());
+  try {
+    await manager.send(new CreateSecretCommand({ Name: name, SecretString: value }));
+    return value;
+  } catch (error) {
+    if (error instanceof ResourceExistsException) return read();
+    throw error;
+  }
+}
+
+function newKeyring(): object {
+  const kid = randomBytes(9).toString('base64url');
+  const key = { k: randomBytes(32).toString('base64url'), created: new Date().toISOString() };
+  return { current: kid, keys: { [kid]: key } };
+}

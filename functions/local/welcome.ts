@@ -1,0 +1,99 @@
+/** What the local program prints when it is ready: where it is, and how to get a token, ready to paste. */
+import type { Connection } from '../../shared/connections/connection.ts';
+import { NAMES } from '../../shared/environment.ts';
+import { LOCAL_KEY_ID, LOCAL_REGION, LOCAL_SECRET } from './sigv4.ts';
+
+export interface Welcome {
+  /** Of the HTTPS routes. */
+  readonly url: string;
+  readonly awsUrl: string;
+  readonly connections: ReadonlyMap<string, Connection>;
+  /** Where secrets and tokens are: a folder, or another endpoint. */
+  readonly kept: string;
+  /** Origins of the simulated vendors, by name; absent when the connections are the user's own. */
+  readonly vendors?: Readonly<Record<string, string>>;
+  /** Seconds that the start took. */
+  readonly seconds: number;
+}
+
+export function welcome(about: Welcome): string {
+  const example = exampleOf(about.connections);
+  const parts = [places(about), about.vendors ? undefined : secretHint(about, example)];
+  if (example) parts.push(curl(about, example), cli(about, example), sdk(about, example));
+  return `${parts.filter((part) => part !== undefined).join('\n\n')}\n\nCtrl+C stops it.\n`;
+}
+
+/** One that gives a token at once, by each of the three ways. */
+function exampleOf(connections: ReadonlyMap<string, Connection>): Connection | undefined {
+  const all = [...connections.values()];
+  const immediate = all.filter(({ grant }) => grant === 'client_credentials');
+  return immediate.find(({ callers, directInvoke }) => !callers || directInvoke) ?? immediate[0] ?? all[0];
+}
+
+function places({ url, awsUrl, connections, kept, vendors, seconds }: Welcome): string {
+  const lines = [
+    `The token broker is ready (${seconds.toFixed(1)} s).`,
+    '',
+    `  Routes       ${url}   signed with SigV4: service execute-api, region ${LOCAL_REGION}`,
+    `  AWS          ${awsUrl}   Lambda Invoke, DynamoDB, Secrets Manager`,
+    `  Keys         key id ${LOCAL_KEY_ID} (a user) or role-NAME (a role); the secret is always ${LOCAL_SECRET}`,
+    `  Kept in      ${kept}`,
+    `  Connections  ${wrap([...connections.keys()])}`,
+  ];
+  const simulated = Object.entries(vendors ?? {}).map(([name, origin]) => `${name} ${origin}`);
+  if (simulated.length > 0) lines.push(`  Simulated    ${wrap(simulated)}`);
+  return lines.join('\n');
+}
+
+function wrap(items: readonly string[]): string {
+  const lines = [''];
+  for (const item of items) {
+    const last = lines.at(-1)!;
+    const longer = last === '' ? item : `${last}, ${item}`;
+    if (longer.length <= 90 || last === '') lines[lines.length - 1] = longer;
+    else lines.push(item);
+  }
+  return lines.join(`,\n${' '.repeat(15)}`);
+}
+
+function awsEnvironment(awsUrl: string): string {
+  return (
+    `AWS_ACCESS_KEY_ID=${LOCAL_KEY_ID} AWS_SECRET_ACCESS_KEY=${LOCAL_SECRET} AWS_REGION=${LOCAL_REGION} \\\n` +
+    `  AWS_ENDPOINT_URL=${awsUrl}`
+  );
+}
+
+function secretHint({ awsUrl }: Welcome, example: Connection | undefined): string | undefined {
+  if (!example) return undefined;
+  return `Give a connection its secret (once):
+
+${awsEnvironment(awsUrl)} \\
+  aws secretsmanager create-secret --name ${example.secret} \\
+  --secret-string '{"client_id":"…","client_secret":"…"}'`;
+}
+
+function curl({ url }: Welcome, { name }: Connection): string {
+  return `Get a token with curl (curl 7.88 and older sign encoded paths and unsorted queries wrongly):
+
+curl -sS --aws-sigv4 aws:amz:${LOCAL_REGION}:execute-api --user ${LOCAL_KEY_ID}:${LOCAL_SECRET} \\
+  -H 'content-type: application/json' -d '{}' ${url}/connections/${name}/token`;
+}
+
+function cli({ awsUrl }: Welcome, { name }: Connection): string {
+  return `… with the AWS CLI (it exits 0 even when the function fails: look for "FunctionError"):
+
+${awsEnvironment(awsUrl)} \\
+  aws lambda invoke --function-name ${NAMES.invokeFunction} --qualifier ${name} \\
+  --cli-binary-format raw-in-base64-out --payload '{}' /dev/stdout`;
+}
+
+function sdk({ awsUrl }: Welcome, { name }: Connection): string {
+  return `… with the AWS SDK:
+
+import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
+const lambda = new LambdaClient({ region: '${LOCAL_REGION}', endpoint: '${awsUrl}',
+  credentials: { accessKeyId: '${LOCAL_KEY_ID}', secretAccessKey: '${LOCAL_SECRET}' } });
+const { FunctionError, Payload } = await lambda.send(
+  new InvokeCommand({ FunctionName: '${NAMES.invokeFunction}', Qualifier: '${name}', Payload: '{}' }));
+console.log(FunctionError ?? 'success', JSON.parse(Payload.transformToString()));`;
+}
