@@ -1,3 +1,4 @@
+import type { Acknowledgment } from 'aws-cdk-lib';
 import type { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { EnvironmentName } from '../shared/environment.ts';
 
@@ -8,4 +9,6 @@ import type { EnvironmentName } from '../shared/environment.ts';
 export interface Binding {
   readonly environment: Partial<Record<EnvironmentName, string>>;
   readonly statements: readonly PolicyStatement[];
+  /** Why a statement that a security review stops at is as it is. */
+  readonly acknowledged?: readonly Acknowledgment[];
 }

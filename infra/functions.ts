@@ -89,6 +89,9 @@ export class BrokerFunction extends Construct {
     for (const statement of props.bindings.flatMap(({ statements }) => statements)) {
       this.role.addToPolicy(statement);
     }
+    Validations.of(this.role).acknowledge(
+      ...props.bindings.flatMap(({ acknowledged }) => acknowledged ?? []),
+    );
     if (props.tracing) acknowledgeTracing(this);
   }
 

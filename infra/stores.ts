@@ -47,7 +47,7 @@ export class Stores {
     this.tokens = props.tokensTable ?? createTokensTable(scope, named);
     this.grants = props.grantsTable ?? createGrantsTable(scope, named);
     this.#keyring = props.keyring ?? createKeyring(scope, named).ref;
-    this.shards = props.shards ?? 1;
+    this.shards = checkedShards(props.shards ?? 1);
   }
 
   /** For every function that asks vendors for tokens. */
@@ -56,14 +56,14 @@ export class Stores {
     return [
       readWriteTokens(this.tokens, this.key),
       readWriteGrants(this.grants, this.key, this.shards),
-      readClientSecrets(this.#scope, this.#secrets, keys),
+      readClientSecrets(this.#secrets, keys),
       readKeyring(this.#keyring, this.key),
-      keepRescues(this.#scope, this.#stage),
+      keepRescues(this.#stage),
     ];
   }
 
   get dueBinding(): Binding {
-    return queryDueGrants(this.grants, this.key, this.shards);
+    return queryDueGrants(this.grants, this.key);
   }
 
   get sealingKeyBindings(): Binding[] {
@@ -96,4 +96,12 @@ export class Stores {
       `existingSecrets names ${unknown.join(', ')}, which no connection uses. They use: ${names.join(', ')}.`,
     );
   }
+}
+
+/** As many as the functions look through. */
+export const MAX_SHARDS = 64;
+
+function checkedShards(shards: number): number {
+  if (Number.isInteger(shards) && shards >= 1 && shards <= MAX_SHARDS) return shards;
+  throw new OperatorError(`shards is ${shards}; it is a whole number from 1 to ${MAX_SHARDS}.`);
 }

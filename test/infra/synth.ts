@@ -1,0 +1,78 @@
+/** Synthesizes the broker for tests, without bundling unless asked: templates do not depend on the bundles. */
+import { App, Stack, type StackProps } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
+import { HostedZone } from 'aws-cdk-lib/aws-route53';
+import type { ConnectionsDocument } from '../../infra/connections-file.ts';
+import type { TokenBrokerProps } from '../../infra/props.ts';
+import { TokenBroker } from '../../infra/token-broker.ts';
+
+export const CONNECTIONS: ConnectionsDocument = {
+  connections: {
+    'crash-symbols': {
+      vendor: 'bugsplat',
+      scope: 'symbols',
+      secret: 'token-broker/bugsplat-symbols',
+      callers: [{ principal: 'arn:aws:iam::111122223333:role/ci-*' }],
+    },
+    'logs-jobs': { vendor: 'bugfender', client_auth: 'private_key_jwt' },
+    'logs-portal': { vendor: 'bugfender', grant: 'authorization_code' },
+    'research-user': {
+      vendor: 'bipsync',
+      tenant: 'acme',
+      grant: 'authorization_code',
+      secret: 'team/bipsync',
+    },
+    onboarding: { vendor: 'bits', scope: 'application' },
+  },
+};
+
+export const ACCOUNT = '111122223333';
+export const REGION = 'us-east-1';
+
+export interface Synthesized {
+  readonly app: App;
+  readonly stack: Stack;
+  readonly broker: TokenBroker;
+  readonly template: Template;
+}
+
+interface Options {
+  readonly props?: (stack: Stack) => Partial<TokenBrokerProps>;
+  readonly stack?: StackProps;
+  /** Further constructs of the app that embeds the broker. */
+  readonly extend?: (broker: TokenBroker, stack: Stack) => void;
+}
+
+export function synthesize({ props, stack: stackProps, extend }: Options = {}): Synthesized {
+  const app = new App({ context: { 'aws:cdk:bundling-stacks': [] } });
+  const stack = new Stack(app, 'TokenBroker', stackProps);
+  const broker = new TokenBroker(stack, 'Broker', { connections: CONNECTIONS, ...props?.(stack) });
+  extend?.(broker, stack);
+  return { app, stack, broker, template: Template.fromStack(stack) };
+}
+
+/** Everything that a deployment may switch on, at once. */
+export function everything(stack: Stack): Partial<TokenBrokerProps> {
+  return {
+    stage: 'prod',
+    egress: 'static-ip',
+    shards: 4,
+    provisionedConcurrency: 2,
+    reservedConcurrency: 50,
+    alarmEmail: 'oncall@example.com',
+    secretReaders: [`arn:aws:iam::${ACCOUNT}:role/auditor`],
+    domain: {
+      name: 'tokens.example.com',
+      certificate: Certificate.fromCertificateArn(
+        stack,
+        'Certificate',
+        `arn:aws:acm:${REGION}:${ACCOUNT}:certificate/c`,
+      ),
+      hostedZone: HostedZone.fromHostedZoneAttributes(stack, 'Zone', {
+        hostedZoneId: 'Z0123456789',
+        zoneName: 'example.com',
+      }),
+    },
+  };
+}
