@@ -1,0 +1,155 @@
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+/** Who may import whom. A path that ends in `/` is all that is below it, else it is that file. */
+const BASE = [
+  'shared/contract.ts',
+  'shared/contract-schemas.ts',
+  'shared/contract-body.ts',
+  'shared/errors.ts',
+  'shared/redacted.ts',
+  'shared/environment.ts',
+  // Names that the stack and the functions share, as `environment` is.
+  'shared/metrics.ts',
+  'shared/connections/',
+];
+const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
+  ...Object.fromEntries(BASE.map((path) => [path, BASE])),
+  'shared/oauth/': ['shared/oauth/', ...BASE],
+  'shared/vendors/': ['shared/vendors/', 'shared/oauth/', ...BASE],
+  'shared/broker/': ['shared/broker/', 'shared/oauth/', 'type shared/vendors/vendor.ts', ...BASE],
+  'shared/aws/': ['shared/aws/', 'type shared/broker/ports.ts', 'shared/oauth/', ...BASE],
+  'shared/client/': ['shared/client/', 'shared/contract.ts', 'shared/errors.ts'],
+  'functions/': ['functions/', 'shared/'],
+  // Vendors, because their rules check the connections at synth.
+  'infra/': ['infra/', 'shared/vendors/', ...BASE],
+  'test/': ['test/', 'functions/', 'infra/', 'shared/', 'package.json'],
+};
+
+/** Packages that speak to AWS, and who may import them. */
+const AWS_PACKAGE = /^@(?:aws-sdk|smithy|aws-crypto)\//;
+const SPEAKS_TO_AWS = ['shared/aws/', 'functions/local/', 'infra/', 'test/'];
+/** Callers sign their own requests. */
+const SIGNING_PACKAGE = /^@(?:smithy\/|aws-crypto\/|aws-sdk\/credential-provider)/;
+
+/** The only places that turn a secret into text: to send it, to seal it, or to answer with it. */
+const REVEALS = [
+  'shared/redacted.ts',
+  'shared/oauth/',
+  'shared/aws/',
+  // What is redeemed at a token endpoint: a refresh token, a device code.
+  'shared/broker/refresh.ts',
+  'shared/broker/consent.ts',
+  'test/',
+];
+
+interface SourceFile {
+  /** From the repository's root. */
+  readonly path: string;
+  readonly text: string;
+}
+interface Import {
+  readonly type: boolean;
+  /** A path from the root, or a package. */
+  readonly target: string;
+}
+
+function importsOf({ path, text }: SourceFile): Import[] {
+  const declared = text.matchAll(/^(?:import|export)\s+(type\s)?(?:[^'";]*?\bfrom\s+)?'([^']+)'/gm);
+  const called = text.matchAll(/\bimport\(\s*()['"`]([^'"`]+)['"`]/g);
+  return [...declared, ...called].map(([, type, specifier = '']) => ({
+    type: Boolean(type),
+    target: specifier.startsWith('.') ? normalize(join(dirname(path), specifier)) : specifier,
+  }));
+}
+
+const isIn = (path: string, places: readonly string[]) =>
+  places.some((place) => (place.endsWith('/') ? path.startsWith(place) : path === place));
+
+const isLocal = ({ target }: Import) => /^(?:shared|functions|infra|test)\/|^[\w-]+\.json$/.test(target);
+
+function violationsOf(file: SourceFile): string[] {
+  const { path, text } = file;
+  const imports = importsOf(file);
+  const places = Object.entries(MAY_IMPORT).find(([place]) => isIn(path, [place]))?.[1];
+  if (!places) return [`${path} has no place in the layout`];
+  const forTypes = places.flatMap((place) => (place.startsWith('type ') ? [place.slice(5)] : []));
+  const violations = imports
+    .filter(isLocal)
+    .filter(({ target, type }) => !isIn(target, places) && !(type && isIn(target, forTypes)))
+    .map(({ target, type }) => `${path} may not import ${type ? 'the types of ' : ''}${target}`);
+  for (const { target } of imports.filter(({ target }) => AWS_PACKAGE.test(target))) {
+    const signs = isIn(path, ['shared/client/']) && SIGNING_PACKAGE.test(target);
+    if (!signs && !isIn(path, SPEAKS_TO_AWS)) violations.push(`${path} may not import ${target}`);
+  }
+  const sees = (place: string) => imports.some(({ target }) => isIn(target, [place]));
+  const composes = isIn(path, ['functions/compose.ts', 'test/']);
+  if (sees('shared/aws/') && sees('shared/vendors/index.ts') && !composes) {
+    violations.push(`${path} may not see both shared/aws and shared/vendors/index.ts`);
+  }
+  if (/\.reveal\b/.test(text) && !isIn(path, REVEALS)) violations.push(`${path} may not reveal secrets`);
+  return violations;
+}
+
+const root = new URL('..', import.meta.url).pathname;
+const files = globSync('{shared,functions,infra,test}/**/*.ts', { cwd: root }).map(
+  (path): SourceFile => ({ path, text: readFileSync(join(root, path), 'utf8') }),
+);
+
+test('every file imports only what the layout allows it', () => {
+  expect(files.flatMap(violationsOf)).toEqual([]);
+});
+
+test('every import is seen: each leads to a file, and the ones known to be there are found', () => {
+  const targets = files.flatMap(importsOf).filter(isLocal);
+  expect(targets.filter(({ target }) => !existsSync(join(root, target)))).toEqual([]);
+  const parse = files.find(({ path }) => path === 'shared/connections/parse.ts')!;
+  expect(importsOf(parse)).toContainEqual({ type: true, target: 'shared/connections/connection.ts' });
+  expect(importsOf(parse)).toContainEqual({ type: false, target: 'shared/connections/rules.ts' });
+});
+
+describe('a planted violation is found', () => {
+  test.each([
+    ['shared/errors.ts', "import { a } from './oauth/token.ts';"],
+    ['shared/connections/x.ts', "import type { a } from '../broker/ports.ts';"],
+    ['shared/oauth/x.ts', "import { custom } from '../vendors/custom.ts';"],
+    ['shared/vendors/x.ts', "import type { Clock } from '../aws/table.ts';"],
+    ['shared/broker/x.ts', "import {\n  a,\n  b,\n} from '../aws/table.ts';"],
+    ['shared/broker/x.ts', "import { bits } from '../vendors/bits.ts';"],
+    ['shared/broker/x.ts', "import type { bits } from '../vendors/bits.ts';"],
+    ['shared/broker/x.ts', "import { type Vendor } from '../vendors/vendor.ts';"],
+    ['shared/broker/x.ts', "import { DynamoDBClient } from '@aws-sdk/client-dynamodb';"],
+    ['shared/broker/x.ts', "const aws = await import('../aws/table.ts');"],
+    ['shared/broker/x.ts', 'console.log(token.reveal());'],
+    ['shared/broker/x.ts', "export * from '../aws/table.ts';"],
+    ['shared/aws/x.ts', "import { resolver } from '../broker/resolve.ts';"],
+    ['shared/aws/x.ts', "import { a } from '../broker/ports.ts';"],
+    ['shared/client/x.ts', "import { SCOPE } from '../connections/scope.ts';"],
+    ['shared/client/x.ts', "import { DynamoDBClient } from '@aws-sdk/client-dynamodb';"],
+    ['infra/x.ts', "import '../functions/compose.ts';"],
+    ['infra/x.ts', "import type { Token } from '../shared/oauth/token.ts';"],
+    ['functions/x.ts', "import { a } from '../test/support/a.ts';"],
+    [
+      'functions/x.ts',
+      "import { a } from '../shared/aws/a.ts';\nimport { VENDORS } from '../shared/vendors/index.ts';",
+    ],
+    ['functions/token-https.lambda.ts', "import { SignatureV4 } from '@smithy/signature-v4';"],
+    ['shared/util.ts', ''],
+  ])('in %s: %s', (path, text) => {
+    expect(violationsOf({ path, text })).toHaveLength(1);
+  });
+
+  test('and what is allowed is not', () => {
+    const allowed: SourceFile[] = [
+      { path: 'shared/broker/x.ts', text: "import type { Vendor } from '../vendors/vendor.ts';" },
+      { path: 'shared/aws/x.ts', text: "import type { Grant } from '../broker/ports.ts';\na.reveal();" },
+      { path: 'shared/client/x.ts', text: "import { SignatureV4 } from '@smithy/signature-v4';" },
+      {
+        path: 'functions/compose.ts',
+        text: "import { a } from '../shared/aws/a.ts';\nimport { VENDORS } from '../shared/vendors/index.ts';",
+      },
+    ];
+    expect(allowed.flatMap(violationsOf)).toEqual([]);
+  });
+});
