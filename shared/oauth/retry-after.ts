@@ -1,7 +1,7 @@
 /** The longest that a caller is told to wait, in seconds, whatever a vendor asks for. */
 export const RETRY_AFTER_CAP = 60;
 
-const SECONDS = /^\d{1,10}$/;
+const SECONDS = /^\d+$/;
 /** RFC 9110 §5.6.7 dates all begin so; `Date.parse` alone would also take `1.5` and `-5` for dates. */
 const HTTP_DATE = /^(Mon|Tue|Wed|Thu|Fri|Sat|Sun)[a-z]*,? /;
 
