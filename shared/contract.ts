@@ -90,6 +90,8 @@ export interface ConnectionAnswer {
   scope?: string;
   scopes: string[];
   api_hosts: string[];
+  /** HTTP statuses of the vendor's API that mean "this token is no good". */
+  rejection_statuses: number[];
   owner?: string;
   tags?: Record<string, string>;
   /** With `?subject=`, or for connections without grants: one key's state. */

@@ -61,11 +61,18 @@ export type BrokerEvent =
   | {
       readonly type: 'sweep';
       readonly shard: number;
+      /** How many grants were due. */
       readonly due: number;
       readonly renewed: number;
       readonly failed: number;
       readonly skipped: number;
+      /** Due grants left for the next sweep. */
       readonly backlog: number;
+      /** Seconds for which the most overdue grant had been due. */
+      readonly age: number;
+      /** Seconds of life left in the access token that ends first, among the grants seen. */
+      readonly soonestExpiry?: number;
+      /** Milliseconds. */
       readonly duration: number;
     };
 

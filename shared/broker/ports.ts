@@ -26,6 +26,8 @@ export interface Failure {
   readonly code: 'vendor_rejected' | 'vendor_unavailable';
   readonly description: string;
   readonly vendorError?: string;
+  /** Version of the secret that was refused: a newer one is tried at once (invariant 8). */
+  readonly secretVersion?: string;
   readonly at: number;
   /** Milliseconds since the epoch; equal to `at` when it is not held. */
   readonly until: number;
@@ -151,7 +153,11 @@ export interface PendingConsent extends GrantKey {
   /** ARN of the principal that started it. */
   readonly startedBy: string;
   readonly expiresAt: number;
-  readonly endpoints: { readonly issuer?: string; readonly tokenEndpoint: string; readonly issInResponse?: boolean };
+  readonly endpoints: {
+    readonly issuer?: string;
+    readonly tokenEndpoint: string;
+    readonly issInResponse?: boolean;
+  };
   readonly scopes: readonly string[];
   readonly redirectUri?: string;
   /** PKCE (RFC 7636); authorization code only. */

@@ -1,7 +1,10 @@
+import { setTimeout as delay } from 'node:timers/promises';
+
 /** Wall clock, in milliseconds since the epoch; a fake one in tests. */
 export interface Clock {
   now(): number;
-  sleep(milliseconds: number): Promise<void>;
+  /** Resolves after the time, or at once when `signal` is aborted; never rejects. */
+  sleep(milliseconds: number, signal?: AbortSignal): Promise<void>;
 }
 
 /** The bounds of one acquisition: nothing is sent to a vendor after `deadline`, not even by a thawed process. */
@@ -17,5 +20,6 @@ export interface Budget {
 
 export const systemClock: Clock = {
   now: () => Date.now(),
-  sleep: (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds)),
+  sleep: (milliseconds, signal) =>
+    delay(milliseconds, undefined, signal && { signal }).catch(() => undefined),
 };

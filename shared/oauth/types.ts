@@ -52,8 +52,6 @@ export interface TokenCall {
    */
   readonly resend: 'idempotent' | 'unsent';
   readonly budget: Budget;
-  /** Awaited just before each send, e.g. by tests that stop a process there. */
-  readonly beforeSend?: () => void | Promise<void>;
 }
 
 /** A parseable 2xx answer. Its refresh token is there to be stored before the rest is judged (invariant 3). */

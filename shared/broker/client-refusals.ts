@@ -1,0 +1,48 @@
+import { StoreUnavailable, type VendorError } from '../errors.ts';
+import type { Clock } from '../oauth/clock.ts';
+import type { Timing } from './constants.ts';
+import { nextFailure, rememberedError } from './failure.ts';
+import type { ClientRefusal, RefusalsTable, Stored } from './ports.ts';
+
+/** `invalid_client`, remembered per connection and secret version, however many subjects ask (invariant 8). */
+export interface ClientRefusals {
+  /** The refusal that still stands for this version of the secret. */
+  standing(connection: string, secretVersion: string): Promise<VendorError | undefined>;
+  remember(connection: string, error: VendorError, secretVersion: string): Promise<void>;
+}
+
+export function clientRefusals(table: RefusalsTable, clock: Clock, timing: Timing): ClientRefusals {
+  // Memory serves when the table fails: this is a cache too, and a failing cache is a miss.
+  const remembered = new Map<string, ClientRefusal>();
+
+  return {
+    async standing(connection, secretVersion) {
+      const refusal = (await stored(connection)) ?? remembered.get(connection);
+      const now = clock.now();
+      if (refusal?.secretVersion !== secretVersion || refusal.failure.until <= now) return undefined;
+      return rememberedError(refusal.failure, now);
+    },
+
+    async remember(connection, error, secretVersion) {
+      const seen = await stored(connection);
+      const before = seen ?? remembered.get(connection);
+      const run = before?.secretVersion === secretVersion ? before.failure : undefined;
+      const next = { secretVersion, failure: nextFailure(error, run, timing, clock.now(), secretVersion) };
+      remembered.set(connection, next);
+      await ignoringUnavailable(table.write(connection, seen, next));
+    },
+  };
+
+  function stored(connection: string): Promise<Stored<ClientRefusal> | undefined> {
+    return ignoringUnavailable(table.read(connection));
+  }
+}
+
+async function ignoringUnavailable<T>(operation: Promise<T>): Promise<T | undefined> {
+  try {
+    return await operation;
+  } catch (error) {
+    if (error instanceof StoreUnavailable) return undefined;
+    throw error;
+  }
+}

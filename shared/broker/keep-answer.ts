@@ -1,0 +1,87 @@
+/**
+ * Putting a vendor's answer to a refresh in safety (invariant 3). The refresh token in it may be the only one
+ * that still works, so this goes on until it is stored, rescued or overtaken, or the deadline has come.
+ */
+import type { Clock } from '../oauth/clock.ts';
+import type { Answer } from './grant-states.ts';
+import type { Grant, GrantsTable, Rescues, Stored } from './ports.ts';
+import { untilSettled } from './until-settled.ts';
+
+export interface KeepParts {
+  readonly clock: Clock;
+  readonly grants: GrantsTable;
+  readonly rescues: Rescues;
+}
+
+/**
+ * - `committed`: it stands in the grant;
+ * - `rescued`: it stands in a rescue secret, for the next refresh to adopt;
+ * - `superseded`: a consent, a revocation or a later answer came first; theirs wins;
+ * - `lost`: neither store took it in time. The attempt stays unresolved, so this is seen.
+ */
+export type Kept = 'committed' | 'rescued' | 'superseded' | 'lost';
+
+/**
+ * @param held the grant as this attempt's last write left it
+ * @param next what the answer makes of a grant
+ * @param deadline milliseconds since the epoch
+ */
+export async function keepAnswer(
+  parts: KeepParts,
+  held: Stored<Grant>,
+  answer: Answer,
+  next: (grant: Grant) => Grant,
+  deadline: number,
+): Promise<Kept> {
+  let rescue: Promise<boolean> | undefined;
+  const startRescue = () =>
+    (rescue ??= untilDeadline(parts.clock, deadline, () => parts.rescues.save(held, answer)));
+
+  const commit = await untilSettled(
+    parts.clock,
+    deadline,
+    () => tryCommit(parts, held, answer, next),
+    startRescue,
+  );
+  if (commit === 'overtaken') return (await startRescue()) ? 'rescued' : 'lost';
+  if (commit === undefined) return (await rescue) ? 'rescued' : 'lost';
+  if (rescue && (await rescue)) await discardQuietly(parts.rescues, held, answer.attempt);
+  return commit;
+}
+
+type Try = 'committed' | 'superseded' | 'overtaken';
+
+/** One write; when another write came first, what the grant now says decides. */
+async function tryCommit(
+  { grants, clock }: KeepParts,
+  held: Stored<Grant>,
+  answer: Answer,
+  next: (grant: Grant) => Grant,
+): Promise<Try> {
+  let seen: Stored<Grant> | undefined = held;
+  for (;;) {
+    if (await grants.write(seen, next(seen))) return 'committed';
+    seen = await grants.read(held);
+    // The write that failed may have been this very one, repeated after its answer was lost.
+    if (seen?.lastAttempt === answer.attempt) return 'committed';
+    if (!seen || seen.generation !== held.generation || !seen.attempts.includes(answer.attempt))
+      return 'superseded';
+    // Another holder is at work: it reads rescues before it believes an invalid_grant.
+    if (seen.lease && seen.lease.until > clock.now()) return 'overtaken';
+  }
+}
+
+async function untilDeadline(clock: Clock, deadline: number, save: () => Promise<void>): Promise<boolean> {
+  const saved = await untilSettled(
+    clock,
+    deadline,
+    () => save().then(() => true),
+    () => undefined,
+  );
+  return saved ?? false;
+}
+
+/** A rescue of a committed attempt is never adopted, so leaving it costs only cents; failing the caller would cost more. */
+async function discardQuietly(rescues: Rescues, grant: Grant, attempt: string): Promise<void> {
+  await rescues.discard(grant, attempt).catch(() => undefined);
+}

@@ -1,0 +1,26 @@
+/** A bounded map: the least recently used entry goes first. */
+export class MemoryCache<Value> {
+  readonly #entries = new Map<string, Value>();
+  readonly #capacity: number;
+
+  constructor(capacity = 1_000) {
+    this.#capacity = capacity;
+  }
+
+  get(key: string): Value | undefined {
+    const found = this.#entries.get(key);
+    // A Map keeps insertion order: putting an entry back makes it the most recently used.
+    if (found !== undefined) this.put(key, found);
+    return found;
+  }
+
+  put(key: string, value: Value): void {
+    this.#entries.delete(key);
+    this.#entries.set(key, value);
+    if (this.#entries.size <= this.#capacity) return;
+    for (const oldest of this.#entries.keys()) {
+      this.#entries.delete(oldest);
+      return;
+    }
+  }
+}

@@ -1,0 +1,228 @@
+/**
+ * Refreshing a grant without ever losing its refresh token (invariants 3 and 4).
+ *
+ *   begin    one write proves the store writable and leaves intent: attempt, lease, due time
+ *     │      a crash from here on leaves an unresolved attempt: the grant is in doubt
+ *   recover  the answers to attempts that others left unresolved are adopted, if they were rescued
+ *     │
+ *   send     the refresh token travels once, unless the vendor declares a grace window
+ *     │
+ *   keep     the new refresh token and the access token go into the grant in one write, before anything else
+ *     │      in the answer is judged; if that write fails, into a rescue secret too
+ *   judge    only now
+ *
+ * What the vendor did not definitively refuse is sent again after the lease. `invalid_grant` is believed only
+ * after another look, and even then nothing is erased.
+ */
+import { BrokerError, StoreUnavailable, VendorError } from '../errors.ts';
+import type { Token } from '../oauth/token.ts';
+import { requestToken } from '../oauth/token-endpoint.ts';
+import type { TokenReply } from '../oauth/types.ts';
+import { nextFailure } from './failure.ts';
+import { checkBinding, consentRequired } from './grant-binding.ts';
+import {
+  type Answer,
+  begun,
+  committed,
+  type DuePolicy,
+  ended,
+  inDoubt,
+  scopeKey,
+  unspent,
+} from './grant-states.ts';
+import { judged } from './judged.ts';
+import { keepAnswer } from './keep-answer.ts';
+import type { Failure, Grant, GrantsTable, Rescues, Stored } from './ports.ts';
+import type { TokenRequest } from './request.ts';
+import type { RevokeQuietly } from './revoke.ts';
+import type { Acquisition, VendorAccess, VendorAccessParts } from './vendor-access.ts';
+
+export interface RefreshParts extends Pick<VendorAccessParts, 'clock' | 'timing' | 'observe'> {
+  readonly grants: GrantsTable;
+  readonly rescues: Rescues;
+  readonly access: VendorAccess;
+  /** Ends a refresh token at the vendor, where it can; never fails. */
+  readonly revokeQuietly: RevokeQuietly;
+}
+
+/** What a refresh is to bring; the sweep asks for the consented scopes and no particular life. */
+export interface Wish extends Pick<TokenRequest, 'connection' | 'vendor' | 'scopes' | 'minTtl' | 'endsAt'> {
+  /** Brought about by `rejected` or `min_ttl`. */
+  readonly forced: boolean;
+}
+
+/**
+ * Refreshes the grant as it was seen. `undefined`: it has moved on since, or a rescued answer was adopted; look again.
+ * @throws BrokerError with any code that a vendor or a store can cause
+ */
+export type Refresh = (seen: Stored<Grant>, wish: Wish) => Promise<Token | undefined>;
+
+export interface Refresher {
+  readonly refresh: Refresh;
+  /** Puts the newest rescued answer to an unresolved attempt into the grant. `false`: there is none. */
+  readonly adoptRescue: (grant: Stored<Grant>, wish: Pick<Wish, 'connection' | 'vendor'>) => Promise<boolean>;
+}
+
+export function refresher(parts: RefreshParts): Refresher {
+  const { clock, timing, observe, grants, access } = parts;
+
+  return { refresh, adoptRescue };
+
+  async function refresh(seen: Stored<Grant>, wish: Wish): Promise<Token | undefined> {
+    const acquisition = access.acquire(wish);
+    const held = await grants.write(seen, begun(seen, acquisition.lease));
+    if (!held) return undefined;
+    if (seen.attempts.length > 0 && (await adoptRescue(held, wish))) return undefined;
+    let reply: TokenReply;
+    try {
+      reply = await send(held, wish, acquisition);
+    } catch (error) {
+      return settle(held, wish, acquisition, error);
+    }
+    return keep(held, wish, acquisition, reply);
+  }
+
+  function send(held: Stored<Grant>, wish: Wish, { budget }: Acquisition): Promise<TokenReply> {
+    const { connection, vendor } = wish;
+    return access.withClient(connection, (client) =>
+      access.timed(connection, 'refresh', async () => {
+        const endpoints = await access.endpoints(connection, vendor, budget);
+        checkBinding(held, endpoints, client.clientId);
+        return requestToken({
+          endpoints,
+          client,
+          clientAuth: connection.clientAuth,
+          dialect: vendor.dialect,
+          parameters: refreshParameters(held, wish),
+          resend: vendor.graceWindow > 0 ? 'idempotent' : 'unsent',
+          budget,
+        });
+      }),
+    );
+  }
+
+  async function keep(
+    held: Stored<Grant>,
+    wish: Wish,
+    acquisition: Acquisition,
+    reply: TokenReply,
+  ): Promise<Token | undefined> {
+    const { token, error } = judged(reply);
+    const failure = error && nextFailure(error, held.lastFailure, timing, clock.now());
+    const answer: Answer = {
+      attempt: acquisition.lease.id,
+      generation: held.generation,
+      scopeKey: scopeKey(wish.scopes),
+      ...(reply.refreshToken && { refreshToken: reply.refreshToken }),
+      ...(token && { token }),
+    };
+    const onDemand = token && (wish.forced || token.expiresAt - token.mintedAt < wish.minTtl);
+    const next = (grant: Grant): Grant => ({
+      ...committed(grant, answer, policy(wish), failure),
+      ...(onDemand && { forcedAt: token.mintedAt }),
+    });
+    const kept = await keepAnswer(parts, held, answer, next, acquisition.deadline);
+    if (kept === 'superseded') {
+      observe({ type: 'grant', change: 'superseded', ...identity(held), attempt: answer.attempt });
+      await parts.revokeQuietly(wish.connection, wish.vendor, answer, acquisition);
+      return undefined;
+    }
+    const change = { committed: 'refreshed', rescued: 'rescued', lost: 'in_doubt' } as const;
+    observe({ type: 'grant', change: change[kept], ...identity(held), attempt: answer.attempt });
+    if (error) throw error;
+    return token;
+  }
+
+  /** After a refusal or a failure: what it says of the refresh token decides what the grant becomes. */
+  async function settle(
+    held: Stored<Grant>,
+    wish: Wish,
+    acquisition: Acquisition,
+    error: unknown,
+  ): Promise<undefined> {
+    // Not one of ours: a defect. The lease runs out and the attempt is seen.
+    if (!(error instanceof BrokerError)) throw error;
+    const now = clock.now();
+    if (error instanceof VendorError && error.vendorError === 'invalid_grant')
+      return believe(held, wish, error);
+    const failure = failureOf(error, held, now);
+    if (error instanceof VendorError && error.ambiguous) {
+      // A grace window makes sending again harmless; without one, the vendor gets the lease's time to finish.
+      const until = wish.vendor.graceWindow > 0 ? failure.until : acquisition.lease.until;
+      await note(held, inDoubt(held, { ...failure, until }));
+      observe({ type: 'grant', change: 'in_doubt', ...identity(held), attempt: acquisition.lease.id });
+    } else {
+      await note(held, unspent(held, acquisition.lease.id, failure, now));
+    }
+    throw error;
+  }
+
+  /** What cannot be noted is no loss: the lease runs out, and the attempt is seen to be unresolved. */
+  async function note(held: Stored<Grant>, next: Grant): Promise<void> {
+    await grants.write(held, next).catch((error: unknown) => {
+      if (!(error instanceof StoreUnavailable)) throw error;
+    });
+  }
+
+  /** `invalid_grant` is believed once a settled, consistent look shows no other writer and no rescued answer. */
+  async function believe(held: Stored<Grant>, wish: Wish, error: VendorError): Promise<undefined> {
+    await clock.sleep(timing.settle);
+    const current = await grants.read(held);
+    if (current?.rev !== held.rev || (await adoptRescue(held, wish))) return undefined;
+    const now = clock.now();
+    const attempt = held.lease?.id ?? '';
+    const failure = nextFailure(error, held.lastFailure, timing, now);
+    if (!(await grants.write(held, ended(held, attempt, failure, now)))) return undefined;
+    observe({
+      type: 'grant',
+      change: 'consent_required',
+      ...identity(held),
+      attempt,
+      vendorError: 'invalid_grant',
+    });
+    throw consentRequired(held, 'the vendor ended the grant (invalid_grant)');
+  }
+
+  async function adoptRescue(
+    held: Stored<Grant>,
+    wish: Pick<Wish, 'connection' | 'vendor'>,
+  ): Promise<boolean> {
+    for (const attempt of held.attempts.toReversed()) {
+      const rescue = await parts.rescues.find(held, held.generation, attempt);
+      if (!rescue) continue;
+      if (!(await grants.write(held, committed(held, rescue, policy(wish))))) return true;
+      observe({ type: 'grant', change: 'adopted', ...identity(held), attempt });
+      await parts.rescues.discard(held, attempt).catch(() => undefined);
+      return true;
+    }
+    return false;
+  }
+
+  function failureOf(error: BrokerError, grant: Grant, now: number): Failure {
+    if (error instanceof VendorError) return nextFailure(error, grant.lastFailure, timing, now);
+    // Our own trouble (a missing secret, say) is not held against the vendor.
+    return {
+      ...nextFailure(new VendorError('vendor_unavailable', error.message), grant.lastFailure, timing, now),
+      until: now,
+    };
+  }
+
+  function policy({ connection, vendor }: Pick<Wish, 'connection' | 'vendor'>): DuePolicy {
+    return { connection, vendor, timing, now: clock.now() };
+  }
+}
+
+/** RFC 6749 §6. `scope` only where it narrows; `redirect_uri` where the vendor's page shows it (Bugfender). */
+function refreshParameters(grant: Grant, { vendor, scopes }: Wish): Record<string, string> {
+  const narrowed = scopeKey(scopes) !== scopeKey(grant.scopes);
+  return {
+    grant_type: 'refresh_token',
+    refresh_token: grant.refreshToken?.reveal() ?? '',
+    ...(narrowed && { scope: scopeKey(scopes) }),
+    ...(vendor.refreshSendsRedirectUri && grant.redirectUri && { redirect_uri: grant.redirectUri }),
+  };
+}
+
+function identity({ connection, subject }: Grant): { connection: string; subject: string } {
+  return { connection, subject };
+}

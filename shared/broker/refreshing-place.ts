@@ -1,0 +1,59 @@
+import { StoreUnavailable } from '../errors.ts';
+import { cacheKey } from './cache-key.ts';
+import { consentRequired, ending, mismatch } from './grant-binding.ts';
+import { scopeKey } from './grant-states.ts';
+import type { MemoryCache } from './memory-cache.ts';
+import type { Grant, Stored } from './ports.ts';
+import type { Refresh, RefreshParts } from './refresh.ts';
+import type { TokenRequest } from './request.ts';
+import type { Look, Place, Remembered } from './resolve.ts';
+
+export interface RefreshingPlaceParts extends Pick<RefreshParts, 'grants' | 'timing'> {
+  readonly refresh: Refresh;
+  readonly memory: MemoryCache<Remembered>;
+}
+
+/** Where the tokens of a grant are: in its own item of the precious table, beside the refresh token. */
+export function refreshingPlace(parts: RefreshingPlaceParts, request: TokenRequest): Place {
+  const { grants, timing, memory, refresh } = parts;
+  const { connection, vendor, subject, scopes } = request;
+  const key = cacheKey(request);
+  const exclusive = vendor.refreshKillsAccessToken;
+  // Callers begin later than the sweep does, so that where there is a sweep they find the work done.
+  const margin = exclusive ? timing.renewAheadWhenKilling : timing.renewAhead / 2;
+
+  return { key, margin, exclusive, look };
+
+  async function look(): Promise<Look> {
+    try {
+      const grant = await grants.read({ connection: connection.name, subject });
+      return grant && grant.status !== 'revoked' ? lookAt(grant) : withoutGrant();
+    } catch (error) {
+      // A failing grant store stops refreshing, but not the use of a token that is known to be alive.
+      const remembered = exclusive ? undefined : memory.get(key);
+      if (!(error instanceof StoreUnavailable) || !remembered) throw error;
+      return { token: remembered.token, source: 'memory', impediment: error, renew: async () => undefined };
+    }
+  }
+
+  function lookAt(grant: Stored<Grant>): Look {
+    const foreign = mismatch(grant, connection, vendor, scopes);
+    const obstacle = foreign ?? ending(grant);
+    const token = foreign ? undefined : grant.tokens[scopeKey(scopes)];
+    return {
+      ...(token && { token }),
+      ...(grant.lease && { lease: grant.lease }),
+      ...(grant.lastFailure && { failure: grant.lastFailure }),
+      ...(grant.forcedAt !== undefined && { forcedAt: grant.forcedAt }),
+      ...(obstacle && { impediment: obstacle }),
+      renew: (forced) => refresh(grant, { ...request, forced }),
+    };
+  }
+
+  function withoutGrant(): Look {
+    return {
+      impediment: consentRequired({ connection: connection.name, subject }, 'nobody has consented yet'),
+      renew: async () => undefined,
+    };
+  }
+}

@@ -1,0 +1,143 @@
+/**
+ * One pass of the refresher: renews what is due before callers have to wait for it, and looks after attempts
+ * that were left behind. What it does to a grant is the very refresh that a caller would cause; the lease
+ * settles it when both come at once.
+ */
+import { BrokerError, StoreUnavailable, VendorError } from '../errors.ts';
+import type { BrokerEvent } from './events.ts';
+import { mismatch } from './grant-binding.ts';
+import { endedForGood, setAside } from './grant-states.ts';
+import type { Grant, GrantKey, Stored } from './ports.ts';
+import type { Refresher, RefreshParts } from './refresh.ts';
+import type { FindConnection, Found } from './request.ts';
+
+export interface SweepParts extends Pick<RefreshParts, 'clock' | 'timing' | 'observe' | 'grants'> {
+  readonly refresher: Refresher;
+  readonly find: FindConnection;
+}
+
+export interface SweepRequest {
+  /** Which part of the due index. */
+  readonly shard: number;
+  /** Milliseconds since the epoch by which the sweep must be done. */
+  readonly endsAt: number;
+}
+
+export type SweepReport = Omit<Extract<BrokerEvent, { type: 'sweep' }>, 'type'>;
+export type Sweep = (request: SweepRequest) => Promise<SweepReport>;
+
+/** Grants renewed at the same time. */
+const CONCURRENCY = 32;
+
+/** Grants due within this time are taken along, each at its own time; milliseconds. */
+const LOOK_AHEAD = 30_000;
+
+/** Keys held in memory at once; what is beyond them is still due at the next sweep. */
+const MOST = 20_000;
+
+/** So many failures of one connection in a row leave the rest of it to the next sweep. */
+const PATIENCE = 3;
+
+type Result = 'renewed' | 'failed' | 'skipped';
+
+export function sweeper(parts: SweepParts): Sweep {
+  const { clock, timing, observe, grants, refresher, find } = parts;
+
+  return async ({ shard, endsAt }) => {
+    const begun = clock.now();
+    const due = await grants.due(shard, begun + LOOK_AHEAD, MOST);
+    const queue = fairly(due);
+    const failures = new Map<string, number>();
+    const tally = { renewed: 0, failed: 0, skipped: 0 };
+    const seen = { age: 0, soonest: Number.POSITIVE_INFINITY };
+    let defect: unknown;
+    let taken = 0;
+
+    async function work(): Promise<void> {
+      while (taken < queue.length && clock.now() + timing.deadline <= endsAt) {
+        const key = queue[taken++] as GrantKey;
+        if ((failures.get(key.connection) ?? 0) >= PATIENCE) {
+          tally.skipped += 1;
+          continue;
+        }
+        tally[await lookAfter(key)] += 1;
+      }
+    }
+
+    async function lookAfter(key: GrantKey): Promise<Result> {
+      try {
+        const result = await renew(key, endsAt, note);
+        failures.delete(key.connection);
+        return result;
+      } catch (error) {
+        if (!(error instanceof BrokerError)) defect ??= error;
+        if (isOutage(error)) failures.set(key.connection, (failures.get(key.connection) ?? 0) + 1);
+        return 'failed';
+      }
+    }
+
+    function note(grant: Grant): void {
+      seen.age = Math.max(seen.age, (begun - grant.dueAt) / 1000);
+      for (const { expiresAt } of Object.values(grant.tokens))
+        seen.soonest = Math.min(seen.soonest, expiresAt);
+    }
+
+    await Promise.all(Array.from({ length: Math.min(CONCURRENCY, queue.length) }, work));
+    const report: SweepReport = {
+      shard,
+      due: due.length,
+      ...tally,
+      backlog: queue.length - taken,
+      age: seen.age,
+      ...(seen.soonest < Number.POSITIVE_INFINITY && { soonestExpiry: (seen.soonest - clock.now()) / 1000 }),
+      duration: clock.now() - begun,
+    };
+    observe({ type: 'sweep', ...report });
+    // One grant's defect starves no other, but is not passed over either.
+    if (defect !== undefined) throw defect;
+    return report;
+  };
+
+  /** The index may lag behind: what it says is checked against the grant itself. */
+  async function renew(key: GrantKey, endsAt: number, note: (grant: Grant) => void): Promise<Result> {
+    const grant = await grants.read(key);
+    const now = clock.now();
+    if (!grant || grant.dueAt > now + LOOK_AHEAD || (grant.lease && grant.lease.until > now))
+      return 'skipped';
+    note(grant);
+    const found = find(key.connection);
+    if (!found || mismatch(grant, found.connection, found.vendor, grant.scopes)) {
+      await grants.write(grant, setAside(grant, now));
+      return 'skipped';
+    }
+    if (grant.status !== 'active') return lookAfterEnded(grant, found);
+    if (grant.dueAt > now) await clock.sleep(grant.dueAt - now);
+    const wish = { ...found, scopes: grant.scopes, minTtl: 0, forced: false, endsAt };
+    return (await refresher.refresh(grant, wish)) ? 'renewed' : 'skipped';
+  }
+
+  /** A rescue may turn up after the vendor's verdict: secrets are eventually consistent. */
+  async function lookAfterEnded(grant: Stored<Grant>, found: Found): Promise<Result> {
+    if (await refresher.adoptRescue(grant, found)) return 'renewed';
+    await grants.write(grant, endedForGood(grant, clock.now()));
+    return 'skipped';
+  }
+}
+
+/** Round and round the connections, so that a large one does not keep the others waiting. */
+function fairly(keys: readonly GrantKey[]): GrantKey[] {
+  const rounds = new Map<string, number>();
+  const placed = keys.map((key) => {
+    const round = rounds.get(key.connection) ?? 0;
+    rounds.set(key.connection, round + 1);
+    return { key, round };
+  });
+  return placed.sort((a, b) => a.round - b.round).map(({ key }) => key);
+}
+
+/** Failures that the next grant of the same connection would most likely meet too. */
+function isOutage(error: unknown): boolean {
+  return (
+    error instanceof StoreUnavailable || (error instanceof VendorError && error.code === 'vendor_unavailable')
+  );
+}
