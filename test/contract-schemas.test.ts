@@ -72,6 +72,7 @@ describe('a token request', () => {
     ['params with a long value', { params: { a: 'x'.repeat(2049) } }, /^params\.a: .*2048/],
     ['params with a lone surrogate', { params: { a: '\udc00' } }, /^params\.a: /],
     ['params with an odd name', { params: { 'a b': 'x' } }, /^params: .*names/],
+    ['params named like a prototype', { params: { prototype: 'x' } }, /^params: .*no others/],
     ['params that pollute', { params: JSON.parse('{"__proto__":"x"}') }, /^params: .*names/],
     [
       'many params',

@@ -95,8 +95,8 @@ const hosts: Rule = ({ members, options }, report) => {
   });
 };
 
-const secret: Rule = ({ connection, misshapen }, report) => {
-  const problem = misshapen.has('secret') ? undefined : secretProblem(connection.secret);
+const secret: Rule = ({ members }, report) => {
+  const problem = members.secret === undefined ? undefined : secretProblem(members.secret);
   if (problem) report(['secret'], problem.found, problem.allowed);
 };
 

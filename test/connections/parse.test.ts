@@ -160,6 +160,13 @@ const WRONG: [title: string, members: object, path: string, found: string | RegE
   ['a member that the vendor does not take', { tenant: 'acme' }, 'tenant', 'present', /vendor "open" takes/],
   ['a host with a scheme', { api_hosts: ['https://a.example'] }, 'api_hosts[0]', /https/, /without scheme/],
   ['a host in capitals', { api_hosts: ['A.example'] }, 'api_hosts[0]', /A/, /lower case/],
+  [
+    'a host with the default port',
+    { api_hosts: ['a.example:443'] },
+    'api_hosts[0]',
+    /443/,
+    /unless that is 443/,
+  ],
   ['a host with a path', { api_hosts: ['a.example/x'] }, 'api_hosts[0]', /x/, /path/],
   ['a wildcard host', { api_hosts: ['b.example', '*.example'] }, 'api_hosts[1]', /\*/, /wildcard/],
   [
@@ -416,6 +423,34 @@ describe('a shared secret', () => {
   });
 });
 
+test('http redirects to loopback pass everywhere: it is the person whose machine that is', () => {
+  const members = { grant: 'authorization_code', redirect_uri: 'http://127.0.0.1:8080/cb' };
+  expect(parse({ it: { vendor: 'open', ...members } }).get('it')!.redirectUri).toBe(members.redirect_uri);
+});
+
+test.each(['http://localhost.evil', 'http://127.0.0.1.evil', 'http://128.0.0.1', 'http://[::2]'])(
+  '%s is not loopback, even in the local program',
+  (issuer) => {
+    expect(issuesOf(() => parse({ it: { vendor: 'open', issuer } }, true))).toHaveLength(1);
+  },
+);
+
+test('nothing is concluded from a member that is wrong in itself', () => {
+  const paths = (members: object) =>
+    mistakes({ it: { vendor: 'open', ...members } }).map(({ path }) => path.replace('connections.it.', ''));
+  expect(paths({ grant: 'authorization_code', refresh: 5, rotate_every: 60 })).toEqual(['refresh']);
+  expect(paths({ callers: 5, direct_invoke: false })).toEqual(['callers']);
+  expect(paths({ grant: 5, redirect_uri: OUT_OF_BAND, rotate_every: 5, refresh: 'on_use' })).toEqual([
+    'grant',
+  ]);
+  expect(paths({ scopes: 5, scope: 'a' })).toEqual(['scopes']);
+});
+
+test('a member that the vendor does not take is told apart from its value being wrong', () => {
+  const issues = mistakes({ it: { vendor: 'open', tenant: 5 } });
+  expect(issues.map(({ found }) => found)).toEqual(['5', 'present']);
+});
+
 test('http on loopback passes in the local program, and there only', () => {
   const members = { vendor: 'open', base_url: 'http://localhost:8080', issuer: 'http://[::1]:1/x' };
   expect(parse({ it: members }, true).get('it')).toMatchObject({ baseUrl: 'http://localhost:8080' });
@@ -426,7 +461,9 @@ test('http on loopback passes in the local program, and there only', () => {
 });
 
 test.each(['1234', 'a b', '', 'x'.repeat(65), '../x', 'ä', 'a:b'])('the name %j is refused', (name) => {
-  const [issue] = mistakes({ [name]: { vendor: 'open' } });
+  const issues = mistakes({ [name]: { vendor: 'open' } });
+  expect(issues).toHaveLength(1);
+  const [issue] = issues;
   expect(issue!.found).toBe(`the name ${JSON.stringify(name)}`);
   expect(issue!.allowed).toMatch(/not digits alone/);
 });
