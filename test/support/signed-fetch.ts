@@ -39,8 +39,10 @@ export async function signedFetch(url: string, options: SignedFetchOptions = {})
 
 export async function signedRequest(url: string, options: SignedFetchOptions = {}): Promise<SignedRequest> {
   const target = new URL(url);
+  // In a signature `+` is a plus sign, in a form a space.
+  const parameters = new URLSearchParams(target.search.replaceAll('+', '%2B'));
   const query: Record<string, string[]> = {};
-  for (const name of new Set(target.searchParams.keys())) query[name] = target.searchParams.getAll(name);
+  for (const name of new Set(parameters.keys())) query[name] = parameters.getAll(name);
   const signer = new SignatureV4({
     credentials: { accessKeyId: options.keyId ?? 'local', secretAccessKey: options.secret ?? 'local' },
     region: options.region ?? 'us-east-1',

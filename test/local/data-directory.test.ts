@@ -1,0 +1,97 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, test } from 'vitest';
+import { DataDirectoryUnusable, openDataDirectory } from '../../functions/local/data-directory.ts';
+import { acquireLock, Locked } from '../../functions/local/process-lock.ts';
+
+let folder: string;
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'token-broker-data-'));
+});
+afterEach(() => rm(folder, { recursive: true, force: true }));
+
+const LOCK = new URL('../../functions/local/process-lock.ts', import.meta.url).pathname;
+
+/** Another process that takes the lock, or prints why it cannot. */
+function contender() {
+  const script = `
+    const { acquireLock } = await import(${JSON.stringify(LOCK)});
+    try { await acquireLock(${JSON.stringify(folder)}); console.log('mine'); setInterval(() => {}, 1000); }
+    catch (error) { console.log(error.name); }`;
+  return spawn(process.execPath, ['--input-type=module', '-e', script], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+}
+
+test('is made for its owner only, and stays out of git', async () => {
+  const path = join(folder, 'a', 'data');
+  const directory = await openDataDirectory(path);
+  expect((await stat(path)).mode & 0o777).toBe(0o700);
+  expect(await readFile(join(path, '.gitignore'), 'utf8')).toBe('*\n');
+  await directory.release();
+});
+
+test('an empty folder that others may enter is made private', async () => {
+  await chmod(folder, 0o755);
+  await (await openDataDirectory(folder)).release();
+  expect((await stat(folder)).mode & 0o777).toBe(0o700);
+});
+
+test('a folder with content that others may enter is refused, and left as it is', async () => {
+  await writeFile(join(folder, 'something'), '');
+  await chmod(folder, 0o755);
+  await expect(openDataDirectory(folder)).rejects.toThrow(/mode 755.*chmod 700/);
+  expect((await stat(folder)).mode & 0o777).toBe(0o755);
+  expect(await readdir(folder)).toEqual(['something']);
+});
+
+test('a file in its place is refused with a reason', async () => {
+  const path = join(folder, 'file');
+  await writeFile(path, '');
+  await expect(openDataDirectory(path)).rejects.toThrow(DataDirectoryUnusable);
+  await expect(openDataDirectory(path)).rejects.toThrow(/EEXIST.*must be a folder/);
+});
+
+test('belongs to one at a time, and is free after its release', async () => {
+  const first = await openDataDirectory(folder);
+  await expect(openDataDirectory(folder)).rejects.toThrow(
+    `--data ${folder} is in use by process ${process.pid}: stop it, or choose another folder`,
+  );
+  await first.release();
+  await (await openDataDirectory(folder)).release();
+});
+
+test('is taken over from a process that was killed', async () => {
+  const holder = contender();
+  await once(holder.stdout, 'data');
+  await expect(acquireLock(folder)).rejects.toThrow(Locked);
+  holder.kill('SIGKILL');
+  await once(holder, 'close');
+  await (await acquireLock(folder))();
+});
+
+test('is taken over when its holder’s process id now belongs to another process', async () => {
+  await writeFile(join(folder, 'lock.4'), JSON.stringify({ pid: process.pid, started: 'another time' }));
+  await (await acquireLock(folder))();
+  expect(await readdir(folder)).toEqual(['lock.5']);
+});
+
+test('goes to exactly one of many processes that find a stale lock at once', async () => {
+  await writeFile(join(folder, 'lock.1'), JSON.stringify({ pid: 2 ** 22 + 1, started: '0' }));
+  const contenders = Array.from({ length: 8 }, contender);
+  const printed = contenders.map(async ({ stdout }) => String((await once(stdout, 'data'))[0]).trim());
+  const outcomes = await Promise.all(printed);
+  for (const child of contenders) child.kill('SIGKILL');
+  expect(outcomes.filter((outcome) => outcome === 'mine')).toHaveLength(1);
+  expect(outcomes.filter((outcome) => outcome === 'Locked')).toHaveLength(7);
+});
+
+test('leaves no draft of a lock behind', async () => {
+  const release = await acquireLock(folder);
+  await expect(acquireLock(folder)).rejects.toThrow(Locked);
+  await release();
+  expect(await readdir(folder)).toEqual(['lock.1']);
+});
