@@ -96,14 +96,15 @@ function stateOf({ status, attempts }: v.InferOutput<typeof stateItem>): GrantSt
   return status === 'active' && attempts.length > 0 ? 'in_doubt' : status;
 }
 
+/** Placeholders stand for DynamoDB's reserved words. */
 type Query = Omit<QueryCommandInput, 'TableName'>;
 
 function dueQuery(shard: number, now: number): Query {
   return {
     IndexName: DUE_INDEX,
-    KeyConditionExpression: 'shard = :shard AND due_at <= :now',
+    KeyConditionExpression: '#shard = :shard AND due_at <= :now',
     ProjectionExpression: '#connection, subject',
-    ExpressionAttributeNames: { '#connection': 'connection' },
+    ExpressionAttributeNames: { '#shard': 'shard', '#connection': 'connection' },
     ExpressionAttributeValues: { ':shard': { N: String(shard) }, ':now': { N: String(now) } },
   };
 }
@@ -111,8 +112,9 @@ function dueQuery(shard: number, now: number): Query {
 function kidsQuery(shard: number): Query {
   return {
     IndexName: DUE_INDEX,
-    KeyConditionExpression: 'shard = :shard',
+    KeyConditionExpression: '#shard = :shard',
     ProjectionExpression: 'kids',
+    ExpressionAttributeNames: { '#shard': 'shard' },
     ExpressionAttributeValues: { ':shard': { N: String(shard) } },
   };
 }

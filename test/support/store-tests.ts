@@ -24,7 +24,7 @@ export interface StoreSuite {
   readonly dynamodbProxy: FaultProxy;
   readonly managerProxy: FaultProxy;
   /** Tables of their own, for tests that look at all of one. */
-  fresh(): Promise<{ names: StoreNames; stores: Stores }>;
+  fresh(options?: { shards: number }): Promise<{ names: StoreNames; stores: Stores }>;
 }
 
 /** The stores' behaviour on any endpoint; `start` brings one up and says how to end it. */
@@ -47,9 +47,9 @@ export function storeTests(name: string, start: () => Promise<Origins & { close(
         faulty: openStores(proxied, names, clock),
         dynamodbProxy,
         managerProxy,
-        async fresh() {
+        async fresh(options) {
           const own = await createStores(endpoint);
-          return { names: own, stores: openStores(endpoint, own, clock) };
+          return { names: own, stores: openStores(endpoint, own, clock, options) };
         },
       };
       close = async () => {

@@ -177,8 +177,9 @@ export function tokensTests(suite: () => StoreSuite): void {
     async (fault) => {
       const { faulty, dynamodbProxy } = suite();
       dynamodbProxy.inject(fault);
-      await expect(faulty.tokens.read(randomUUID(), CONSISTENT)).rejects.toThrow(StoreUnavailable);
-      await expect(faulty.tokens.write(randomUUID(), undefined, {})).rejects.toThrow(StoreUnavailable);
+      const read = faulty.tokens.read(randomUUID(), CONSISTENT);
+      const write = faulty.tokens.write(randomUUID(), undefined, {});
+      await Promise.all([read, write].map((each) => expect(each).rejects.toThrow(StoreUnavailable)));
     },
   );
 

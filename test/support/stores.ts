@@ -67,13 +67,14 @@ export function openStores(
   { dynamodb, secretsManager }: Origins,
   names: StoreNames,
   clock: Clock = storeClock(),
+  { shards }: { shards: number } = { shards: 4 },
 ) {
   const tokens = tokensClient({ ...quick, endpoint: dynamodb });
   const grants = grantsClient({ ...quick, endpoint: dynamodb });
   const manager = secretsManagerClient({ ...quick, endpoint: secretsManager });
   const sealer = createSealer(manager, { secret: names.keyring, clock });
   const tokensTable = { dynamo: tokens, table: names.tokens, sealer, clock };
-  const grantsTable = { dynamo: grants, table: names.grants, sealer, clock, shards: 4 };
+  const grantsTable = { dynamo: grants, table: names.grants, sealer, clock, shards };
   return {
     dynamo: grants,
     manager,
