@@ -1,0 +1,182 @@
+import { describe, expect, test } from 'vitest';
+import { Deployed, type PolicyDocument } from './deployed.ts';
+import { decide, isAllowed, type Request } from './simulate.ts';
+import { ACCOUNT, everything, REGION, synthesize } from './synth.ts';
+
+const deployed = new Deployed(synthesize().template);
+const key = deployed.id('AWS::KMS::Key', 'Key');
+const keyArn = `arn:aws:kms:${REGION}:${ACCOUNT}:key/${key}`;
+const tokens = `arn:aws:dynamodb:${REGION}:${ACCOUNT}:table/token-broker-tokens`;
+const grants = `arn:aws:dynamodb:${REGION}:${ACCOUNT}:table/token-broker-grants`;
+const due = `${grants}/index/due`;
+const keyring = deployed.secretArn('token-broker-internal/sealing-keyring');
+const rescue = deployed.secretArn('token-broker-internal/rescue/x-1');
+const clientSecret = deployed.secretArn('token-broker/bugsplat-symbols');
+const via = (service: string) => ({ 'kms:ViaService': `${service}.${REGION}.amazonaws.com` });
+
+const BROKERS = ['Https', 'Invoke', 'Callback', 'Refresh'];
+const ALL = [...BROKERS, 'SealingKey'];
+const roleOf = (fn: string) => deployed.role(`${fn}Role`);
+/** A key admits nobody by identity policies alone: its own policy must hand the judgement over. */
+const keyPolicy = deployed.properties('AWS::KMS::Key', 'Key').KeyPolicy as PolicyDocument;
+const allowed = (fn: string, request: Request) =>
+  isAllowed(deployed, roleOf(fn), {
+    ...request,
+    ...(request.resource.includes(':key/') && { resourcePolicy: keyPolicy }),
+  });
+
+/** What a function does by its own calls: `[action, resource]`. */
+const BROKER_CALLS: [string, string][] = [
+  ['dynamodb:GetItem', tokens],
+  ['dynamodb:PutItem', tokens],
+  ['dynamodb:GetItem', grants],
+  ['dynamodb:PutItem', grants],
+  ['dynamodb:DeleteItem', grants],
+  ['dynamodb:Query', grants],
+  ['secretsmanager:GetSecretValue', clientSecret],
+  ['secretsmanager:GetSecretValue', deployed.secretArn('team/bipsync')],
+  ['secretsmanager:GetSecretValue', keyring],
+  ['secretsmanager:CreateSecret', rescue],
+  ['secretsmanager:GetSecretValue', rescue],
+  ['secretsmanager:DeleteSecret', rescue],
+];
+const ROTATION_CALLS: [string, string][] = [
+  ['secretsmanager:DescribeSecret', keyring],
+  ['secretsmanager:GetSecretValue', keyring],
+  ['secretsmanager:PutSecretValue', keyring],
+  ['secretsmanager:UpdateSecretVersionStage', keyring],
+  ['dynamodb:Query', due],
+];
+
+describe.each(BROKERS)('the role of the %s function', (fn) => {
+  test.each(BROKER_CALLS)('may %s on %s', async (action, resource) => {
+    expect(await allowed(fn, { action, resource })).toBe(true);
+  });
+});
+
+test('only the refresh function and the rotation find grants by their due time', async () => {
+  const may = await Promise.all(ALL.map((fn) => allowed(fn, { action: 'dynamodb:Query', resource: due })));
+  expect(ALL.filter((_, index) => may[index])).toEqual(['Refresh', 'SealingKey']);
+});
+
+test.each(ROTATION_CALLS)('the rotation may %s on %s', async (action, resource) => {
+  expect(await allowed('SealingKey', { action, resource })).toBe(true);
+});
+
+describe.each(ALL)('on behalf of the %s function', (fn) => {
+  const deadLetters = `arn:aws:sqs:${REGION}:${ACCOUNT}:${deployed.id('AWS::SQS::Queue', 'DeadLetters')}`;
+  const stream = `arn:aws:logs:${REGION}:${ACCOUNT}:log-group:${deployed.id('AWS::Logs::LogGroup', `${fn}Logs`)}:log-stream:s`;
+  test.each<[string, Request]>([
+    ['DynamoDB decrypts', { action: 'kms:Decrypt', resource: keyArn, context: via('dynamodb') }],
+    ['Secrets Manager decrypts', { action: 'kms:Decrypt', resource: keyArn, context: via('secretsmanager') }],
+    ['Lambda writes its log', { action: 'logs:PutLogEvents', resource: stream }],
+    ['Lambda writes its trace', { action: 'xray:PutTraceSegments', resource: '*' }],
+    ['Lambda puts its dead letters aside', { action: 'sqs:SendMessage', resource: deadLetters }],
+  ])('%s', async (_, request) => {
+    expect(await allowed(fn, request)).toBe(true);
+  });
+});
+
+const elsewhere = (arn: string) => arn.replace('token-broker', 'other');
+const NOBODY: [string, Request][] = [
+  ['scans the tokens', { action: 'dynamodb:Scan', resource: tokens }],
+  ['scans the grants', { action: 'dynamodb:Scan', resource: grants }],
+  ['scans the due index', { action: 'dynamodb:Scan', resource: due }],
+  ['deletes a table', { action: 'dynamodb:DeleteTable', resource: grants }],
+  ['deletes tokens', { action: 'dynamodb:DeleteItem', resource: tokens }],
+  ['writes many items at once', { action: 'dynamodb:BatchWriteItem', resource: grants }],
+  ['exports the grants', { action: 'dynamodb:ExportTableToPointInTime', resource: grants }],
+  ['reads another table', { action: 'dynamodb:GetItem', resource: elsewhere(tokens) }],
+  ['writes another table', { action: 'dynamodb:PutItem', resource: elsewhere(grants) }],
+  [
+    'reads another secret',
+    { action: 'secretsmanager:GetSecretValue', resource: deployed.secretArn('other/secret') },
+  ],
+  [
+    'reads a secret whose name goes on',
+    {
+      action: 'secretsmanager:GetSecretValue',
+      resource: deployed.secretArn('token-broker/bugsplat-symbols-2'),
+    },
+  ],
+  ['writes a client secret', { action: 'secretsmanager:PutSecretValue', resource: clientSecret }],
+  ['deletes a client secret', { action: 'secretsmanager:DeleteSecret', resource: clientSecret }],
+  ['creates a client secret', { action: 'secretsmanager:CreateSecret', resource: clientSecret }],
+  ['deletes the keyring', { action: 'secretsmanager:DeleteSecret', resource: keyring }],
+  ['changes who may read the keyring', { action: 'secretsmanager:PutResourcePolicy', resource: keyring }],
+  ['lists secrets', { action: 'secretsmanager:ListSecrets', resource: '*' }],
+  ['decrypts by itself', { action: 'kms:Decrypt', resource: keyArn }],
+  ['decrypts through another service', { action: 'kms:Decrypt', resource: keyArn, context: via('s3') }],
+  [
+    'uses another key',
+    { action: 'kms:Decrypt', resource: keyArn.replace(key, 'other'), context: via('dynamodb') },
+  ],
+  ['schedules the key away', { action: 'kms:ScheduleKeyDeletion', resource: keyArn }],
+  ['passes a role', { action: 'iam:PassRole', resource: roleOf('Https') }],
+  ['creates a user', { action: 'iam:CreateUser', resource: `arn:aws:iam::${ACCOUNT}:user/x` }],
+  ['assumes a role', { action: 'sts:AssumeRole', resource: roleOf('Refresh') }],
+  [
+    'invokes a function',
+    {
+      action: 'lambda:InvokeFunction',
+      resource: `arn:aws:lambda:${REGION}:${ACCOUNT}:function:token-broker-https`,
+    },
+  ],
+  ['makes a network interface', { action: 'ec2:CreateNetworkInterface', resource: '*' }],
+];
+describe.each(ALL)('nobody with the role of the %s function', (fn) => {
+  test.each(NOBODY)('%s', async (_, request) => {
+    expect(await allowed(fn, request)).toBe(false);
+  });
+});
+
+test('the brokers do not write the keyring, and the rotation reads no client secret, table or rescue', async () => {
+  for (const fn of BROKERS) {
+    expect(await allowed(fn, { action: 'secretsmanager:PutSecretValue', resource: keyring })).toBe(false);
+  }
+  for (const [action, resource] of BROKER_CALLS.filter((call) => call[1] !== keyring)) {
+    expect([action, await allowed('SealingKey', { action, resource })]).toEqual([action, false]);
+  }
+});
+
+describe('a secret of the broker', () => {
+  const admin = {
+    name: 'admin',
+    policy: { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] },
+  };
+  const policyOf = (id: string) =>
+    deployed.properties('AWS::SecretsManager::ResourcePolicy', id).ResourcePolicy as PolicyDocument;
+  const person = `arn:aws:iam::${ACCOUNT}:role/admin`;
+  const reads = (principal: string, resource: string, policy: PolicyDocument) =>
+    decide(principal, [admin], { action: 'secretsmanager:GetSecretValue', resource, resourcePolicy: policy });
+
+  test('is read by no administrator, but filled by one', async () => {
+    const policy = policyOf('Readerstokenbrokerbugsplatsymbols');
+    expect(await reads(person, clientSecret, policy)).toBe(false);
+    const put = { action: 'secretsmanager:PutSecretValue', resource: clientSecret, resourcePolicy: policy };
+    expect(await decide(person, [admin], put)).toBe(true);
+  });
+
+  test('is read by the roles that need it and no other of the broker', async () => {
+    const policy = policyOf('Readerstokenbrokerbugsplatsymbols');
+    for (const fn of BROKERS) expect(await reads(roleOf(fn), clientSecret, policy)).toBe(true);
+    expect(await reads(roleOf('SealingKey'), clientSecret, policy)).toBe(false);
+  });
+
+  test('as the keyring is, and by its rotation', async () => {
+    const policy = policyOf('KeyringReaders');
+    for (const fn of ALL) expect(await reads(roleOf(fn), keyring, policy)).toBe(true);
+    expect(await reads(person, keyring, policy)).toBe(false);
+  });
+
+  test('may have further readers, where they are named', async () => {
+    const prod = new Deployed(synthesize({ props: everything }).template);
+    const { ResourcePolicy: policy } = prod.properties(
+      'AWS::SecretsManager::ResourcePolicy',
+      'Readerstokenbrokerbugsplatsymbols',
+    );
+    const secret = prod.secretArn('prod-token-broker/bugsplat-symbols');
+    expect(await reads(`arn:aws:iam::${ACCOUNT}:role/auditor`, secret, policy as PolicyDocument)).toBe(true);
+    expect(await reads(person, secret, policy as PolicyDocument)).toBe(false);
+  });
+});
