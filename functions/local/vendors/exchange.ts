@@ -40,10 +40,13 @@ export async function serve(
     const { grant_type } = request.parameters;
     tally = counters.receive(endpoint ?? 'unknown', grant_type);
     const fault = endpoint && served.faults.take(endpoint, grant_type);
-    const process = (options = {}) => processed(served, route, request, options);
     outcome = fault
-      ? await fault({ process, origin: served.vendor.origin, closing: served.closing })
-      : await process();
+      ? await fault({
+          process: (options = {}) => processed(served, route, request, options),
+          origin: served.vendor.origin,
+          closing: served.closing,
+        })
+      : await processed(served, route, request, {});
   } catch (error) {
     if (!(error instanceof Refusal)) throw error;
     tally ??= counters.receive(endpoint ?? 'unknown', undefined);

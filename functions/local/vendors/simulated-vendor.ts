@@ -18,6 +18,7 @@ export class SimulatedVendor {
   /** `http://127.0.0.1:PORT`: the vendor's `base_url`, and its issuer where it has metadata. */
   readonly origin: string;
   readonly counters = new Counters();
+  readonly #host: string;
   readonly #server: Server;
   readonly #clients = new Map<string, RegisteredClient>();
   readonly #tokens: TokenStore;
@@ -43,7 +44,8 @@ export class SimulatedVendor {
 
   private constructor(name: VendorName, definition: VendorDefinition, server: Server, now: () => number) {
     this.name = name;
-    this.origin = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+    this.#host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
+    this.origin = `http://${this.#host}`;
     this.#server = server;
     const settings = () => this.#settings;
     this.#tokens = new TokenStore(definition.tokenStyle, settings, this.counters, now);
@@ -155,7 +157,8 @@ export class SimulatedVendor {
     // A client that leaves early is nothing to report.
     response.on('error', () => {});
     try {
-      const url = new URL(request.url ?? '/', this.origin);
+      const url = URL.parse(this.origin + request.url);
+      if (!url) return send(response, refused(400, 'The request target is not a path.'));
       const misplaced = this.#misplaced(request, url);
       if (misplaced) return send(response, misplaced);
       if (!isControl(url)) return await serve(this.#served, url, request, response);
@@ -163,23 +166,23 @@ export class SimulatedVendor {
     } catch (error) {
       if (error instanceof Refusal) return send(response, error.answer);
       response.destroy();
-      // Waits end with an error on closing, bodies on a client that leaves; anything else is a mistake here.
-      if (!this.#closing.signal.aborted && !request.destroyed) process.emitWarning(error as Error);
+      // Waits end in an error on closing, bodies when the client leaves; anything else is a mistake here.
+      if (!this.#closing.signal.aborted && request.complete) process.emitWarning(error as Error);
     }
   }
 
   /** Refuses other names for this address (DNS rebinding), and web pages that would steer the simulation. */
   #misplaced(request: IncomingMessage, url: URL): Answer | undefined {
-    const { port } = new URL(this.origin);
     const { host, origin } = request.headers;
-    if (host !== `127.0.0.1:${port}` && host !== `localhost:${port}`) {
-      return json(421, { error: 'invalid_request', error_description: `This is ${this.origin} only.` });
+    if (host !== this.#host && host !== this.#host.replace('127.0.0.1', 'localhost')) {
+      return refused(421, `This is ${this.origin} only.`);
     }
-    if (isControl(url) && origin !== undefined) {
-      return json(403, { error: 'invalid_request', error_description: 'Not for web pages.' });
-    }
-    return undefined;
+    return isControl(url) && origin !== undefined ? refused(403, 'Not for web pages.') : undefined;
   }
+}
+
+function refused(status: number, description: string): Answer {
+  return json(status, { error: 'invalid_request', error_description: description });
 }
 
 function isControl(url: URL): boolean {

@@ -166,6 +166,17 @@ test('a body of more than 1 MiB is refused', async () => {
   expect(status).toBe(413);
 });
 
+test.each(['//', '/%', '/v1/me?%', '/_simulator%2f', '/_simulator/../v1/me', '/\u007f'])(
+  'the odd request target %j gets an answer below 500',
+  async (path) => {
+    const { hostname, port } = new URL(context.vendors.bipsync.origin);
+    const sent = httpRequest({ hostname, port, path }).end();
+    const [response] = await once(sent, 'response');
+    response.resume();
+    expect(response.statusCode).toBeLessThan(500);
+  },
+);
+
 test('an unreadable multipart body is refused', async () => {
   const headers = { 'content-type': 'multipart/form-data; boundary=x' };
   const url = `${context.vendors.bugsplat.origin}/oauth2/authorize`;
