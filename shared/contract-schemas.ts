@@ -106,7 +106,7 @@ function parse<T extends BodySchema>(schema: T, value: unknown): v.InferOutput<T
   if (!isObject(value)) throw new BrokerError('invalid_request', 'The body must be a JSON object.');
   const known = Object.keys(schema.entries);
   const unknown = Object.keys(value).filter((name) => !known.includes(name));
-  const result = v.safeParse(schema, value);
+  const result = v.safeParse(schema, value, { abortPipeEarly: true });
   const problems = [
     ...(unknown.length > 0 ? [unknownMembers(unknown, known)] : []),
     // valibot stops at the first unknown member.

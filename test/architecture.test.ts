@@ -41,6 +41,8 @@ const REVEALS = [
   // What is redeemed at a token endpoint: a refresh token, a device code.
   'shared/broker/refresh.ts',
   'shared/broker/consent.ts',
+  // The token answer.
+  'functions/served.ts',
   'test/',
 ];
 

@@ -63,6 +63,7 @@ describe('a token request', () => {
     ['a long scope', { scope: 'x'.repeat(4097) }, /^scope: .*4096/],
     ['a negative time', { min_ttl: -1 }, /^min_ttl: must be a whole number of seconds from 0 to 86400\.$/],
     ['a fraction', { min_ttl: 0.5 }, /^min_ttl: /],
+    ['a negative fraction', { min_ttl: -0.5 }, /^min_ttl: must be [^.]*\.$/],
     ['a huge time', { min_ttl: 86_401 }, /^min_ttl: /],
     ['a time as text', { min_ttl: '60' }, /^min_ttl: /],
     ['no number', { min_ttl: Number.NaN }, /^min_ttl: /],

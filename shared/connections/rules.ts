@@ -1,25 +1,10 @@
-import type { Connection, ConnectionsIssue, VendorMember, VendorRules } from './connection.ts';
-import { OUT_OF_BAND } from './connection.ts';
+import { type ConnectionsIssue, OUT_OF_BAND, type VendorMember } from './connection.ts';
+import { type Draft, list, type Report, type Rule } from './draft.ts';
 import { pathOf, show } from './issues.ts';
-import { type ConnectionMembers, RESERVED_AUTHORIZE_PARAMS } from './schema.ts';
+import { RESERVED_AUTHORIZE_PARAMS } from './schema.ts';
+import { SCOPE_RULES } from './scope-rules.ts';
 import { secretProblem } from './secret.ts';
-import { didYouMean } from './suggest.ts';
-import { isIpLiteral, isLoopback, parseEndpoint, parseHost, type UrlOptions } from './urls.ts';
-
-/** One connection on its way from the file to the broker. */
-export interface Draft {
-  readonly vendor: VendorRules;
-  readonly options: UrlOptions;
-  /** As written, without those whose shape is wrong. */
-  readonly members: Partial<ConnectionMembers>;
-  /** With every default filled in; what is in it for a member of the wrong shape means nothing. */
-  readonly connection: Connection;
-  /** Names of the members whose shape is wrong: nothing more is said about them, nor concluded from them. */
-  readonly misshapen: ReadonlySet<string>;
-}
-
-type Rule = (draft: Draft, report: Report) => void;
-type Report = (keys: readonly (string | number)[], found: string, allowed: string) => void;
+import { isIpLiteral, isLoopback, parseEndpoint, parseHost } from './urls.ts';
 
 /** Checks what depends on the vendor, on another member, or on where the program runs. */
 export function checkRules(draft: Draft): ConnectionsIssue[] {
@@ -29,8 +14,6 @@ export function checkRules(draft: Draft): ConnectionsIssue[] {
   for (const rule of RULES) rule(draft, report);
   return issues;
 }
-
-const list = (values: readonly string[]) => values.map((value) => `"${value}"`).join(', ');
 
 const vendorMembers: Rule = ({ vendor, members, misshapen }, report) => {
   for (const member of VENDOR_MEMBERS) {
@@ -100,45 +83,6 @@ const secret: Rule = ({ members }, report) => {
   if (problem) report(['secret'], problem.found, problem.allowed);
 };
 
-const scopes: Rule = ({ vendor, members, connection, misshapen }, report) => {
-  if (misshapen.has('scope') || misshapen.has('scopes')) return;
-  if (vendor.scopes) {
-    const named = [
-      ...(members.scope?.split(' ') ?? []).map((scope) => ({ scope, keys: ['scope'] as const })),
-    ];
-    const listed = (members.scopes ?? []).map((scope, index) => ({
-      scope,
-      keys: ['scopes', index] as const,
-    }));
-    for (const { scope, keys } of [...named, ...listed]) {
-      if (vendor.scopes.includes(scope)) continue;
-      const allowed = `scopes of vendor "${vendor.name}": ${list(vendor.scopes)}${didYouMean(scope, vendor.scopes)}`;
-      report(keys, show(scope), allowed);
-    }
-  }
-  const outside = connection.scope.filter((scope) => !connection.scopes.includes(scope));
-  if (outside.length > 0)
-    report(['scope'], list(outside), `only what "scopes" has: ${list(connection.scopes)}`);
-  // With "scopes" alone there is no default to judge: each request names its scope.
-  if (members.scope === undefined && members.scopes !== undefined) return;
-  const problem = misshapen.has('grant')
-    ? undefined
-    : vendor.scopeProblem?.(connection.scope, connection.grant);
-  if (problem) report(['scope'], show(members.scope), problem);
-};
-
-/** A rule for a scope that cannot be asked for would never match: surely a slip. */
-const callerScopes: Rule = ({ members, connection, misshapen }, report) => {
-  if (misshapen.has('scope') || misshapen.has('scopes')) return;
-  members.callers?.forEach((rule, index) => {
-    rule.scopes?.forEach((scope, position) => {
-      if (connection.scopes.includes(scope)) return;
-      const allowed = `scopes of this connection: ${list(connection.scopes) || 'it has none'}`;
-      report(['callers', index, 'scopes', position], show(scope), allowed);
-    });
-  });
-};
-
 const consent: Rule = ({ members, connection, misshapen }, report) => {
   if (misshapen.has('grant')) return;
   if (connection.grant !== 'authorization_code') {
@@ -189,8 +133,7 @@ const RULES: readonly Rule[] = [
   urls,
   hosts,
   secret,
-  scopes,
-  callerScopes,
+  ...SCOPE_RULES,
   consent,
   refresh,
   directInvoke,

@@ -15,7 +15,7 @@ export function checkShape(name: string, entry: Record<string, unknown>, issues:
       issues.push(...unknownMembers(rule, Object.keys(callerRuleSchema.entries), at));
     });
   }
-  const result = v.safeParse(connectionSchema, entry);
+  const result = v.safeParse(connectionSchema, entry, { abortPipeEarly: true });
   const members: Partial<ConnectionMembers> = { ...(result.output as ConnectionMembers) };
   const misshapen = new Set<string>();
   for (const issue of result.issues ?? []) {

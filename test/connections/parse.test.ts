@@ -321,6 +321,7 @@ const WRONG: [title: string, members: object, path: string, found: string | RegE
     '1.5',
     /whole number of seconds from 0 to 86400/,
   ],
+  ['what is wrong twice', { min_mint_interval: -1.5 }, 'min_mint_interval', '-1.5', /whole number/],
   ['a negative time', { min_mint_interval: -1 }, 'min_mint_interval', '-1', /from 0/],
   ['seconds as text', { min_mint_interval: '30' }, 'min_mint_interval', '"30"', /whole number/],
   ['a no that closes nothing', { direct_invoke: false }, 'direct_invoke', 'false', /only beside "callers"/],
