@@ -43,14 +43,9 @@ export function whole(least: number, most: number, description: string) {
 /** What each member of a schema is for, as its author described it. */
 export function descriptions(entries: v.ObjectEntries): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(entries).map(([name, schema]) => [
-      name,
-      v.getDescription(schema) ?? describeInner(schema),
-    ]),
+    Object.entries(entries).map(([name, schema]) => {
+      const inner = (schema as { wrapped?: v.GenericSchema }).wrapped ?? (schema as v.GenericSchema);
+      return [name, v.getDescription(inner) ?? ''];
+    }),
   );
-}
-
-function describeInner(schema: unknown): string {
-  const wrapped = (schema as { wrapped?: v.GenericSchema }).wrapped;
-  return (wrapped && v.getDescription(wrapped)) ?? '';
 }

@@ -45,8 +45,6 @@ const OPERATIONS: Record<string, Operation> = {
     vendor.setFault(...((Array.isArray(body) ? body : [body]) as Parameters<typeof vendor.setFault>));
     return vendor.faults();
   },
-  'GET /followed': followed,
-  'POST /followed': followed,
   'DELETE /faults': (vendor) => vendor.setFault(),
   'GET /settings': (vendor) => vendor.settings(),
   'PUT /settings': (vendor, body) => vendor.set(body as Parameters<typeof vendor.set>[0]),
@@ -66,6 +64,8 @@ const OPERATIONS: Record<string, Operation> = {
     if ('all' in order) return vendor.revokeAll();
     if (!vendor.revoke(order.token)) throw new BadControlInput('token: unknown to this vendor');
   },
+  'GET /followed': followed,
+  'POST /followed': followed,
 };
 
 /** One request to the control surface. Bad input is answered 400, saying what is allowed. */

@@ -70,6 +70,5 @@ export function faultDescriptions(): object {
 function plan(input: unknown): Planned {
   const { fault: name } = checked(v.looseObject({ fault: COMMON.fault }), input);
   const order = checked(exactly({ ...COMMON, ...FAULTS[name].options }), input) as FaultOrder;
-  const { fault: _, endpoint: __, grant_type: ___, times = 1, ...options } = order;
-  return { order, left: times, act: FAULTS[name].bind(options) };
+  return { order, left: order.times ?? 1, act: FAULTS[name].bind(order) };
 }

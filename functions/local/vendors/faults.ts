@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises';
 import * as v from 'valibot';
-import { exactly, whole } from './checked.ts';
+import { whole } from './checked.ts';
 import { type Answer, json } from './http.ts';
 import { brokenOff, cut, dropped, endless, type Sabotage } from './sabotage.ts';
 
@@ -16,7 +16,8 @@ export interface Exchange {
 interface FaultKind {
   readonly does: string;
   readonly options: v.ObjectEntries;
-  readonly bind: (options: unknown) => (exchange: Exchange) => Promise<Answer | Sabotage>;
+  /** @param order a checked one; its members that every fault has are left aside */
+  readonly bind: (order: unknown) => (exchange: Exchange) => Promise<Answer | Sabotage>;
 }
 
 function kind<const Entries extends v.ObjectEntries>(
@@ -24,11 +25,11 @@ function kind<const Entries extends v.ObjectEntries>(
   options: Entries,
   act: (
     exchange: Exchange,
-    options: v.InferOutput<ReturnType<typeof exactly<Entries>>>,
+    options: v.InferOutput<v.ObjectSchema<Entries, undefined>>,
   ) => Promise<Answer | Sabotage>,
 ): FaultKind {
-  const schema = exactly(options);
-  return { does, options, bind: (input) => (exchange) => act(exchange, v.parse(schema, input)) };
+  const own = v.object(options);
+  return { does, options, bind: (order) => (exchange) => act(exchange, v.parse(own, order)) };
 }
 
 const delay = { delay_ms: v.optional(whole(0, 600_000, 'Milliseconds'), 10_000) };
@@ -41,12 +42,17 @@ const processed = (by: boolean) => ({
   ),
 });
 
+const text = (description: string, by: string) =>
+  v.optional(v.pipe(v.string(), v.description(`${description}; default ${by}`)), by);
+
 const retryAfter = v.optional(
   v.pipe(
     v.union([v.pipe(v.number(), v.integer(), v.minValue(0)), v.string()]),
     v.description('Retry-After: seconds, or text such as an HTTP-date; default: no such header'),
   ),
 );
+
+const ERROR_PAGE = '<!doctype html><title>Error</title><h1>Service Unavailable</h1>';
 
 /** Everything a simulated vendor can be told to do wrong. */
 export const FAULTS = {
@@ -104,17 +110,11 @@ export const FAULTS = {
       ...processed(false),
     },
     async (exchange, options) =>
-      instead(exchange, options.processed, {
-        ...plain(
-          options.status,
-          '<!doctype html><title>Error</title><h1>Service Unavailable</h1>',
-          options.retry_after,
-        ),
-      }),
+      instead(exchange, options.processed, plain(options.status, ERROR_PAGE, options.retry_after)),
   ),
   error_in_200: kind(
     'Answers 200 with an `error`; when processed, beside the members of the real answer.',
-    { error: v.optional(v.string(), 'invalid_client'), ...processed(false) },
+    { error: text('The `error`', 'invalid_client'), ...processed(false) },
     async (exchange, options) => {
       const error = { error: options.error, error_description: 'A simulated failure.' };
       if (!options.processed) return json(200, error);
@@ -123,7 +123,7 @@ export const FAULTS = {
   ),
   message_only: kind(
     'Answers 400 with a `message` and no `error`.',
-    { message: v.optional(v.string(), 'A simulated failure.'), ...processed(false) },
+    { message: text('The `message`', 'A simulated failure.'), ...processed(false) },
     async (exchange, options) =>
       instead(exchange, options.processed, json(400, { message: options.message })),
   ),
@@ -140,7 +140,7 @@ export const FAULTS = {
   oauth_error: kind(
     'Answers with an RFC 6749 error, e.g. `invalid_client` or `invalid_grant`.',
     {
-      error: v.optional(v.string(), 'invalid_grant'),
+      error: text('The `error`', 'invalid_grant'),
       status: v.optional(whole(400, 599, 'Status'), 400),
       ...processed(false),
     },
@@ -154,8 +154,8 @@ export const FAULTS = {
   unauthorized: kind(
     'Answers 401 with WWW-Authenticate, and the error in the body.',
     {
-      error: v.optional(v.string(), 'invalid_client'),
-      challenge: v.optional(v.string(), 'Basic realm="simulation"'),
+      error: text('The `error`', 'invalid_client'),
+      challenge: text('WWW-Authenticate', 'Basic realm="simulation"'),
       ...processed(false),
     },
     async (exchange, options) =>
@@ -169,7 +169,7 @@ export const FAULTS = {
     'Answers with a redirect; the default location counts whoever follows it as `redirects_followed`.',
     {
       location: v.optional(v.pipe(v.string(), v.url(), v.description('Absolute URL'))),
-      status: v.optional(v.picklist([301, 302, 303, 307, 308]), 302),
+      status: v.optional(v.pipe(v.picklist([301, 302, 303, 307, 308]), v.description('Default 302')), 302),
       ...processed(false),
     },
     async (exchange, options) => {
@@ -187,7 +187,7 @@ export const FAULTS = {
       'For `refresh_token`, the vendor keeps the one that it has.',
     {
       member: v.pipe(v.string(), v.description('E.g. expires_in, token_type, scope, refresh_token')),
-      value: v.optional(v.unknown()),
+      value: v.optional(v.pipe(v.unknown(), v.description('Anything that JSON has'))),
     },
     async (exchange, { member, value }) => {
       const answer = await exchange.process({ keepRefreshToken: member === 'refresh_token' });

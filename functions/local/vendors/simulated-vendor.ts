@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { BadControlInput } from './checked.ts';
@@ -47,6 +48,8 @@ export class SimulatedVendor {
     this.#host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
     this.origin = `http://${this.#host}`;
     this.#server = server;
+    // Every delayed request listens to it; any number of them may be under way.
+    setMaxListeners(0, this.#closing.signal);
     const settings = () => this.#settings;
     this.#tokens = new TokenStore(definition.tokenStyle, settings, this.counters, now);
     for (const client of Object.values(demoClients(name))) this.registerClient(client);

@@ -26,9 +26,13 @@ describe('over HTTP', () => {
     const { status, body } = await control('GET', '');
     expect(status).toBe(200);
     expect(body.endpoints).toMatchObject({ token: ['POST /v1/oauth/token'], api: ['GET /v1/me'] });
-    const faults = body.faults_help as Record<string, { does: string }>;
-    for (const name of Object.keys(FAULTS)) expect(faults[name]?.does).toMatch(/^(Answers|Processes|Closes)/);
+    const faults = body.faults_help as Record<string, { does: string; options: object }>;
+    for (const name of Object.keys(FAULTS)) {
+      expect(faults[name]?.does).toMatch(/^(Answers|Processes|Closes)/);
+      for (const help of Object.values(faults[name]?.options ?? {})) expect(help).not.toBe('');
+    }
     expect(Object.keys(body.settings_help as object)).toEqual(Object.keys(body.settings as object));
+    expect(Object.values(body.settings_help as object)).not.toContain('');
   });
 
   test('faults are planned, shown and cleared', async () => {
@@ -62,13 +66,13 @@ describe('over HTTP', () => {
     await control('PUT', '/settings', { latency_ms: 60_000 });
     const leaving = new AbortController();
     const url = `${context.vendors.bipsync.origin}/v1/me`;
-    const requests = Array.from({ length: 8 }, () => fetch(url, { signal: leaving.signal }));
+    const requests = Array.from({ length: 20 }, () => fetch(url, { signal: leaving.signal }));
     const { counters } = context.vendors.bipsync;
-    await expect.poll(() => counters.snapshot().in_flight, { interval: 2 }).toBe(8);
+    await expect.poll(() => counters.snapshot().in_flight, { interval: 2 }).toBe(20);
     leaving.abort();
     await Promise.allSettled(requests);
     await expect.poll(() => counters.snapshot().in_flight, { interval: 2 }).toBe(0);
-    expect((await control('GET', '/requests')).body.max_in_flight).toBe(8);
+    expect((await control('GET', '/requests')).body.max_in_flight).toBe(20);
   });
 
   test('settings change what tokens live for', async () => {
