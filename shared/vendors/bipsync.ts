@@ -1,6 +1,6 @@
 import type { Connection, ConnectionsIssue } from '../connections/connection.ts';
 import { DEVICE_CODE_GRANT } from '../connections/connection.ts';
-import { show } from '../connections/issues.ts';
+import { pathOf, show } from '../connections/issues.ts';
 import { hostOf } from './endpoints.ts';
 import type { Vendor } from './vendor.ts';
 
@@ -48,7 +48,7 @@ function issuer({ baseUrl, tenant }: Connection): string {
 }
 
 function tenantProblems({ name, tenant, baseUrl }: Connection): ConnectionsIssue[] {
-  const path = `connections.${name}.tenant`;
+  const path = pathOf('connections', name, 'tenant');
   if (tenant === undefined) {
     const allowed = 'the first part of the host in https://TENANT.bipsync.com, or "base_url"';
     return baseUrl === undefined ? [{ path, found: 'missing', allowed }] : [];

@@ -1,4 +1,5 @@
 import type { Connection } from '../connections/connection.ts';
+import { pathOf } from '../connections/issues.ts';
 import { hostOf, rebase } from './endpoints.ts';
 import type { Vendor } from './vendor.ts';
 
@@ -21,7 +22,7 @@ export const bugfender: Vendor = {
     connection.grant === 'authorization_code' && connection.clientAuth === 'private_key_jwt'
       ? [
           {
-            path: `connections.${connection.name}.client_auth`,
+            path: pathOf('connections', connection.name, 'client_auth'),
             found: '"private_key_jwt"',
             allowed: '"client_secret_post": with Bugfender only service accounts have a key',
           },

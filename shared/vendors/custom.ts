@@ -1,5 +1,6 @@
 import type { Connection, ConnectionsIssue } from '../connections/connection.ts';
 import { DEVICE_CODE_GRANT } from '../connections/connection.ts';
+import { pathOf } from '../connections/issues.ts';
 import type { Endpoints } from '../oauth/types.ts';
 import { hostOf, rebase } from './endpoints.ts';
 import type { Vendor } from './vendor.ts';
@@ -58,7 +59,7 @@ function server(connection: Connection): Endpoints | { readonly issuer: string }
 
 function endpointProblems(connection: Connection): ConnectionsIssue[] {
   const issue = (member: string, found: string, allowed: string): ConnectionsIssue => ({
-    path: `connections.${connection.name}.${member}`,
+    path: pathOf('connections', connection.name, member),
     found,
     allowed,
   });
