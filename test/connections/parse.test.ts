@@ -111,6 +111,7 @@ const WRONG: [title: string, members: object, path: string, found: string | RegE
     /unknown/,
     /client_auth,.*mean "client_auth"\?/,
   ],
+  ['a member like no other', { tax: 1 }, 'tax', 'an unknown member', /tags$/],
   ['a secret in the file', { client_secret: 'hush' }, 'client_secret', /unknown/, /Secrets Manager/],
   ['a member of the wrong type', { scope: ['a'] }, 'scope', 'an array', /scope tokens/],
   ['null', { owner: null }, 'owner', 'null', /1-256 characters/],
@@ -445,6 +446,8 @@ test('nothing is concluded from a member that is wrong in itself', () => {
     'grant',
   ]);
   expect(paths({ scopes: 5, scope: 'a' })).toEqual(['scopes']);
+  expect(paths({ vendor: 'narrow', tenant: 'acme', grant: 5 })).toEqual(['grant']);
+  expect(paths({ vendor: 'narrow', tenant: 'acme', scope: 5 })).toEqual(['scope']);
 });
 
 test('a member that the vendor does not take is told apart from its value being wrong', () => {
