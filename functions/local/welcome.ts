@@ -58,7 +58,7 @@ function wrap(items: readonly string[]): string {
 
 function awsEnvironment(awsUrl: string): string {
   return (
-    `AWS_ACCESS_KEY_ID=${LOCAL_KEY_ID} AWS_SECRET_ACCESS_KEY=${LOCAL_SECRET} AWS_REGION=${LOCAL_REGION} \\\n` +
+    `AWS_ACCESS_KEY_ID=${LOCAL_KEY_ID} AWS_SECRET_ACCESS_KEY=${LOCAL_SECRET} AWS_DEFAULT_REGION=${LOCAL_REGION} \\\n` +
     `  AWS_ENDPOINT_URL=${awsUrl}`
   );
 }
@@ -80,7 +80,8 @@ curl -sS --aws-sigv4 aws:amz:${LOCAL_REGION}:execute-api --user ${LOCAL_KEY_ID}:
 }
 
 function cli({ awsUrl }: Welcome, { name }: Connection): string {
-  return `… with the AWS CLI (it exits 0 even when the function fails: look for "FunctionError"):
+  return `… with the AWS CLI (it exits 0 even when the function fails: look for "FunctionError"; version 1 knows no
+--cli-binary-format and needs none):
 
 ${awsEnvironment(awsUrl)} \\
   aws lambda invoke --function-name ${NAMES.invokeFunction} --qualifier ${name} \\

@@ -1,11 +1,10 @@
-import { spawn, spawnSync } from 'node:child_process';
-import { once } from 'node:events';
-import { text } from 'node:stream/consumers';
+import { spawnSync } from 'node:child_process';
 import type { APIGatewayProxyEventV2WithIAMAuthorizer } from 'aws-lambda';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { startGateway } from '../../functions/local/gateway.ts';
 import type { LocalServer } from '../../functions/local/http.ts';
 import { echoHandlers } from '../support/echo-handlers.ts';
+import { output } from '../support/output.ts';
 import { type SignedFetchOptions, signedFetch } from '../support/signed-fetch.ts';
 
 const handlers = echoHandlers();
@@ -32,14 +31,6 @@ async function expectRefusal(response: Response, reason: RegExp) {
   expect(response.status).toBe(403);
   expect(await response.json()).toEqual({ message: 'Forbidden', reason: expect.stringMatching(reason) });
   expect(handlers.calls).toEqual([]);
-}
-
-/** Runs beside this process, in which the gateway answers. */
-async function output(command: string, args: readonly string[], input = ''): Promise<string> {
-  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-  child.stdin.end(input);
-  const [printed] = await Promise.all([text(child.stdout), once(child, 'close')]);
-  return printed;
 }
 
 describe('an accepted signature', () => {

@@ -1,0 +1,40 @@
+import { expect, test } from 'vitest';
+import { parseOptions, UsageError } from '../../functions/local/options.ts';
+
+test('without arguments everything has its default', () => {
+  expect(parseOptions([])).toEqual({ port: 8787, awsPort: 8788, data: '.token-broker', sweepEvery: 60 });
+});
+
+test('every option is taken, as two words or as one', () => {
+  const args = ['--port', '0', '--aws-port=0', '--connections', 'c.json', '--data=d', '--sweep-every', '5'];
+  expect(parseOptions(args)).toEqual({
+    port: 0,
+    awsPort: 0,
+    connections: 'c.json',
+    data: 'd',
+    sweepEvery: 5,
+  });
+});
+
+test('--help asks for help', () => {
+  expect(parseOptions(['--help'])).toBe('help');
+});
+
+test.each<[string[], RegExp]>([
+  [['--prot', '1'], /Unknown option '--prot'\. Allowed: --port N, --aws-port N/],
+  [['file.json'], /Unexpected argument 'file\.json'.*--connections FILE/],
+  [['--port'], /--port.*argument missing/],
+  [['--port', 'http'], /--port is "http": it must be an integer from 0 to 65535/],
+  [['--port', '65536'], /--port is "65536"/],
+  [['--port', '-1'], /--port/],
+  [['--port', '1e3'], /--port is "1e3"/],
+  [['--port', ''], /--port is ""/],
+  [['--aws-port', '80.5'], /--aws-port is "80\.5"/],
+  [['--sweep-every', '0'], /--sweep-every is "0": it must be an integer from 1 to 86400/],
+  [['--port', '9000', '--aws-port', '9000'], /both 9000: they must differ/],
+  [['--data', ''], /--data is empty/],
+  [['--connections', ''], /--connections is empty/],
+])('%j is refused, naming what is allowed', (args, message) => {
+  expect(() => parseOptions(args)).toThrow(UsageError);
+  expect(() => parseOptions(args)).toThrow(message);
+});
