@@ -73,6 +73,13 @@ describe('what is sent', () => {
     expect(request?.parameters).toEqual({ grant_type: 'client_credentials', scope: 'read' });
   });
 
+  test('each attempt has a connection of its own', async () => {
+    peer.replyWith(json(503, {}), json(200, GOOD));
+    await requestToken(tokenCall(peer.origin));
+    expect(peer.received.map(({ headers }) => headers.connection)).toEqual(['close', 'close']);
+    expect(new Set(peer.received.map(({ port }) => port)).size).toBe(2);
+  });
+
   test('a public client sends its id alone', async () => {
     await asked(json(200, GOOD), { clientAuth: 'none', client: { clientId: 'public-1' } });
     expect(peer.received[0]?.parameters).toEqual({

@@ -9,6 +9,8 @@ export interface Received {
   readonly path: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: string;
+  /** Of the client: every connection has its own. */
+  readonly port: number;
   /** Members of the body, whichever of the three encodings it has. */
   readonly parameters: Readonly<Record<string, string>>;
 }
@@ -56,7 +58,8 @@ export async function startHttpPeer(): Promise<HttpPeer> {
 async function receive(request: IncomingMessage): Promise<Received> {
   const body = await buffer(request);
   const { method = '', url: path = '', headers } = request;
-  return { method, path, headers, body: body.toString('utf8'), parameters: await parse(headers, body) };
+  const port = request.socket.remotePort ?? 0;
+  return { method, path, headers, port, body: body.toString('utf8'), parameters: await parse(headers, body) };
 }
 
 async function parse(headers: IncomingHttpHeaders, body: Buffer): Promise<Record<string, string>> {

@@ -1,81 +1,36 @@
-import { generateKeyPairSync } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import Provider from 'oidc-provider';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import {
+  authorizationCodeParameters,
+  authorizationUrl,
+  createCodeVerifier,
+  readAuthorizationResponse,
+} from '../../shared/oauth/authorization.ts';
 import { revokeToken } from '../../shared/oauth/revocation.ts';
+import { getUserinfo } from '../../shared/oauth/userinfo.ts';
 import { vendorErrorOf } from '../oauth/support.ts';
-import { clientCall, mint } from './support.ts';
+import { type OidcClientName, type OidcProvider, startOidcProvider } from '../support/oidc-provider.ts';
+import { budget, clientCall, mint } from './support.ts';
 
 /** `custom` against a certified server that somebody else wrote, with its defaults and its strictness. */
-const SECRET = 'a-long.secret_with:%+&/=~ characters';
-const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-const keySecret = { client_id: 'key', private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }) };
-
-let server: Server;
-let issuer: string;
-
+let peer: OidcProvider;
 beforeAll(async () => {
-  server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const machine = {
-    redirect_uris: [],
-    response_types: [],
-    grant_types: ['client_credentials'],
-    scope: 'read',
-  };
-  const provider = new Provider(issuer, {
-    scopes: ['read', 'write'],
-    features: {
-      clientCredentials: { enabled: true },
-      revocation: { enabled: true, allowedPolicy: async () => true },
-      devInteractions: { enabled: false },
-    },
-    ttl: { ClientCredentials: 600 },
-    cookies: { keys: ['test'] },
-    jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), use: 'sig' }] },
-    clients: [
-      {
-        ...machine,
-        client_id: 'basic',
-        client_secret: SECRET,
-        token_endpoint_auth_method: 'client_secret_basic',
-      },
-      {
-        ...machine,
-        client_id: 'post',
-        client_secret: SECRET,
-        token_endpoint_auth_method: 'client_secret_post',
-      },
-      {
-        ...machine,
-        client_id: 'key',
-        token_endpoint_auth_method: 'private_key_jwt',
-        jwks: { keys: [publicKey.export({ format: 'jwk' })] },
-      },
-    ],
-  });
-  server.on('request', provider.callback());
+  peer = await startOidcProvider();
 });
-afterAll(() => {
-  server.closeAllConnections();
-  server.close();
-});
+afterAll(() => peer.close());
 
 describe.each(['discovery', 'token endpoint'])('by %s', (way) => {
   const custom = (members: object) => ({
     vendor: 'custom',
-    ...(way === 'discovery' ? { issuer } : { token_endpoint: `${issuer}/token` }),
+    ...(way === 'discovery' ? { issuer: peer.issuer } : { token_endpoint: `${peer.issuer}/token` }),
     ...members,
   });
 
-  test.each([
-    ['client_secret_basic', { client_id: 'basic', client_secret: SECRET }],
-    ['client_secret_post', { client_id: 'post', client_secret: SECRET }],
-    ['private_key_jwt', keySecret],
-  ])('a client gets a token by %s', async (clientAuth, secret) => {
-    const reply = await mint(custom({ client_auth: clientAuth, scope: 'read' }), secret);
+  test.each<[string, OidcClientName]>([
+    ['client_secret_basic', 'basic'],
+    ['client_secret_post', 'post'],
+    ['private_key_jwt', 'key'],
+  ])('a client gets a token by %s', async (clientAuth, name) => {
+    const reply = await mint(custom({ client_auth: clientAuth, scope: 'read' }), peer.secrets[name]);
     const token = reply.token();
     expect(token).toMatchObject({ tokenType: 'Bearer', scope: 'read' });
     expect(token.expiresAt - token.mintedAt).toBe(600_000);
@@ -89,20 +44,53 @@ describe.each(['discovery', 'token endpoint'])('by %s', (way) => {
   });
 
   test('a scope that the client may not have is refused', async () => {
-    const secret = { client_id: 'basic', client_secret: SECRET };
-    const error = await vendorErrorOf(mint(custom({ scope: 'write' }), secret));
+    const error = await vendorErrorOf(mint(custom({ scope: 'write' }), peer.secrets.basic));
     expect(error).toMatchObject({ code: 'vendor_rejected', vendorError: 'invalid_scope' });
   });
 });
 
 test('without a client_auth member, it is client_secret_basic', async () => {
-  const reply = await mint({ vendor: 'custom', issuer }, { client_id: 'basic', client_secret: SECRET });
+  const reply = await mint({ vendor: 'custom', issuer: peer.issuer }, peer.secrets.basic);
   expect(reply.token().accessToken.reveal()).not.toBe('');
 });
 
 test('a token is revoked at the endpoint that was discovered', async () => {
-  const members = { vendor: 'custom', issuer, client_auth: 'private_key_jwt' };
-  const { accessToken: token } = (await mint(members, keySecret)).token();
-  const call = await clientCall(members, keySecret);
+  const members = { vendor: 'custom', issuer: peer.issuer, client_auth: 'private_key_jwt' };
+  const { accessToken: token } = (await mint(members, peer.secrets.key)).token();
+  const call = await clientCall(members, peer.secrets.key);
   expect(await revokeToken({ ...call, token, tokenTypeHint: 'access_token' })).toBeUndefined();
+});
+
+test('a consent gives tokens that are refreshed, rotated, and refused once spent', async () => {
+  const members = { vendor: 'custom', issuer: peer.issuer, grant: 'authorization_code' };
+  const { endpoints, client } = await clientCall(members, peer.secrets.person);
+  const { redirectUri } = peer;
+  const codeVerifier = createCodeVerifier();
+  const url = await authorizationUrl({
+    endpoint: endpoints.authorizationEndpoint!,
+    clientId: client.clientId,
+    redirectUri,
+    scopes: ['openid', 'offline_access'],
+    state: 'state-1',
+    codeVerifier,
+    parameters: { prompt: 'consent' },
+  });
+  const { searchParams } = await peer.approve(url);
+  expect(endpoints.issInResponse).toBe(true);
+  const response = readAuthorizationResponse(searchParams, { ...endpoints, state: 'state-1' });
+  if (!('code' in response)) throw new Error('The server refused.');
+
+  const code = authorizationCodeParameters({ code: response.code, redirectUri, codeVerifier });
+  const granted = await mint(members, peer.secrets.person, code);
+  expect(await getUserinfo(endpoints.userinfoEndpoint!, granted.token(), budget())).toEqual({ sub: 'ada' });
+
+  const spent = { grant_type: 'refresh_token', refresh_token: granted.refreshToken!.reveal() };
+  const refreshed = await mint(members, peer.secrets.person, spent);
+  expect(refreshed.refreshToken?.reveal()).not.toBe(spent.refresh_token);
+  expect(refreshed.token().fingerprint).not.toBe(granted.token().fingerprint);
+  expect(await vendorErrorOf(mint(members, peer.secrets.person, spent))).toMatchObject({
+    code: 'vendor_rejected',
+    vendorError: 'invalid_grant',
+    ambiguous: false,
+  });
 });

@@ -1,0 +1,129 @@
+/** The certified server oidc-provider on loopback, with clients of every kind and a person who always agrees. */
+import { generateKeyPairSync } from 'node:crypto';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import Provider, { type Configuration } from 'oidc-provider';
+
+/** Every character that an encoding could get wrong and that the server admits: RFC 6749's VSCHAR. */
+const CLIENT_SECRET = 'a-long.secret_with:%+&/=~ characters';
+const REDIRECT_URI = 'http://127.0.0.1:8787/callback';
+
+/** What a secret holds for each client. */
+export type OidcClientName = 'basic' | 'post' | 'key' | 'person';
+
+export interface OidcProvider {
+  readonly issuer: string;
+  readonly secrets: Readonly<Record<OidcClientName, { client_id: string } & Record<string, unknown>>>;
+  readonly redirectUri: string;
+  /** Logs in and agrees, as a browser would. @returns where the server then sends the browser */
+  approve(authorizationUrl: string): Promise<URL>;
+  close(): Promise<void>;
+}
+
+export async function startOidcProvider(): Promise<OidcProvider> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const provider = new Provider(issuer, {
+    ...SETTINGS,
+    jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), use: 'sig' }] },
+    clients: [
+      { ...MACHINE, client_id: 'basic', token_endpoint_auth_method: 'client_secret_basic' },
+      { ...MACHINE, client_id: 'post', token_endpoint_auth_method: 'client_secret_post' },
+      {
+        ...MACHINE,
+        client_id: 'key',
+        token_endpoint_auth_method: 'private_key_jwt',
+        jwks: { keys: [publicKey.export({ format: 'jwk' })] },
+      },
+      {
+        client_id: 'person',
+        client_secret: CLIENT_SECRET,
+        redirect_uris: [REDIRECT_URI],
+        grant_types: ['authorization_code', 'refresh_token'],
+      },
+    ],
+  });
+  const serve = provider.callback();
+  server.on('request', (request, response) => {
+    if (request.url?.startsWith('/interaction/')) void agree(provider, request, response);
+    else serve(request, response);
+  });
+  const secret = (client_id: string) => ({ client_id, client_secret: CLIENT_SECRET });
+  return {
+    issuer,
+    secrets: {
+      basic: secret('basic'),
+      post: secret('post'),
+      key: { client_id: 'key', private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }) },
+      person: secret('person'),
+    },
+    redirectUri: REDIRECT_URI,
+    approve,
+    close: () =>
+      new Promise((resolve) => {
+        server.close(() => resolve());
+        server.closeAllConnections();
+      }),
+  };
+}
+
+const MACHINE = {
+  client_secret: CLIENT_SECRET,
+  redirect_uris: [],
+  response_types: [],
+  grant_types: ['client_credentials'],
+  scope: 'read',
+};
+
+const SETTINGS: Configuration = {
+  scopes: ['openid', 'offline_access', 'read', 'write'],
+  features: {
+    clientCredentials: { enabled: true },
+    revocation: { enabled: true, allowedPolicy: async () => true },
+    devInteractions: { enabled: false },
+  },
+  interactions: { url: (_, { uid }) => `/interaction/${uid}` },
+  // By default confidential clients' refresh tokens are rotated only late in their life.
+  rotateRefreshToken: true,
+  findAccount: (_, accountId) => ({ accountId, claims: () => ({ sub: accountId }) }),
+  ttl: {
+    AccessToken: 600,
+    ClientCredentials: 600,
+    Grant: 3_600,
+    IdToken: 600,
+    Interaction: 600,
+    RefreshToken: 3_600,
+    Session: 3_600,
+  },
+  cookies: { keys: ['test'] },
+};
+
+/** Answers whatever the server wants to know of the person. */
+async function agree(provider: Provider, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  const { prompt, params, session } = await provider.interactionDetails(request, response);
+  if (prompt.name === 'login') {
+    return provider.interactionFinished(request, response, { login: { accountId: 'ada' } });
+  }
+  const grant = new provider.Grant({ accountId: session!.accountId, clientId: String(params.client_id) });
+  grant.addOIDCScope(String(params.scope));
+  await provider.interactionFinished(request, response, { consent: { grantId: await grant.save() } });
+}
+
+async function approve(authorizationUrl: string): Promise<URL> {
+  const cookies = new Map<string, string>();
+  let url = new URL(authorizationUrl);
+  while (!url.href.startsWith(REDIRECT_URI)) {
+    const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+    const response = await fetch(url, { redirect: 'manual', headers: { cookie } });
+    for (const line of response.headers.getSetCookie()) {
+      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
+      cookies.set(name, value);
+    }
+    const location = response.headers.get('location');
+    if (location === null) throw new Error(`No redirect: ${response.status} ${await response.text()}`);
+    url = new URL(location, url);
+  }
+  return url;
+}
