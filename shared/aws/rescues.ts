@@ -11,12 +11,15 @@ import { textOf, tokenOf } from './sealed-token.ts';
 import type { Binding, Sealer } from './sealing.ts';
 import { readSecret } from './secret-value.ts';
 
-const rescueText = v.object({
+const rescueMembers = v.object({
   refresh_token: v.optional(v.string()),
   /** The token as `sealed-token.ts` writes it. */
   token: v.optional(v.string()),
   scope_key: v.string(),
 });
+
+// The parser's own error would quote the text.
+const rescueText = v.pipe(v.string(), v.parseJson(), rescueMembers);
 
 /**
  * Answers whose first commit failed, each in a secret of its own, named by grant and attempt: in another service
@@ -87,7 +90,7 @@ function binding(grant: GrantKey, generation: string, attempt: string): Binding 
 }
 
 function rescueTextOf({ refreshToken, token, scopeKey }: Rescue): Redacted {
-  const members: v.InferOutput<typeof rescueText> = {
+  const members: v.InferOutput<typeof rescueMembers> = {
     refresh_token: refreshToken?.reveal(),
     token: token && textOf(token).reveal(),
     scope_key: scopeKey,
@@ -96,7 +99,7 @@ function rescueTextOf({ refreshToken, token, scopeKey }: Rescue): Redacted {
 }
 
 function rescueOf(text: Redacted, generation: string, attempt: string): Rescue {
-  const result = v.safeParse(rescueText, JSON.parse(text.reveal()));
+  const result = v.safeParse(rescueText, text.reveal());
   if (!result.success) throw new UnreadableValue('A rescued answer opens, but holds no answer.');
   const { refresh_token: refreshToken, token, scope_key: scopeKey } = result.output;
   return present({

@@ -5,13 +5,16 @@ import { fingerprint, type Token } from '../oauth/token.ts';
 import { Redacted } from '../redacted.ts';
 import type { Binding, Sealer } from './sealing.ts';
 
-const tokenText = v.object({
+const tokenMembers = v.object({
   access_token: v.string(),
   token_type: v.string(),
   scope: v.optional(v.string()),
   expires_at: v.number(),
   minted_at: v.number(),
 });
+
+// The parser's own error would quote the text.
+const tokenText = v.pipe(v.string(), v.parseJson(), tokenMembers);
 
 /** The sealer recognises what it has sealed by the `Redacted` it was given, so each token keeps one. */
 const texts = new WeakMap<Token, Redacted>();
@@ -31,7 +34,7 @@ export async function openToken(sealer: Sealer, sealed: string, binding: Binding
 }
 
 export function textOf(token: Token): Redacted {
-  const members: v.InferOutput<typeof tokenText> = {
+  const members: v.InferOutput<typeof tokenMembers> = {
     access_token: token.accessToken.reveal(),
     token_type: token.tokenType,
     ...(token.scope === undefined ? {} : { scope: token.scope }),
@@ -42,7 +45,7 @@ export function textOf(token: Token): Redacted {
 }
 
 export function tokenOf(text: Redacted): Token {
-  const result = v.safeParse(tokenText, JSON.parse(text.reveal()));
+  const result = v.safeParse(tokenText, text.reveal());
   if (!result.success) throw new UnreadableValue('A sealed token opens, but holds no token.');
   const { access_token, token_type, scope, expires_at, minted_at } = result.output;
   const accessToken = new Redacted(access_token);

@@ -12,7 +12,7 @@ const KEYRING_LIFE = 300_000;
 /** … and how long when the last reading failed. */
 const OUTAGE_PAUSE = 30_000;
 
-/** The shortest time between two readings, however many unknown keys are met. */
+/** The shortest time between two readings for an unknown key, and between two while there is no keyring at all. */
 const READING_PAUSE = 1_000;
 
 export interface SealingKey {
@@ -32,6 +32,7 @@ export class SealingKeys {
   #current: SealingKey | undefined;
   #keys: ReadonlyMap<string, CryptoKey> = new Map();
   #readAt = Number.NEGATIVE_INFINITY;
+  #soughtAt = Number.NEGATIVE_INFINITY;
   #failure: StoreUnavailable | UnreadableValue | undefined;
   #reading: Promise<void> | undefined;
 
@@ -43,15 +44,16 @@ export class SealingKeys {
 
   /** @throws StoreUnavailable, UnreadableValue when no keyring was ever read */
   async current(): Promise<SealingKey> {
+    const life = this.#failure ? OUTAGE_PAUSE : KEYRING_LIFE;
     const age = this.#clock.now() - this.#readAt;
-    if (!this.#current || age >= (this.#failure ? OUTAGE_PAUSE : KEYRING_LIFE)) await this.#refresh();
+    if (age >= (this.#current ? life : READING_PAUSE)) await this.#refresh();
     if (!this.#current) throw this.#failure ?? new StoreUnavailable('The sealing keyring was not read.');
     return this.#current;
   }
 
   /** @throws UnreadableValue when no such key is in the keyring, StoreUnavailable when that cannot be known */
   async find(kid: string): Promise<CryptoKey> {
-    if (!this.#keys.has(kid)) await this.#refresh();
+    if (!this.#keys.has(kid)) await this.#seek();
     const key = this.#keys.get(kid);
     if (key) return key;
     throw (
@@ -60,10 +62,15 @@ export class SealingKeys {
     );
   }
 
-  async #refresh(): Promise<void> {
-    if (this.#reading) return this.#reading;
-    if (this.#clock.now() - this.#readAt < READING_PAUSE) return;
-    this.#reading = this.#read().finally(() => {
+  /** A key that is not known may be newer than the keyring at hand, however young that is. */
+  async #seek(): Promise<void> {
+    if (!this.#reading && this.#clock.now() - this.#soughtAt < READING_PAUSE) return;
+    this.#soughtAt = this.#clock.now();
+    await this.#refresh();
+  }
+
+  #refresh(): Promise<void> {
+    this.#reading ??= this.#read().finally(() => {
       this.#reading = undefined;
     });
     return this.#reading;

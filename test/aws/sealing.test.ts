@@ -166,6 +166,15 @@ test('a process that still has the old keyring opens what a newer one sealed, re
   expect(readings() - before).toBe(1);
 });
 
+test('a keyring that was read a moment before its rotation is read again for an unknown key', async () => {
+  const { newProcess, rotate } = await setUp();
+  const older = newProcess();
+  await older.seal(new Redacted('warm'), BINDING);
+  await rotate();
+  const sealed = await newProcess().seal(new Redacted('token'), BINDING);
+  expect((await older.open(sealed, BINDING)).reveal()).toBe('token');
+});
+
 test('values open throughout twenty rotations', async () => {
   const { newProcess, rotate, clock } = await setUp();
   const [writer, reader] = [newProcess(), newProcess()];

@@ -17,7 +17,10 @@ const APPLIED: Fault[] = ['applied_then_reset', 'applied_then_500', 'applied_the
 const LONGEST = '🔑'.repeat(253);
 
 export function grantsTests(suite: () => StoreSuite): void {
-  afterEach(() => suite().dynamodbProxy.heal());
+  afterEach(() => {
+    suite().dynamodbProxy.heal();
+    suite().dynamodbProxy.thawReads();
+  });
 
   async function rawItem({ connection, subject }: GrantKey) {
     const { stores, names } = suite();
@@ -74,6 +77,28 @@ export function grantsTests(suite: () => StoreSuite): void {
     const read = await stores.grants.read(grant);
     expect(Object.keys(read!.tokens)).toEqual(['young']);
     expect(read?.refreshToken?.reveal()).toBe(grant.refreshToken?.reveal());
+  });
+
+  test('a grant is read as it is now, also where reads may be stale', async () => {
+    const { stores, faulty, dynamodbProxy, clock } = suite();
+    const grant = aGrant(clock.now());
+    const first = await stores.grants.write(undefined, grant);
+    dynamodbProxy.freezeReads();
+    expect(await faulty.grants.read(grant)).toEqual(first);
+    const second = await stores.grants.write(first, { ...grant, refreshToken: new Redacted('rotated') });
+    expect((await faulty.grants.read(grant))?.rev).toBe(second?.rev);
+  });
+
+  test('a write that changes no token leaves the sealed ones as they are', async () => {
+    const { stores, clock } = suite();
+    const grant = aGrant(clock.now(), { tokens: { read: aToken(clock.now()) } });
+    await stores.grants.write(undefined, grant);
+    const before = await rawItem(grant);
+    const seen = await stores.grants.read(grant);
+    await stores.grants.write(seen, { ...seen!, attempts: [randomUUID()] });
+    const after = await rawItem(grant);
+    expect([after.refresh_token, after.tokens]).toEqual([before.refresh_token, before.tokens]);
+    expect(after.rev).not.toEqual(before.rev);
   });
 
   test('of twenty writes that saw the same grant one is applied', async () => {

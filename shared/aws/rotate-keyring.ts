@@ -1,0 +1,95 @@
+/**
+ * Rotation of the sealing keyring, in the steps of Secrets Manager's rotation functions. A new key becomes the
+ * current one and the old ones stay, so there is nothing to set or test elsewhere: what was sealed still opens.
+ */
+import {
+  DescribeSecretCommand,
+  GetSecretValueCommand,
+  PutSecretValueCommand,
+  UpdateSecretVersionStageCommand,
+} from '@aws-sdk/client-secrets-manager';
+import type { Clock } from '../oauth/clock.ts';
+import { Redacted } from '../redacted.ts';
+import { type Dynamo, errorName, type SecretsManager, within } from './clients.ts';
+import { kidsInUse } from './grants-table.ts';
+import { parseKeyring, serializeKeyring, withNewKey, withoutOldKeys } from './keyring.ts';
+
+export interface KeyringRotationParts {
+  readonly manager: SecretsManager;
+  readonly dynamo: Dynamo;
+  /** Name of the table whose grants keep keys in use. */
+  readonly grantsTable: string;
+  readonly clock: Clock;
+}
+
+/** What Secrets Manager invokes a rotation function with. */
+interface RotationEvent {
+  readonly Step: string;
+  readonly SecretId: string;
+  /** Id of the version to make. */
+  readonly ClientRequestToken: string;
+}
+
+/** @throws the SDK's errors: Secrets Manager then tries the step again */
+export function keyringRotation(parts: KeyringRotationParts) {
+  const { client, patience } = parts.manager;
+
+  return async (event: RotationEvent): Promise<void> => {
+    // Both spellings of the steps have been seen.
+    const step = event.Step.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
+    if (step === 'createSecret') await createVersion(event);
+    else if (step === 'finishSecret') await makeCurrent(event);
+    else if (step !== 'setSecret' && step !== 'testSecret')
+      throw new RangeError(`Unknown rotation step: ${step}`);
+  };
+
+  /** Repeatable: a version that an earlier try has made is kept, since processes may know its key already. */
+  async function createVersion({ SecretId, ClientRequestToken }: RotationEvent): Promise<void> {
+    if (await read(SecretId, { VersionId: ClientRequestToken })) return;
+    const value = await read(SecretId, { VersionStage: 'AWSCURRENT' });
+    if (!value) throw new Error('The keyring has no current version.');
+    const now = parts.clock.now();
+    const inUse = await kidsInUse(parts.dynamo, parts.grantsTable);
+    const ring = withoutOldKeys(withNewKey(parseKeyring(value), now), now, inUse);
+    const SecretString = serializeKeyring(ring, now).reveal();
+    const put = new PutSecretValueCommand({
+      SecretId,
+      ClientRequestToken,
+      SecretString,
+      VersionStages: ['AWSPENDING'],
+    });
+    await within(patience, (abortSignal) => client.send(put, { abortSignal }));
+  }
+
+  async function makeCurrent({ SecretId, ClientRequestToken }: RotationEvent): Promise<void> {
+    const describe = new DescribeSecretCommand({ SecretId });
+    const { VersionIdsToStages = {} } = await within(patience, (abortSignal) =>
+      client.send(describe, { abortSignal }),
+    );
+    const current = Object.keys(VersionIdsToStages).find((id) =>
+      VersionIdsToStages[id]?.includes('AWSCURRENT'),
+    );
+    if (current === ClientRequestToken) return;
+    const move = new UpdateSecretVersionStageCommand({
+      SecretId,
+      VersionStage: 'AWSCURRENT',
+      MoveToVersionId: ClientRequestToken,
+      RemoveFromVersionId: current,
+    });
+    await within(patience, (abortSignal) => client.send(move, { abortSignal }));
+  }
+
+  async function read(
+    SecretId: string,
+    version: { VersionId: string } | { VersionStage: string },
+  ): Promise<Redacted | undefined> {
+    try {
+      const command = new GetSecretValueCommand({ SecretId, ...version });
+      const { SecretString } = await within(patience, (abortSignal) => client.send(command, { abortSignal }));
+      return SecretString === undefined ? undefined : new Redacted(SecretString);
+    } catch (error) {
+      if (errorName(error) === 'ResourceNotFoundException') return undefined;
+      throw error;
+    }
+  }
+}
