@@ -40,6 +40,6 @@ export function invokeRoutes(scope: Construct, apiId: string, routes: readonly s
 }
 
 /** Lambda cannot say who invokes, so a connection with `callers` refuses direct invokes unless told otherwise. */
-export function admitsDirectInvoke({ callers, directInvoke }: Connection): boolean {
-  return callers === undefined || directInvoke;
+export function admitsDirectInvoke({ directInvoke }: Connection): boolean {
+  return directInvoke;
 }

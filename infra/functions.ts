@@ -139,7 +139,7 @@ export class BrokerFunction extends Construct {
 }
 
 function environmentOf({ service, bindings }: BrokerFunctionProps): Record<string, string> {
-  const values = Object.assign({ service }, ...bindings.map(({ environment }) => environment));
+  const values = Object.assign({ serviceName: service }, ...bindings.map(({ environment }) => environment));
   return Object.fromEntries(
     Object.entries<string>(values).map(([name, value]) => [ENVIRONMENT[name as EnvironmentName], value]),
   );

@@ -71,16 +71,24 @@ export function onlyReadableBy(
 
 /** Read access to exactly these secrets; `keys` are those that encrypt them. */
 export function readClientSecrets(secrets: readonly ClientSecret[], keys: readonly IKey[]): Binding {
+  const arns = secrets.map(({ secret }) => secretArn(secret));
   return {
     environment: {},
     statements: [
-      new PolicyStatement({
-        actions: ['secretsmanager:GetSecretValue'],
-        resources: secrets.map(({ secret }) => secretArn(secret)),
-      }),
+      ...chunks(arns, SECRETS_IN_STATEMENT).map(
+        (resources) => new PolicyStatement({ actions: ['secretsmanager:GetSecretValue'], resources }),
+      ),
       ...keys.map(useKeyToReadSecrets),
     ],
   };
+}
+
+/** CDK spreads a role's statements over policies that IAM finds small enough, but cannot divide a statement. */
+const SECRETS_IN_STATEMENT = 20;
+
+function chunks<T>(items: readonly T[], size: number): T[][] {
+  const count = Math.ceil(items.length / size);
+  return Array.from({ length: count }, (_, index) => items.slice(index * size, (index + 1) * size));
 }
 
 /** Refresh tokens that could not be committed are kept aside as secrets; no other secret may be written. */

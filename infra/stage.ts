@@ -1,15 +1,16 @@
 /** A stage is put before every fixed name, so that several brokers fit one account and Region. */
 import { NAMES } from '../shared/environment.ts';
+import { OperatorError } from './operator-error.ts';
 
 const STAGE = /^[a-z][a-z0-9-]{0,15}$/;
 
 export class Stage {
   readonly #prefix: string;
 
-  /** @throws Error when the stage could not be part of every name that it is put before */
+  /** @throws OperatorError when the stage could not be part of every name that it is put before */
   constructor(stage: string | undefined) {
     if (stage !== undefined && !STAGE.test(stage)) {
-      throw new Error(
+      throw new OperatorError(
         `The stage "${stage}" is not allowed: it is 1 to 16 lower-case letters, digits and hyphens, a letter first.`,
       );
     }

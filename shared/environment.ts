@@ -15,10 +15,10 @@ export const ENVIRONMENT = {
   rescuePrefix: 'RESCUE_PREFIX',
   /** Public URL of the deployment, without a trailing slash: `/callback` is below it. */
   publicUrl: 'PUBLIC_URL',
+  /** Name of the deployment in logs and metrics (Powertools reads it too). */
+  serviceName: 'POWERTOOLS_SERVICE_NAME',
   /** How many parts the due index has. */
   shards: 'SHARDS',
-  /** Name of the deployment in logs and metrics, under the name that Powertools reads. */
-  service: 'POWERTOOLS_SERVICE_NAME',
 } as const;
 export type EnvironmentName = keyof typeof ENVIRONMENT;
 

@@ -76,6 +76,8 @@ export class Deployed {
   }
 
   #call(name: string, argument: unknown): unknown {
+    if (name === 'Fn::Sub')
+      return String(argument).replace(/\$\{([^}]+)\}/g, (_, id: string) => this.#ref(id));
     const [first, second] = this.resolve(argument) as [unknown, unknown];
     if (name === 'Fn::Join') return (second as string[]).join(first as string);
     if (name === 'Fn::Split') return (second as string).split(first as string);

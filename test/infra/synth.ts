@@ -40,12 +40,13 @@ export interface Synthesized {
 interface Options {
   readonly props?: (stack: Stack) => Partial<TokenBrokerProps>;
   readonly stack?: StackProps;
+  readonly context?: Record<string, unknown>;
   /** Further constructs of the app that embeds the broker. */
   readonly extend?: (broker: TokenBroker, stack: Stack) => void;
 }
 
-export function synthesize({ props, stack: stackProps, extend }: Options = {}): Synthesized {
-  const app = new App({ context: { 'aws:cdk:bundling-stacks': [] } });
+export function synthesize({ props, stack: stackProps, context, extend }: Options = {}): Synthesized {
+  const app = new App({ context: { ...context, 'aws:cdk:bundling-stacks': [] } });
   const stack = new Stack(app, 'TokenBroker', stackProps);
   const broker = new TokenBroker(stack, 'Broker', { connections: CONNECTIONS, ...props?.(stack) });
   extend?.(broker, stack);

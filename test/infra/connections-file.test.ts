@@ -1,0 +1,127 @@
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, test } from 'vitest';
+import { loadConnections } from '../../infra/connections-file.ts';
+import { OperatorError } from '../../infra/operator-error.ts';
+import { Stage } from '../../infra/stage.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'connections-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const BITS = { vendor: 'bits', scope: 'application' };
+const plain = new Stage(undefined);
+
+function files(contents: Record<string, unknown>): string {
+  const path = mkdtempSync(join(folder, 'teams-'));
+  for (const [name, content] of Object.entries(contents)) {
+    writeFileSync(join(path, name), typeof content === 'string' ? content : JSON.stringify(content));
+  }
+  return path;
+}
+
+describe('a folder of connections files', () => {
+  test('is read as one, whoever owns which', () => {
+    const path = files({
+      'a.json': { connections: { one: BITS } },
+      'b.json': { $schema: './schema.json', connections: { two: { ...BITS, owner: 'b' } } },
+      'README.md': 'not connections',
+    });
+    const { connections, text } = loadConnections(path, plain);
+    expect(connections.map(({ name }) => name)).toEqual(['one', 'two']);
+    expect(Object.keys(JSON.parse(text).connections)).toEqual(['one', 'two']);
+  });
+
+  test('may not have one name twice: both files are named', () => {
+    const path = files({
+      'a.json': { connections: { one: BITS } },
+      'b.json': { connections: { one: BITS } },
+    });
+    expect(() => loadConnections(path, plain)).toThrow(/b\.json: .*connections\.one.*a\.json has already/s);
+  });
+
+  test('names the file that is wrong, and every mistake in it', () => {
+    const path = files({
+      'a.json': { connections: { one: BITS } },
+      'b.json': { connections: { two: { vendor: 'bit' }, three: { vendor: 'bugsplat', scope: 'all' } } },
+    });
+    expect(() => loadConnections(path, plain)).toThrow(
+      /b\.json: The connections file has 2 mistakes:.*two\.vendor.*three\.scope/s,
+    );
+  });
+
+  test('without a file in it is refused', () => {
+    expect(() => loadConnections(files({}), plain)).toThrow(OperatorError);
+  });
+});
+
+test('a file that is not there, is not JSON or names no connection is refused', () => {
+  expect(() => loadConnections(join(folder, 'none.json'), plain)).toThrow(/no connections file or folder at/);
+  const path = files({ 'a.json': '{"connections": }', 'b.json': { connections: {} } });
+  expect(() => loadConnections(join(path, 'a.json'), plain)).toThrow(/a\.json: .*line 1/s);
+  expect(() => loadConnections(join(path, 'b.json'), plain)).toThrow(/at least one/);
+});
+
+test('http on a loopback host passes in the local program only', () => {
+  const connections = { one: { ...BITS, base_url: 'http://127.0.0.1:9999' } };
+  expect(() => loadConnections({ connections }, plain)).toThrow(/base_url/);
+});
+
+test('a stage is put before the secrets of the broker, and not before those of a team', () => {
+  const arn = 'arn:aws:secretsmanager:us-east-1:111122223333:secret:bits-AbCdEf';
+  const document = {
+    connections: {
+      defaulted: BITS,
+      named: { ...BITS, secret: 'token-broker/bits' },
+      theirs: { ...BITS, secret: 'team/bits' },
+      elsewhere: { ...BITS, secret: arn },
+    },
+  };
+  const { connections, text } = loadConnections(document, new Stage('prod'));
+  const secrets = ['prod-token-broker/defaulted', 'prod-token-broker/bits', 'team/bits', arn];
+  expect(connections.map(({ secret }) => secret)).toEqual(secrets);
+  // What the functions read says the same without knowing of stages.
+  expect(loadConnections(JSON.parse(text), plain).connections.map(({ secret }) => secret)).toEqual(secrets);
+});
+
+test.each(['Prod', '1st', 'with_underscore', '', 'a-stage-that-is-too-long'])(
+  'the stage "%s" is refused',
+  (stage) => {
+    expect(() => new Stage(stage)).toThrow(OperatorError);
+  },
+);
+
+describe('the app', () => {
+  const synth = (context: Record<string, unknown>) =>
+    spawnSync(process.execPath, ['infra/app.ts'], {
+      env: {
+        PATH: process.env.PATH,
+        CDK_OUTDIR: join(folder, 'cdk.out'),
+        CDK_CONTEXT_JSON: JSON.stringify({ 'aws:cdk:bundling-stacks': [], ...context }),
+      },
+      encoding: 'utf8',
+    });
+
+  test('stops at bad connections with their mistakes and no stack trace', () => {
+    const path = files({ 'a.json': { connections: { one: { vendor: 'bit' } } } });
+    const { status, stderr } = synth({ connections: join(path, 'a.json') });
+    expect(status).toBe(2);
+    expect(stderr).toContain('connections.one.vendor');
+    expect(stderr).not.toMatch(/^\s+at /m);
+  });
+
+  test.each([
+    [{ stage: 'NO' }, 'The stage "NO" is not allowed'],
+    [{ egress: 'vpn' }, 'egress=vpn is not allowed: public, static-ip'],
+    [{ shards: '0' }, 'shards=0 is not allowed'],
+    [{ 'log-retention-days': '8' }, 'log-retention-days=8 is not allowed'],
+    [{ 'grants-table': 'restored', domain: 'tokens.example.com' }, 'domain and certificate go together'],
+  ])('says which setting is wrong: %j', (context, message) => {
+    const path = files({ 'a.json': { connections: { one: BITS } } });
+    const { status, stderr } = synth({ connections: path, ...context });
+    expect(stderr).toContain(message);
+    expect(stderr).not.toMatch(/^\s+at /m);
+    expect(status).toBe(2);
+  });
+});

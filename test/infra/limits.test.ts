@@ -1,0 +1,44 @@
+import { expect, test } from 'vitest';
+import type { ConnectionsDocument } from '../../infra/connections-file.ts';
+import { Deployed } from './deployed.ts';
+import { everything, synthesize } from './synth.ts';
+
+function many(count: number): ConnectionsDocument {
+  const names = Array.from({ length: count }, (_, index) => `a-team-with-a-long-name-crash-symbols-${index}`);
+  return {
+    connections: Object.fromEntries(names.map((name) => [name, { vendor: 'bugsplat', scope: 'symbols' }])),
+  };
+}
+
+test('a hundred connections fit, with everything switched on', () => {
+  const { template } = synthesize({
+    props: (stack) => ({ ...everything(stack), connections: many(100) }),
+  });
+  const deployed = new Deployed(template);
+  expect(Object.keys(deployed.resources).length).toBeLessThanOrEqual(500);
+  for (const role of ['HttpsRole', 'RefreshRole'].map((part) => deployed.role(part))) {
+    const policies = deployed.policiesOf(role);
+    // IAM's limits: 10,240 characters of inline policies a role, 6,144 a managed policy, ten of those a role.
+    for (const { name, policy } of policies) {
+      const limit = deployed.resources[name]!.Type === 'AWS::IAM::Policy' ? 10_240 : 6_144;
+      expect(JSON.stringify(policy).length).toBeLessThan(limit);
+    }
+    expect(policies.length).toBeLessThanOrEqual(11);
+  }
+});
+
+test('more than CloudFormation takes are refused at synth, with the number and the way out', () => {
+  expect(() => synthesize({ props: () => ({ connections: many(150) }) })).toThrow(
+    /150 connections make \d+ resources, and CloudFormation takes 500.*subjects.*second broker/s,
+  );
+});
+
+test('a hundred connections do not make a hundred metrics each', () => {
+  const { template } = synthesize({ props: () => ({ connections: many(100) }) });
+  const dashboard = JSON.stringify(
+    new Deployed(template).properties('AWS::CloudWatch::Dashboard', 'Dashboard'),
+  );
+  const told = new Set([...dashboard.matchAll(/crash-symbols-\d+/g)].map(([name]) => name));
+  expect(told.size).toBe(10);
+  expect(dashboard).toContain('other');
+});

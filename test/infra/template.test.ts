@@ -1,0 +1,252 @@
+import { Match } from 'aws-cdk-lib/assertions';
+import { describe, expect, test } from 'vitest';
+import { CALLBACK_ROUTE, CALLER_ROUTES } from '../../infra/api.ts';
+import { ENVIRONMENT } from '../../shared/environment.ts';
+import { METRICS_NAMESPACE } from '../../shared/metrics.ts';
+import { Deployed } from './deployed.ts';
+import { everything, synthesize } from './synth.ts';
+
+const { template } = synthesize();
+const deployed = new Deployed(template);
+const full = synthesize({ props: everything }).template;
+
+const STATEFUL = ['Table', 'Key', 'Secret'];
+
+test('grants are recoverable, protected, encrypted with the key, and never expire', () => {
+  template.hasResource('AWS::DynamoDB::Table', {
+    Properties: {
+      TableName: 'token-broker-grants',
+      BillingMode: 'PAY_PER_REQUEST',
+      PointInTimeRecoverySpecification: { PointInTimeRecoveryEnabled: true },
+      DeletionProtectionEnabled: true,
+      SSESpecification: { SSEEnabled: true, SSEType: 'KMS', KMSMasterKeyId: Match.anyValue() },
+      TimeToLiveSpecification: Match.absent(),
+    },
+    DeletionPolicy: 'Retain',
+    UpdateReplacePolicy: 'Retain',
+  });
+});
+
+test('tokens expire by `ttl`', () => {
+  template.hasResourceProperties('AWS::DynamoDB::Table', {
+    TableName: 'token-broker-tokens',
+    BillingMode: 'PAY_PER_REQUEST',
+    TimeToLiveSpecification: { AttributeName: 'ttl', Enabled: true },
+    SSESpecification: { SSEEnabled: true, SSEType: 'KMS', KMSMasterKeyId: Match.anyValue() },
+  });
+});
+
+test('whatever could not be had again stays when the stack goes', () => {
+  const stateful = Object.entries(deployed.resources).filter(
+    ([id, { Type }]) => STATEFUL.some((kind) => Type.endsWith(`::${kind}`)) && !id.includes('Tokens'),
+  );
+  expect(stateful.length).toBeGreaterThan(5);
+  for (const [id, { DeletionPolicy, UpdateReplacePolicy }] of stateful) {
+    expect([id, DeletionPolicy, UpdateReplacePolicy]).toEqual([id, 'Retain', 'Retain']);
+  }
+});
+
+test('the template holds no value of any secret, and only the keyring is generated', () => {
+  for (const [id, { Properties }] of deployed.ofType('AWS::SecretsManager::Secret')) {
+    expect(Properties).not.toHaveProperty('SecretString');
+    if (id !== 'BrokerKeyringEAE2BC90') expect(Properties).not.toHaveProperty('GenerateSecretString');
+  }
+  // A changed template would put a new first value over the live keyring.
+  template.hasResourceProperties('AWS::SecretsManager::Secret', {
+    Name: 'token-broker-internal/sealing-keyring',
+    GenerateSecretString: {
+      SecretStringTemplate: '{"kid":"initial"}',
+      GenerateStringKey: 'key',
+      PasswordLength: 64,
+      ExcludePunctuation: true,
+    },
+  });
+});
+
+test('each distinct secret name has one placeholder, a name that exists and an ARN have none', () => {
+  const arn = 'arn:aws:secretsmanager:us-east-1:111122223333:secret:vendors/bits-AbCdEf';
+  const connections = {
+    one: { vendor: 'bugsplat', scope: 'symbols', secret: 'shared' },
+    two: { vendor: 'bugsplat', scope: 'symbols', secret: 'shared' },
+    three: { vendor: 'bits', scope: 'application', secret: arn },
+    four: { vendor: 'bits', scope: 'application', secret: 'filled-long-ago' },
+  };
+  const made = synthesize({
+    props: () => ({ connections: { connections }, existingSecrets: ['filled-long-ago'] }),
+  });
+  const names = new Deployed(made.template)
+    .ofType('AWS::SecretsManager::Secret')
+    .map(([, { Properties }]) => Properties.Name);
+  expect(names).toEqual(['token-broker-internal/sealing-keyring', 'shared']);
+});
+
+describe('the API', () => {
+  test('asks IAM on every route but the callback', () => {
+    const routes = deployed.ofType('AWS::ApiGatewayV2::Route').map(([, { Properties }]) => Properties);
+    const authorized = (type: string) =>
+      routes.filter(({ AuthorizationType }) => AuthorizationType === type).map(({ RouteKey }) => RouteKey);
+    expect(authorized('AWS_IAM').sort()).toEqual([...CALLER_ROUTES].sort());
+    expect(authorized('NONE')).toEqual([CALLBACK_ROUTE]);
+    expect(routes).toHaveLength(CALLER_ROUTES.length + 1);
+  });
+
+  test('logs neither query strings, which hold codes, nor headers, which hold session tokens', () => {
+    const { AccessLogSettings: settings } = deployed.properties('AWS::ApiGatewayV2::Stage', 'BrokerApi');
+    const { Format } = settings as { Format: string };
+    expect(Format).toContain('$context.identity.userArn');
+    expect(Format).not.toMatch(/querystring|header|userAgent|\$context\.requestOverride/i);
+  });
+
+  test('is throttled, and reaches functions through an alias only', () => {
+    template.hasResourceProperties('AWS::ApiGatewayV2::Stage', {
+      StageName: '$default',
+      DefaultRouteSettings: { ThrottlingRateLimit: 500, ThrottlingBurstLimit: 1000 },
+    });
+    for (const [id] of deployed.ofType('AWS::ApiGatewayV2::Integration')) {
+      expect(deployed.properties('AWS::ApiGatewayV2::Integration', id).IntegrationUri).toMatch(/:live$/);
+    }
+  });
+
+  test('sends no CORS headers', () => {
+    template.hasResourceProperties('AWS::ApiGatewayV2::Api', { CorsConfiguration: Match.absent() });
+  });
+});
+
+describe('functions', () => {
+  test('run Node 24 on arm64, traced, each with a role and a log group of its own that is encrypted', () => {
+    template.allResourcesProperties('AWS::Lambda::Function', {
+      Runtime: 'nodejs24.x',
+      Architectures: ['arm64'],
+      TracingConfig: { Mode: 'Active' },
+      DeadLetterConfig: Match.anyValue(),
+    });
+    const functions = deployed.ofType('AWS::Lambda::Function').map(([, { Properties }]) => Properties);
+    for (const own of ['Role', 'LoggingConfig']) {
+      expect(new Set(functions.map((properties) => JSON.stringify(properties[own]))).size).toBe(
+        functions.length,
+      );
+    }
+    template.allResourcesProperties('AWS::Logs::LogGroup', {
+      RetentionInDays: 90,
+      KmsKeyId: Match.anyValue(),
+    });
+  });
+
+  test('have less than 4 KB of environment, under names that the functions read', () => {
+    const names = [...Object.values<string>(ENVIRONMENT)];
+    for (const view of [deployed, new Deployed(full)]) {
+      for (const [id] of view.ofType('AWS::Lambda::Function')) {
+        const { Environment } = view.properties('AWS::Lambda::Function', id);
+        const { Variables } = Environment as { Variables: Record<string, string> };
+        expect(Object.entries(Variables).flat().join('').length).toBeLessThan(4_096);
+        expect(Object.keys(Variables).filter((name) => !names.includes(name))).toEqual([]);
+      }
+    }
+  });
+
+  test('have one alias a connection for direct invokes', () => {
+    const aliases = deployed
+      .ofType('AWS::Lambda::Alias')
+      .filter(([id]) => id.startsWith('BrokerInvoke'))
+      .map(([, { Properties }]) => Properties.Name);
+    expect(aliases).toEqual(['crash-symbols', 'logs-jobs', 'logs-portal', 'research-user', 'onboarding']);
+  });
+
+  test('are retried once at most when called asynchronously', () => {
+    template.allResourcesProperties('AWS::Lambda::EventInvokeConfig', { MaximumRetryAttempts: 1 });
+  });
+
+  test('keep warm what callers wait for on its version, so that aliases do not each pay', () => {
+    const versions = new Deployed(full).ofType('AWS::Lambda::Version');
+    const warm = versions.filter(([, { Properties }]) => Properties.ProvisionedConcurrencyConfig);
+    expect(warm.map(([id]) => /Broker(Https|Invoke)/.exec(id)?.[1]).sort()).toEqual(['Https', 'Invoke']);
+    for (const [, { Properties }] of new Deployed(full).ofType('AWS::Lambda::Alias')) {
+      expect(Properties).not.toHaveProperty('ProvisionedConcurrencyConfig');
+    }
+  });
+});
+
+test('sweeps are one a shard, retried once, and given up into the dead-letter queue', () => {
+  const schedules = new Deployed(full)
+    .ofType('AWS::Scheduler::Schedule')
+    .map(([, { Properties }]) => Properties);
+  expect(schedules.map(({ Target }) => (Target as { Input: string }).Input)).toEqual(
+    [0, 1, 2, 3].map((shard) => `{"shard":${shard}}`),
+  );
+  full.allResourcesProperties('AWS::Scheduler::Schedule', {
+    ScheduleExpression: 'rate(1 minute)',
+    Target: {
+      RetryPolicy: { MaximumRetryAttempts: 1, MaximumEventAgeInSeconds: 60 },
+      DeadLetterConfig: Match.anyValue(),
+    },
+  });
+});
+
+test('the keyring rotates through its function, more often than its keys are dropped', () => {
+  template.hasResourceProperties('AWS::SecretsManager::RotationSchedule', {
+    RotationRules: { AutomaticallyAfterDays: 30 },
+    RotateImmediatelyOnUpdate: false,
+  });
+  template.hasResourceProperties('AWS::Lambda::Permission', {
+    Principal: 'secretsmanager.amazonaws.com',
+    SourceAccount: { Ref: 'AWS::AccountId' },
+  });
+});
+
+describe('nobody but those named here', () => {
+  const ANYBODY = /^\*$|"AWS":"\*"/;
+
+  test('is let in: principals are wildcards only where something is denied', () => {
+    const statements = Object.values(deployed.resources)
+      .flatMap(({ Properties }) => Object.values(Properties ?? {}))
+      .flatMap((document) => (document as { Statement?: Record<string, unknown>[] })?.Statement ?? []);
+    const open = statements.filter(({ Principal }) => ANYBODY.test(JSON.stringify(Principal ?? '')));
+    expect(open.length).toBeGreaterThan(0);
+    expect(open.filter(({ Effect }) => Effect !== 'Deny')).toEqual([]);
+  });
+
+  test('gets every resource: tracing, and network interfaces where there is a VPC', () => {
+    expect(wildcardActions(deployed)).toEqual(['xray:PutTelemetryRecords', 'xray:PutTraceSegments']);
+    expect(wildcardActions(new Deployed(full)).filter((action) => !/^(xray|ec2):/.test(action))).toEqual([]);
+  });
+
+  function wildcardActions(view: Deployed): string[] {
+    const statements = view
+      .ofType('AWS::IAM::Policy')
+      .flatMap(
+        ([, { Properties }]) =>
+          (Properties.PolicyDocument as { Statement: Record<string, unknown>[] }).Statement,
+      );
+    const wide = statements.filter(({ Resource, Effect }) => Resource === '*' && Effect === 'Allow');
+    return [...new Set(wide.flatMap(({ Action }) => Action as string | string[]))].sort();
+  }
+});
+
+test('alarms count our own codes, say what to do, and read only metrics that are written', () => {
+  const alarms = deployed.ofType('AWS::CloudWatch::Alarm').map(([, { Properties }]) => Properties);
+  for (const { AlarmDescription } of alarms) expect(String(AlarmDescription).length).toBeGreaterThan(40);
+  const names = JSON.stringify(alarms);
+  expect(names).toContain(`"Namespace":"${METRICS_NAMESPACE}"`);
+  // A direct invoke answers with a function error, so that function's errors are no fault.
+  const invoke = deployed.id('AWS::Lambda::Function', 'Invoke');
+  const errors = alarms.filter((alarm) =>
+    JSON.stringify(alarm).includes('"MetricName":"Errors","Namespace":"AWS/Lambda"'),
+  );
+  expect(JSON.stringify(errors)).not.toContain(invoke);
+});
+
+test('a static address is two, kept for good, told to the operator, and none by default', () => {
+  full.resourceCountIs('AWS::EC2::NatGateway', 2);
+  full.allResources('AWS::EC2::EIP', { DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' });
+  full.resourceCountIs('AWS::EC2::EIP', 2);
+  full.resourceCountIs('AWS::EC2::VPCEndpoint', 4);
+  expect(Object.keys(full.findOutputs('*')).some((id) => id.includes('EgressAddresses'))).toBe(true);
+  template.resourceCountIs('AWS::EC2::VPC', 0);
+});
+
+test('the endpoint and the function are found from parameters', () => {
+  const names = new Deployed(full).ofType('AWS::SSM::Parameter').map(([, { Properties }]) => Properties.Name);
+  expect(names).toEqual(
+    ['endpoint', 'callback-url', 'invoke-function', 'dashboard'].map((name) => `/prod-token-broker/${name}`),
+  );
+});
