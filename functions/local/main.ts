@@ -1,5 +1,5 @@
 /** `npm start`: the broker on one machine. Exit codes: 0 stopped, 1 cannot run here, 2 told something wrong. */
-import { parseOptions, USAGE } from './options.ts';
+import { endpointOf, parseOptions, USAGE } from './options.ts';
 
 /** After this many milliseconds the process ends even if something does not want to close. */
 const PATIENCE = 4_000;
@@ -10,6 +10,7 @@ const EXPECTED: Readonly<Record<string, number>> = {
   ConnectionsFileError: 2,
   DataDirectoryUnusable: 1,
   PortUnavailable: 1,
+  StoresUnusable: 1,
 };
 
 async function main(): Promise<void> {
@@ -22,7 +23,7 @@ async function main(): Promise<void> {
     import('./start.ts'),
     import('./welcome.ts'),
   ]);
-  const broker = await startLocalBroker(options, process.env.AWS_ENDPOINT_URL || undefined);
+  const broker = await startLocalBroker(options, endpointOf(process.env, options));
   closeOnSignal(() => broker.close());
   process.stdout.write(welcome({ ...broker.about, seconds: process.uptime() }));
 }

@@ -57,6 +57,25 @@ export function parseOptions(args: readonly string[]): LocalOptions | 'help' {
   };
 }
 
+/**
+ * The endpoint whose DynamoDB and Secrets Manager are to be used, where the environment names one.
+ * @throws UsageError when it is no URL, or the very port that would then wait for itself
+ */
+export function endpointOf(environment: NodeJS.ProcessEnv, { awsPort }: LocalOptions): string | undefined {
+  const endpoint = environment.AWS_ENDPOINT_URL;
+  if (!endpoint) return undefined;
+  if (!URL.canParse(endpoint) || !/^https?:$/.test(new URL(endpoint).protocol)) {
+    throw new UsageError(`AWS_ENDPOINT_URL is ${JSON.stringify(endpoint)}: it must be an http or https URL`);
+  }
+  const { hostname, port } = new URL(endpoint);
+  if (['127.0.0.1', 'localhost'].includes(hostname) && port === String(awsPort)) {
+    throw new UsageError(
+      `AWS_ENDPOINT_URL is ${endpoint}, which is this broker's own --aws-port: unset it, or choose another port`,
+    );
+  }
+  return endpoint;
+}
+
 function parse(args: readonly string[]) {
   try {
     return parseArgs({

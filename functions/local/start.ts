@@ -1,4 +1,5 @@
 /** Starts the parts of the local program in order, and stops them in the reverse one. */
+import type { AwsConfig } from '../../shared/aws/clients.ts';
 import { startAwsEndpoint } from './aws/endpoint.ts';
 import { lambdaService } from './aws/lambda.ts';
 import { composeLocal } from './compose-local.ts';
@@ -7,7 +8,7 @@ import { startGateway } from './gateway.ts';
 import type { LocalHandlers } from './handlers.ts';
 import type { LocalOptions } from './options.ts';
 import { startSchedule } from './scheduler.ts';
-import { type AwsConfig, embeddedConfig, environmentConfig, prepareStores } from './stores.ts';
+import { embeddedConfig, environmentConfig, prepareStores } from './stores.ts';
 import type { Welcome } from './welcome.ts';
 
 export interface LocalBroker {
@@ -17,7 +18,7 @@ export interface LocalBroker {
 
 /**
  * `endpointUrl`: of another endpoint's DynamoDB and Secrets Manager; absent, they are embedded.
- * @throws UsageError, ConnectionsFileError, DataDirectoryUnusable, PortUnavailable
+ * @throws UsageError, ConnectionsFileError, DataDirectoryUnusable, PortUnavailable, StoresUnusable
  */
 export async function startLocalBroker(options: LocalOptions, endpointUrl?: string): Promise<LocalBroker> {
   const started: (() => Promise<void>)[] = [];

@@ -1,15 +1,15 @@
 /** Where the local program keeps its data: tables, keyring and seeds are made where they are missing. */
 import { randomBytes } from 'node:crypto';
-import type { DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+import type { AwsConfig } from '../../shared/aws/clients.ts';
 import { NAMES } from '../../shared/environment.ts';
 import { LOCAL_KEY_ID, LOCAL_REGION, LOCAL_SECRET } from './sigv4.ts';
 
-/** What every AWS SDK client of the local program is made with. */
-export type AwsConfig = Pick<DynamoDBClientConfig, 'region' | 'endpoint' | 'credentials'>;
-
 /** Values of secrets by name; each is made when there is none yet. */
 export type Seeds = Readonly<Record<string, () => object | Promise<object>>>;
+
+/** Milliseconds; without them the SDK waits for a silent endpoint for minutes. */
+const BOUNDS = { connectionTimeout: 3_000, requestTimeout: 10_000, throwOnRequestTimeout: true };
 
 /** The endpoint embedded in this process. */
 export function embeddedConfig(endpoint: string): AwsConfig {
@@ -31,15 +31,25 @@ export function environmentConfig(endpoint: string, environment = process.env): 
   return { ...embeddedConfig(endpoint), region };
 }
 
-/** Several brokers may do so at once on one endpoint. @returns the seeded secrets' values as they are now */
+/** The endpoint cannot be used; the message says which one, and why. */
+export class StoresUnusable extends Error {
+  override readonly name = 'StoresUnusable';
+}
+
+/**
+ * Several brokers may do so at once on one endpoint.
+ * @returns the seeded secrets' values as they are now
+ * @throws StoresUnusable
+ */
 export async function prepareStores(config: AwsConfig, seeds: Seeds): Promise<Record<string, string>> {
   const [{ createTables }, { DynamoDBClient }, { SecretsManagerClient }] = await Promise.all([
     import('../../shared/aws/create-tables.ts'),
     import('@aws-sdk/client-dynamodb'),
     import('@aws-sdk/client-secrets-manager'),
   ]);
-  const dynamodb = new DynamoDBClient(config);
-  const manager = new SecretsManagerClient(config);
+  const bounded = { ...config, requestHandler: BOUNDS };
+  const dynamodb = new DynamoDBClient(bounded);
+  const manager = new SecretsManagerClient(bounded);
   const ensured = async ([name, make]: [string, Seeds[string]]) => [name, await ensure(manager, name, make)];
   try {
     const [secrets] = await Promise.all([
@@ -48,6 +58,10 @@ export async function prepareStores(config: AwsConfig, seeds: Seeds): Promise<Re
       createTables(dynamodb, { tokens: NAMES.tokensTable, grants: NAMES.grantsTable }),
     ]);
     return Object.fromEntries(secrets);
+  } catch (error) {
+    throw new StoresUnusable(
+      `DynamoDB or Secrets Manager at ${config.endpoint} cannot be used: ${reasonOf(error)}`,
+    );
   } finally {
     dynamodb.destroy();
     manager.destroy();
@@ -75,6 +89,11 @@ async function ensure(manager: SecretsManagerClient, name: string, make: Seeds[s
     if (error instanceof ResourceExistsException) return read();
     throw error;
   }
+}
+
+function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  return [error.name, error.message || ('code' in error ? String(error.code) : '')].join(': ');
 }
 
 function newKeyring(): object {

@@ -27,7 +27,7 @@ export function welcome(about: Welcome): string {
 function exampleOf(connections: ReadonlyMap<string, Connection>): Connection | undefined {
   const all = [...connections.values()];
   const immediate = all.filter(({ grant }) => grant === 'client_credentials');
-  return immediate.find(({ callers, directInvoke }) => !callers || directInvoke) ?? immediate[0] ?? all[0];
+  return immediate.find(({ directInvoke }) => directInvoke) ?? immediate[0] ?? all[0];
 }
 
 function places({ url, awsUrl, connections, kept, vendors, seconds }: Welcome): string {

@@ -12,6 +12,8 @@ import { type LocalBrokerProcess, runLocalBroker, startLocalBrokerProcess } from
 import { output } from '../support/output.ts';
 import { signedFetch } from '../support/signed-fetch.ts';
 
+const awsCli = /^aws-cli\/(\d+)/.exec(String(spawnSync('aws', ['--version']).stdout))?.[1];
+
 let broker: LocalBrokerProcess;
 beforeAll(async () => {
   broker = await startLocalBrokerProcess();
@@ -45,7 +47,38 @@ async function temporaryFile(content: string): Promise<string> {
   return path;
 }
 
+/** A token by the HTTPS route. */
+async function getToken(url: string, connection: string, body: object = {}) {
+  const response = await signedFetch(`${url}/connections/${connection}/token`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  return (await response.json()) as { access_token?: string; error?: string };
+}
+
 describe('a started broker', () => {
+  const session = { application_id: 'a', workflow_id: 'w', redirect_url: 'https://example.com/done' };
+  test.each<[string, object]>([
+    ['crash-symbols', {}],
+    ['crash-restricted', {}],
+    ['logs-service', {}],
+    ['logs-jobs', {}],
+    ['research-team', {}],
+    ['onboarding', {}],
+    ['onboarding', { scope: 'application.read' }],
+    ['onboarding', { scope: 'application.session', params: session }],
+  ])('gives a token of the simulated vendor for %s %j', async (connection, body) => {
+    expect(await getToken(broker.url, connection, body)).toHaveProperty('access_token');
+  });
+
+  test.each(['logs-portal', 'research-user', 'research-kiosk'])(
+    'asks for consent for %s',
+    async (connection) => {
+      expect(await getToken(broker.url, connection)).toMatchObject({ error: 'consent_required' });
+    },
+  );
+
   test('answers on both ports', async () => {
     expect((await fetch(`${broker.url}/health`)).status).toBe(200);
     expect((await fetch(`${broker.url}/connections`)).status).toBe(403);
@@ -92,7 +125,7 @@ describe('a started broker', () => {
         method: 'POST',
         body: '{}',
       });
-      expect(invoked.status).toBe(200);
+      expect(await invoked.json()).toHaveProperty('access_token');
     } finally {
       await second.dispose();
     }
@@ -110,10 +143,21 @@ describe('a started broker', () => {
     async () => {
       const line = /^curl .*\n.*$/m.exec(broker.output())![0];
       const answer = JSON.parse(await output('sh', ['-c', line]));
-      expect(answer).not.toHaveProperty('reason');
-      expect(answer.message).not.toBe('Forbidden');
+      expect(answer).toMatchObject({ access_token: expect.any(String), token_type: 'Bearer' });
     },
   );
+
+  test('is reached by the SDK snippet that it prints', async () => {
+    const snippet = /^import .*LambdaClient[\s\S]*ToString\(\)\)\);$/m.exec(broker.output())![0];
+    const printed = await output(process.execPath, ['--input-type=module', '-e', snippet]);
+    expect(printed).toMatch(/^success \{\s+access_token: /);
+  });
+
+  test.skipIf(awsCli === undefined)('is reached by the AWS CLI line that it prints', async () => {
+    const line = /^AWS_ACCESS_KEY_ID[\s\S]*?lambda invoke[\s\S]*?\/dev\/stdout$/m.exec(broker.output())![0];
+    const fitting = awsCli === '1' ? line.replace('--cli-binary-format raw-in-base64-out', '') : line;
+    expect(await output('sh', ['-c', `{ ${fitting}; } | cat`])).toMatch(/^\{"access_token":"/);
+  });
 });
 
 test('data survives a stop and a start, and the keyring stays the same', async () => {
@@ -123,6 +167,8 @@ test('data survives a stop and a start, and the keyring stays the same', async (
   expect(await first.stop()).toBe(0);
   const second = await startLocalBrokerProcess({ data });
   expect(await readSecret(second.awsUrl, 'token-broker-internal/sealing-keyring')).toBe(keyring);
+  // The simulation has learnt the public key of the private key that is kept.
+  expect(await getToken(second.url, 'logs-jobs')).toHaveProperty('access_token');
   expect(await second.stop('SIGINT')).toBe(0);
   await rm(data, { recursive: true });
 });
@@ -157,6 +203,16 @@ describe('with a connections file', () => {
     );
     expect(code).toBe(2);
   });
+});
+
+test('an AWS_ENDPOINT_URL that does not answer is told in one line', async () => {
+  const { code, output } = await runLocalBroker(['--port', '0', '--aws-port', '0'], {
+    AWS_ENDPOINT_URL: 'http://127.0.0.1:9',
+  });
+  expect(output).toMatch(
+    /^DynamoDB or Secrets Manager at http:\/\/127\.0\.0\.1:9 cannot be used: .*ECONNREFUSED.*\n$/,
+  );
+  expect(code).toBe(1);
 });
 
 test('a port in use is told with the option that changes it', async () => {

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { parseOptions, UsageError } from '../../functions/local/options.ts';
+import { endpointOf, parseOptions, UsageError } from '../../functions/local/options.ts';
 
 test('without arguments everything has its default', () => {
   expect(parseOptions([])).toEqual({ port: 8787, awsPort: 8788, data: '.token-broker', sweepEvery: 60 });
@@ -37,4 +37,22 @@ test.each<[string[], RegExp]>([
 ])('%j is refused, naming what is allowed', (args, message) => {
   expect(() => parseOptions(args)).toThrow(UsageError);
   expect(() => parseOptions(args)).toThrow(message);
+});
+
+const options = { port: 8787, awsPort: 8788, data: 'd', sweepEvery: 60 };
+
+test.each([[undefined], [''], ['http://127.0.0.1:4566'], ['https://dynamodb.example']])(
+  'AWS_ENDPOINT_URL may be %j',
+  (url) => {
+    expect(endpointOf({ AWS_ENDPOINT_URL: url }, options)).toBe(url || undefined);
+  },
+);
+
+test.each([
+  ['localhost:8788', /must be an http or https URL/],
+  ['nonsense', /must be an http or https URL/],
+  ['http://127.0.0.1:8788', /this broker's own --aws-port: unset it/],
+  ['http://localhost:8788/', /this broker's own --aws-port: unset it/],
+])('AWS_ENDPOINT_URL may not be %j', (url, message) => {
+  expect(() => endpointOf({ AWS_ENDPOINT_URL: url }, options)).toThrow(message);
 });

@@ -1,6 +1,6 @@
 /** DynamoDB on disk, by dynalite inside this process: it never listens, so that nothing passes by the signature. */
+import { EventEmitter } from 'node:events';
 import type { Server } from 'node:http';
-import { Readable } from 'node:stream';
 import type { Answer, Received } from '../http.ts';
 import type { AwsService } from './endpoint.ts';
 
@@ -17,13 +17,13 @@ export async function embedDynamoDb(path: string): Promise<EmbeddedDynamoDb> {
   return { service: (request) => exchange(server, request), close: () => close(server) };
 }
 
-/** Hands dynalite a request and collects its answer, of which only the headers that AWS sends are kept. */
+/**
+ * Hands dynalite a request and collects its answer, of which only the headers that AWS sends are kept.
+ * The request is emitted here and now, so that what dynalite throws at odd input (a body that is `null`)
+ * fails this request and not the process.
+ */
 function exchange(server: Server, { method, rawPath, headers, body }: Received): Promise<Answer> {
-  const request = Object.assign(Readable.from(body.length > 0 ? [body] : []), {
-    method,
-    url: rawPath,
-    headers,
-  });
+  const request = Object.assign(new EventEmitter(), { method, url: rawPath, headers });
   return new Promise((resolve) => {
     const kept: Record<string, string> = {};
     const response = {
@@ -36,6 +36,8 @@ function exchange(server: Server, { method, rawPath, headers, body }: Received):
       },
     };
     server.emit('request', request, response);
+    request.emit('data', body);
+    request.emit('end');
   });
 }
 

@@ -202,6 +202,11 @@ describe('DynamoDB', () => {
     client.destroy();
   });
 
+  test('outlives a body that its emulator stumbles over', async () => {
+    expect((await list({ body: 'null' })).status).toBe(500);
+    expect((await list()).status).toBe(200);
+  });
+
   test('sends no header that AWS would not', async () => {
     const response = await list();
     expect(response.status).toBe(200);
