@@ -1,8 +1,15 @@
 /** The one place where the local program gets the handlers that Lambda runs. */
+import type { AwsConfig } from '../../shared/aws/clients.ts';
 import type { Connection } from '../../shared/connections/connection.ts';
-import { BrokerError } from '../../shared/errors.ts';
+import { NAMES } from '../../shared/environment.ts';
+import { callbackHandler } from '../callback.ts';
+import { awsStores, compose } from '../compose.ts';
+import { httpsHandler } from '../https.ts';
+import { invokeHandler } from '../invoke.ts';
+import { answered } from '../middleware.ts';
+import { refreshHandler } from '../refresh.ts';
+import { consoleLog } from './console-log.ts';
 import type { LocalHandlers } from './handlers.ts';
-import type { AwsConfig } from './stores.ts';
 
 export interface LocalComposition {
   readonly connections: ReadonlyMap<string, Connection>;
@@ -12,9 +19,14 @@ export interface LocalComposition {
   readonly publicUrl: string;
 }
 
-export async function composeLocal(_: LocalComposition): Promise<LocalHandlers> {
-  const refuse = async () => {
-    throw new BrokerError('internal', 'The broker is not composed yet');
+export function composeLocal({ connections, aws, publicUrl }: LocalComposition): LocalHandlers {
+  const { tokensTable, grantsTable, keyringSecret, rescuePrefix } = NAMES;
+  const stores = awsStores({ aws, tokensTable, grantsTable, keyringSecret, rescuePrefix, shards: 1 });
+  const broker = compose({ connections, stores, publicUrl, observe: consoleLog, allowLoopbackHttp: true });
+  return {
+    https: answered(httpsHandler(broker)),
+    callback: answered(callbackHandler(broker)),
+    invoke: invokeHandler(broker),
+    refresh: refreshHandler(broker),
   };
-  return { https: refuse, callback: refuse, invoke: refuse, refresh: refuse };
 }

@@ -12,6 +12,9 @@ export interface Bounded<Client> {
   readonly patience: number;
 }
 
+/** What the clients are made with where it is not the environment's. */
+export type AwsConfig = Pick<DynamoDBClientConfig, 'region' | 'endpoint' | 'credentials'>;
+
 export type Dynamo = Bounded<DynamoDBClient>;
 export type SecretsManager = Bounded<SecretsManagerClient>;
 

@@ -36,7 +36,7 @@ export function accessDenied(): BrokerError {
 
 export function authorizer(connections: ReadonlyMap<string, Connection>): Authorizer {
   const permits: Authorizer['permits'] = (caller, connection, action, target = {}) => {
-    if (caller.via === 'invoke') return action === 'token' && !refusesDirectInvoke(connection);
+    if (caller.via === 'invoke') return action === 'token' && connection.directInvoke;
     const principal = parsePrincipal(caller.arn);
     if (!principal) return false;
     if (!connection.callers) return true;
@@ -74,16 +74,12 @@ function allows(
 const withinScopes = (asked: readonly string[], allowed: readonly string[]) =>
   asked.length > 0 && asked.every((scope) => allowed.includes(scope));
 
-/** Lambda does not tell who invokes, so `callers` cannot be checked there. */
-const refusesDirectInvoke = (connection: Connection) =>
-  connection.callers !== undefined && !connection.directInvoke;
-
 /** May be specific: who holds the alias knows that the connection exists. */
 function directInvokeRefused({ name }: Connection, action: Action): BrokerError {
   return new BrokerError(
     'access_denied',
     action === 'token'
-      ? `Connection "${name}" has "callers", which direct invoke cannot check: ask over HTTPS, or set ` +
+      ? `Connection "${name}" takes no direct invoke, which cannot check "callers": ask over HTTPS, or set ` +
           '"direct_invoke": true for it in the connections file.'
       : `Direct invoke gives tokens only; ask over HTTPS to ${action}.`,
   );

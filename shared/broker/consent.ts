@@ -84,6 +84,14 @@ interface Redeeming {
 /** RFC 8628 §3.5: what `slow_down` adds to the interval, in seconds. */
 const SLOW_DOWN = 5;
 
+/** What the end of a consent is called in the log. */
+const CHANGES = {
+  granted: 'consented',
+  denied: 'consent_denied',
+  expired: 'consent_failed',
+  failed: 'consent_failed',
+} as const;
+
 /** A device consent that lives longer than this is polled no longer. */
 const LONGEST_DEVICE_LIFE = 1_800_000;
 
@@ -282,7 +290,7 @@ export function consents(parts: ConsentParts): Consents {
 
   /** Exchanges a code for the grant, once; what the vendor gives is stored before it is judged. */
   async function redeem(pending: Stored<PendingConsent>, what: Redeeming): Promise<void> {
-    const { handle, connection } = what;
+    const { handle } = what;
     const acquisition = access.acquire(what);
     const claimed = await table.write(handle, pending, { ...pending, status: 'finishing' });
     if (!claimed)
@@ -295,18 +303,19 @@ export function consents(parts: ConsentParts): Consents {
       throw error;
     }
     await close(handle, claimed, 'granted');
-    observe({ type: 'grant', change: 'consented', connection: connection.name, subject: pending.subject });
   }
 
   async function close(
     handle: string,
     seen: Stored<PendingConsent>,
-    status: PendingConsent['status'],
+    status: keyof typeof CHANGES,
     outcome?: string,
   ): Promise<PendingConsent> {
     const { codeVerifier: _, deviceCode: __, ...kept } = seen;
     const closed = { ...kept, status, ...(outcome !== undefined && { outcome }) };
     await table.write(handle, seen, closed);
+    const { connection, subject, startedBy: principal } = seen;
+    observe({ type: 'grant', change: CHANGES[status], connection, subject, principal });
     return closed;
   }
 }

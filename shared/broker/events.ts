@@ -51,10 +51,14 @@ export type BrokerEvent =
         | 'adopted'
         | 'consent_required'
         | 'consented'
+        | 'consent_denied'
+        | 'consent_failed'
         | 'revoked'
         | 'superseded';
       readonly connection: string;
       readonly subject: string;
+      /** ARN of whoever started the consent. */
+      readonly principal?: string;
       readonly attempt?: string;
       readonly vendorError?: string;
     }

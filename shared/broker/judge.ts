@@ -12,9 +12,9 @@ export type Need = Pick<TokenRequest, 'begunAt' | 'minTtl' | 'rejected'>;
  * - `refused`: it is the very token that the vendor's API refused;
  * - `none`: there is none, or it has too little life left.
  */
-export type Fit = 'good' | 'short' | 'refused' | 'none';
+export type Verdict = 'good' | 'short' | 'refused' | 'none';
 
-export function fit(token: Token | undefined, need: Need, timing: Timing, now: number): Fit {
+export function judge(token: Token | undefined, need: Need, timing: Timing, now: number): Verdict {
   if (!token) return 'none';
   const left = token.expiresAt - now;
   const fresh = token.mintedAt >= need.begunAt;

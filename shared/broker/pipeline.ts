@@ -3,7 +3,7 @@
  * `functions/compose.ts` puts them together, once, in plain sight.
  */
 import type { Action } from '../contract.ts';
-import { BrokerError } from '../errors.ts';
+import { BrokerError, type ErrorCode, UnreadableValue } from '../errors.ts';
 import type { Clock } from '../oauth/clock.ts';
 import { type Authorizer, accessDenied, type Target } from './authorize.ts';
 import type { Caller } from './caller.ts';
@@ -49,12 +49,11 @@ export function audited<Input, Output>(
       record('success', {});
       return output;
     } catch (error) {
-      if (!(error instanceof BrokerError)) record('internal', { detail: nameOf(error) });
-      else
-        record(error.code, {
-          detail: error.message,
-          ...(error.vendorError && { vendorError: error.vendorError }),
-        });
+      if (error instanceof UnreadableValue) {
+        observe({ type: 'unreadable_value', connection: ask.connection, detail: error.message });
+      }
+      const { code, ...details } = failureOf(error);
+      record(code, details);
       throw error;
     }
   };
@@ -79,7 +78,11 @@ export function authorized<Input, Request extends Target, Output>(
   };
 }
 
-/** A defect's class, without its message, which may hold anything. */
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : typeof error;
+/** Of a defect only its class: its message may hold anything. */
+function failureOf(error: unknown): { code: ErrorCode; detail: string; vendorError?: string } {
+  if (!(error instanceof BrokerError)) {
+    return { code: 'internal', detail: error instanceof Error ? error.name : typeof error };
+  }
+  const { code, message: detail, vendorError } = error;
+  return { code, detail, ...(vendorError !== undefined && { vendorError }) };
 }

@@ -1,4 +1,5 @@
 import type { Connection } from '../connections/connection.ts';
+import { scopeTokens } from '../connections/scope.ts';
 import { DEFAULT_SUBJECT, type TokenOrigin, type TokenRequestBody } from '../contract.ts';
 import { BrokerError } from '../errors.ts';
 import type { Token } from '../oauth/token.ts';
@@ -33,11 +34,6 @@ export interface ServedToken {
 /** The seam of the whole product: caching, leasing, authorization and audit are all one of these. */
 export type TokenSource = (request: TokenRequest) => Promise<ServedToken>;
 
-/** Splits a scope string (RFC 6749 §3.3), drops repeats, sorts by code unit. */
-export function scopeList(scope: string): string[] {
-  return [...new Set(scope.split(' ').filter(Boolean))].sort();
-}
-
 /**
  * Fills in what a body leaves out, and refuses what the connection or the vendor does not allow.
  * @throws BrokerError `invalid_request` naming the member and what is allowed
@@ -48,7 +44,7 @@ export function tokenRequest(
   body: TokenRequestBody,
   span: Span,
 ): TokenRequest {
-  const scopes = body.scope === undefined ? connection.scope : scopeList(body.scope);
+  const scopes = body.scope === undefined ? connection.scope : scopeTokens(body.scope);
   checkScopes(connection, vendor, scopes);
   const params = body.params ?? {};
   checkParams(vendor, scopes, params);

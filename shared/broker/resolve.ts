@@ -11,7 +11,7 @@ import type { Token } from '../oauth/token.ts';
 import type { Timing } from './constants.ts';
 import type { Observe } from './events.ts';
 import { busy, rememberedError, stillStands } from './failure.ts';
-import { fit, renewalDue } from './judge.ts';
+import { judge, renewalDue } from './judge.ts';
 import type { MemoryCache } from './memory-cache.ts';
 import type { Failure, Lease } from './ports.ts';
 import type { ServedToken, TokenRequest, TokenSource } from './request.ts';
@@ -109,7 +109,7 @@ export function resolver(parts: ResolverParts): TokenSource {
     const found = place.exclusive ? undefined : memory.get(place.key);
     const now = clock.now();
     if (!found || found.confirmedAt + timing.memoryRecheck <= now) return undefined;
-    if (fit(found.token, request, timing, now) !== 'good') return undefined;
+    if (judge(found.token, request, timing, now) !== 'good') return undefined;
     if (renewalDue(found.token, place.margin, now) && !flights.has(place.key)) return undefined;
     return { token: found.token, source: 'memory' };
   }
@@ -120,7 +120,7 @@ export function resolver(parts: ResolverParts): TokenSource {
     if (!flight) return takeOff(place, request, consistent).landed;
     const { token } = await flight.looked;
     // Whom the token in hand satisfies does not wait for its renewal.
-    if (token && fit(token, request, timing, clock.now()) === 'good') return { token, source: 'table' };
+    if (token && judge(token, request, timing, clock.now()) === 'good') return { token, source: 'table' };
     return flight.landed;
   }
 
@@ -141,7 +141,7 @@ export function resolver(parts: ResolverParts): TokenSource {
 
     if (look.impediment) return { ...seen, obstacle: failed(look.impediment, request) };
 
-    const verdict = fit(look.token, request, timing, now);
+    const verdict = judge(look.token, request, timing, now);
     const due = !look.token || renewalDue(look.token, place.margin, now);
     if (verdict === 'good' && !due) return seen;
     if (verdict === 'short' && !due && place.exclusive) return { ...seen, obstacle: { kind: 'exclusive' } };
@@ -170,7 +170,7 @@ export function resolver(parts: ResolverParts): TokenSource {
   function answerFor(request: TokenRequest, outcome: Outcome): ServedToken | undefined {
     const { token, source, obstacle } = outcome;
     const now = clock.now();
-    const verdict = fit(token, request, timing, now);
+    const verdict = judge(token, request, timing, now);
     if (token && verdict === 'good') {
       return served(token, source, obstacle?.kind === 'failed' ? renewalFailed(obstacle.error) : undefined);
     }
@@ -202,7 +202,7 @@ export function resolver(parts: ResolverParts): TokenSource {
       'Another worker is getting this token and did not finish in time. Try again.',
       (until - now) / 1000,
     );
-    if (token && fit(token, request, timing, now) === 'short')
+    if (token && judge(token, request, timing, now) === 'short')
       return served(token, source, renewalFailed(error));
     throw error;
   }

@@ -62,6 +62,7 @@ export interface Connection {
   readonly rotateEvery: number;
   /** Host names to which tokens may be sent. */
   readonly apiHosts: readonly string[];
+  /** Lambda does not tell who invokes, so it is off where there are `callers`, unless the file says otherwise. */
   readonly directInvoke: boolean;
   /** Seconds between two mints forced by `rejected` or `min_ttl`. */
   readonly minMintInterval: number;

@@ -41,7 +41,7 @@ export function withDefaults(
     refresh: members.refresh ?? 'keep_warm',
     rotateEvery: members.rotate_every ?? 86_400,
     apiHosts: members.api_hosts ?? [],
-    directInvoke: members.direct_invoke ?? false,
+    directInvoke: members.direct_invoke ?? members.callers === undefined,
     minMintInterval: members.min_mint_interval ?? 30,
     ...(members.owner && { owner: members.owner }),
     ...(members.tags && { tags: members.tags }),

@@ -119,14 +119,6 @@ const refresh: Rule = ({ members, connection, misshapen }, report) => {
   }
 };
 
-/** Written by somebody who believes that it closes direct invoke. */
-const directInvoke: Rule = ({ members, misshapen }, report) => {
-  if (members.direct_invoke === false && members.callers === undefined && !misshapen.has('callers')) {
-    const allowed = 'false only beside "callers": without them, IAM alone decides on direct invoke';
-    report(['direct_invoke'], 'false', allowed);
-  }
-};
-
 const RULES: readonly Rule[] = [
   vendorMembers,
   grantAndAuthentication,
@@ -136,7 +128,6 @@ const RULES: readonly Rule[] = [
   ...SCOPE_RULES,
   consent,
   refresh,
-  directInvoke,
 ];
 
 const ENDPOINTS = [

@@ -106,7 +106,7 @@ describe('direct invoke', () => {
   test('of a connection with callers is refused with the way out', () => {
     const { code, message } = refusal(() => admit(INVOKER, 'guarded', 'token'));
     expect(code).toBe('access_denied');
-    expect(message).toMatch(/"guarded" has "callers".*over HTTPS.*"direct_invoke": true/);
+    expect(message).toMatch(/"guarded" takes no direct invoke.*over HTTPS.*"direct_invoke": true/);
   });
 
   test('gives nothing but tokens', () => {

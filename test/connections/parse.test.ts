@@ -21,7 +21,7 @@ test('a connection that names only its vendor gets every default', () => {
     refresh: 'keep_warm',
     rotateEvery: 86_400,
     apiHosts: ['open.example'],
-    directInvoke: false,
+    directInvoke: true,
     minMintInterval: 30,
   });
 });
@@ -325,7 +325,6 @@ const WRONG: [title: string, members: object, path: string, found: string | RegE
   ['what is wrong twice', { min_mint_interval: -1.5 }, 'min_mint_interval', '-1.5', /whole number/],
   ['a negative time', { min_mint_interval: -1 }, 'min_mint_interval', '-1', /from 0/],
   ['seconds as text', { min_mint_interval: '30' }, 'min_mint_interval', '"30"', /whole number/],
-  ['a no that closes nothing', { direct_invoke: false }, 'direct_invoke', 'false', /only beside "callers"/],
   ['a yes as text', { direct_invoke: 'yes' }, 'direct_invoke', '"yes"', /true or false/],
 ];
 
@@ -441,7 +440,7 @@ test('nothing is concluded from a member that is wrong in itself', () => {
   const paths = (members: object) =>
     mistakes({ it: { vendor: 'open', ...members } }).map(({ path }) => path.replace('connections.it.', ''));
   expect(paths({ grant: 'authorization_code', refresh: 5, rotate_every: 60 })).toEqual(['refresh']);
-  expect(paths({ callers: 5, direct_invoke: false })).toEqual(['callers']);
+  expect(paths({ callers: 5 })).toEqual(['callers']);
   expect(paths({ grant: 5, redirect_uri: OUT_OF_BAND, rotate_every: 5, refresh: 'on_use' })).toEqual([
     'grant',
   ]);

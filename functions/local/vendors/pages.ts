@@ -1,9 +1,5 @@
+import { escaped } from '../../html.ts';
 import type { Answer } from './http.ts';
-
-/** Text made safe to stand in HTML, in an attribute too. */
-export function escaped(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
-}
 
 /** A page of a simulated vendor. `body` is HTML whose variable parts are escaped already. */
 export function page(status: number, vendor: string, heading: string, body: string): Answer {

@@ -1,0 +1,7 @@
+import { callbackHandler } from './callback.ts';
+import { composeFromEnvironment } from './composed.ts';
+import { answered, observed } from './middleware.ts';
+
+const { broker, telemetry } = composeFromEnvironment();
+
+export const handler = observed(telemetry, answered(callbackHandler(broker)));

@@ -1,0 +1,173 @@
+/**
+ * The broker, put together. Whoever reads this file knows what a request goes through:
+ *
+ *   audited ( authorized ( work ) )
+ *
+ * This is the only place that sees the stores on AWS and the list of vendors at once.
+ */
+
+import { type AwsConfig, grantsClient, secretsManagerClient, tokensClient } from '../shared/aws/clients.ts';
+import { createConsentsTable } from '../shared/aws/consents-table.ts';
+import { createGrantsTable } from '../shared/aws/grants-table.ts';
+import { createRefusalsTable } from '../shared/aws/refusals-table.ts';
+import { createRescues } from '../shared/aws/rescues.ts';
+import { createSealer } from '../shared/aws/sealing.ts';
+import { createSecrets } from '../shared/aws/secrets.ts';
+import { createTokensTable } from '../shared/aws/tokens-table.ts';
+import { authorizer } from '../shared/broker/authorize.ts';
+import { clientRefusals } from '../shared/broker/client-refusals.ts';
+import { consents } from '../shared/broker/consent.ts';
+import { PRODUCTION, type Timing } from '../shared/broker/constants.ts';
+import { describer } from '../shared/broker/describe.ts';
+import type { Observe } from '../shared/broker/events.ts';
+import { grantKeeper } from '../shared/broker/keep-consent.ts';
+import { MemoryCache } from '../shared/broker/memory-cache.ts';
+import { mintingPlace } from '../shared/broker/mint.ts';
+import { audited, authorized } from '../shared/broker/pipeline.ts';
+import type {
+  ConsentsTable,
+  GrantsTable,
+  RefusalsTable,
+  Rescues,
+  Secrets,
+  TokenEntry,
+  TokensTable,
+} from '../shared/broker/ports.ts';
+import { refresher } from '../shared/broker/refresh.ts';
+import { refreshingPlace } from '../shared/broker/refreshing-place.ts';
+import { type FindConnection, isGrant } from '../shared/broker/request.ts';
+import { type Remembered, resolver } from '../shared/broker/resolve.ts';
+import { revoker } from '../shared/broker/revoke.ts';
+import { sweeper } from '../shared/broker/sweep.ts';
+import { userinfo } from '../shared/broker/userinfo.ts';
+import { vendorAccess } from '../shared/broker/vendor-access.ts';
+import type { Connection } from '../shared/connections/connection.ts';
+import { type Clock, systemClock } from '../shared/oauth/clock.ts';
+import { createDiscovery } from '../shared/oauth/discovery.ts';
+import { VENDORS } from '../shared/vendors/index.ts';
+import {
+  toConsentStart,
+  toConsentStep,
+  toDescription,
+  toRevocation,
+  toTokenRequest,
+  toUserinfoRequest,
+} from './requests.ts';
+import { servedTo } from './served.ts';
+
+/** Everything outside that the broker keeps something in. */
+export interface Stores {
+  readonly tokens: TokensTable;
+  readonly refusals: RefusalsTable;
+  readonly consents: ConsentsTable;
+  readonly grants: GrantsTable;
+  readonly rescues: Rescues;
+  readonly secrets: Secrets;
+}
+
+export interface AwsStoresParts {
+  /** For the SDK's clients; absent, they take all from the environment, as in Lambda. */
+  readonly aws?: AwsConfig;
+  readonly tokensTable: string;
+  readonly grantsTable: string;
+  readonly keyringSecret: string;
+  readonly rescuePrefix: string;
+  readonly shards: number;
+  readonly clock?: Clock;
+}
+
+export function awsStores(parts: AwsStoresParts): Stores {
+  const { aws, shards, clock = systemClock } = parts;
+  const secretsManager = secretsManagerClient(aws);
+  // A failing cache is given up on soon, a failing grant store is not.
+  const patient = grantsClient(aws);
+  const sealer = createSealer(secretsManager, { secret: parts.keyringSecret, clock });
+  const disposable = { dynamo: tokensClient(aws), table: parts.tokensTable, sealer, clock };
+  return {
+    tokens: createTokensTable(disposable),
+    refusals: createRefusalsTable(disposable),
+    // A consent that cannot be read is a person sent away, not a cache miss: it gets the patient client.
+    consents: createConsentsTable({ ...disposable, dynamo: patient }),
+    grants: createGrantsTable({
+      dynamo: patient,
+      table: parts.grantsTable,
+      sealer,
+      clock,
+      shards,
+    }),
+    rescues: createRescues(secretsManager, { prefix: parts.rescuePrefix, sealer }),
+    secrets: createSecrets(secretsManager, { clock }),
+  };
+}
+
+export interface Composition {
+  readonly connections: ReadonlyMap<string, Connection>;
+  readonly stores: Stores;
+  readonly observe: Observe;
+  /** Without a trailing slash; `/callback` is below it. */
+  readonly publicUrl: string;
+  readonly allowLoopbackHttp?: boolean;
+  readonly clock?: Clock;
+  readonly timing?: Timing;
+}
+
+export type Broker = ReturnType<typeof compose>;
+
+export function compose(composition: Composition) {
+  const { connections, stores, observe, publicUrl } = composition;
+  const { clock = systemClock, timing = PRODUCTION, allowLoopbackHttp = false } = composition;
+  const common = { ...stores, clock, timing, observe };
+
+  const find: FindConnection = (name) => {
+    const connection = connections.get(name);
+    const vendor = connection && VENDORS[connection.vendor];
+    return vendor && { connection, vendor };
+  };
+
+  const access = vendorAccess({
+    ...common,
+    refusals: clientRefusals(stores.refusals, clock, timing),
+    discover: createDiscovery({ clock, allowLoopbackHttp }),
+  });
+  const { revoke, revokeQuietly } = revoker({ ...common, access });
+  const renewal = refresher({ ...common, access, revokeQuietly });
+
+  const memory = new MemoryCache<Remembered>();
+  const standIn = new MemoryCache<TokenEntry>();
+  const resolve = resolver({
+    ...common,
+    memory,
+    placeOf: (request) =>
+      isGrant(request.connection)
+        ? refreshingPlace({ ...common, ...renewal, memory }, request)
+        : mintingPlace({ ...common, access, standIn }, request),
+  });
+
+  const consenting = consents({
+    ...common,
+    access,
+    find,
+    keepGrant: grantKeeper({ ...common, access, revokeQuietly }),
+    callbackUrl: `${publicUrl}/callback`,
+  });
+  const describe = describer(stores);
+
+  const gate = { authorizer: authorizer(connections), find };
+  return {
+    token: audited(common, 'token', authorized(gate, 'token', toTokenRequest, servedTo(resolve, clock))),
+    userinfo: audited(common, 'read', authorized(gate, 'read', toUserinfoRequest, userinfo(resolve, access))),
+    describe: audited(common, 'read', authorized(gate, 'read', toDescription, describe)),
+    startConsent: audited(common, 'consent', authorized(gate, 'consent', toConsentStart, consenting.start)),
+    proceedConsent: audited(
+      common,
+      'consent',
+      authorized(gate, 'consent', toConsentStep, consenting.proceed),
+    ),
+    revoke: audited(common, 'revoke', authorized(gate, 'revoke', toRevocation, revoke)),
+    /** Names of the connections that the caller may read. */
+    list: (...[caller]: Parameters<typeof gate.authorizer.list>) =>
+      gate.authorizer.list(caller).map(({ name }) => name),
+    callback: consenting.callback,
+    sweep: sweeper({ ...common, refresher: renewal, find }),
+  };
+}

@@ -1,0 +1,55 @@
+/**
+ * Direct invoke: Lambda has authorized the call of one alias, and the alias is the connection. Lambda tells
+ * nothing about the invoker, and the event is all the invoker's: no identity in it is believed.
+ */
+import type { Context } from 'aws-lambda';
+import { CONNECTION_NAME, type TokenAnswer } from '../shared/contract.ts';
+import { BrokerError } from '../shared/errors.ts';
+import type { Broker } from './compose.ts';
+import { internalError } from './http-answers.ts';
+
+export type InvokeHandler = (event: unknown, context: Context) => Promise<TokenAnswer>;
+
+/** A failure as Lambda's runtime reports it: `errorType` is the code, `errorMessage` the JSON error object. */
+export class InvokeError extends Error {
+  constructor(error: BrokerError) {
+    super(JSON.stringify(error));
+    this.name = error.code;
+    this.stack = '';
+  }
+}
+
+export function invokeHandler(broker: Broker): InvokeHandler {
+  return async (event, context) => {
+    const begunAt = Date.now();
+    const span = { begunAt, endsAt: begunAt + context.getRemainingTimeInMillis() };
+    try {
+      const connection = connectionOf(context.invokedFunctionArn);
+      const caller = { arn: 'lambda:invoke', via: 'invoke' } as const;
+      return await broker.token({ caller, connection, span, input: () => bodyOf(event, connection) });
+    } catch (error) {
+      throw new InvokeError(error instanceof BrokerError ? error : internalError(context.awsRequestId));
+    }
+  };
+}
+
+/** `arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME:ALIAS`; versions are digits and `$LATEST`, names are neither. */
+function connectionOf(invokedFunctionArn: string): string {
+  const alias = invokedFunctionArn.split(':')[7] ?? '';
+  if (CONNECTION_NAME.test(alias)) return alias;
+  throw new BrokerError(
+    'access_denied',
+    'Invoke this function by the alias that is named as the connection (qualifier CONNECTION), not unqualified or by version.',
+  );
+}
+
+/** An event may say which connection it is for, as long as it is the one that was invoked. */
+function bodyOf(event: unknown, invoked: string): unknown {
+  if (typeof event !== 'object' || event === null || !('connection' in event)) return event ?? {};
+  const { connection, ...body } = event;
+  if (connection === invoked) return body;
+  throw new BrokerError(
+    'access_denied',
+    'The event names another connection than the alias that was invoked.',
+  );
+}

@@ -1,0 +1,41 @@
+/** Events as short lines for whoever watches the local program; the deployed functions log them as JSON. */
+import type { AuditRecord, BrokerEvent } from '../../shared/broker/events.ts';
+
+export function consoleLog(event: BrokerEvent): void {
+  const text = lineOf(event);
+  if (text) process.stdout.write(`${new Date().toISOString().slice(11, 19)}  ${text}\n`);
+}
+
+function lineOf(event: BrokerEvent): string | undefined {
+  switch (event.type) {
+    case 'audit':
+      return auditLine(event);
+    case 'grant':
+      return `grant of ${event.connection} for ${JSON.stringify(event.subject)}: ${event.change.replace('_', ' ')}`;
+    case 'unreadable_value':
+      return `${event.connection}: ${event.detail}`;
+    case 'cache_failed':
+      return `${event.connection}: the tokens table failed (${event.operation}); going on without it`;
+    case 'sweep':
+      return event.due > 0
+        ? `sweep: ${event.due} due, ${event.renewed} renewed, ${event.failed} failed, ${event.backlog} left`
+        : undefined;
+    default:
+      return undefined;
+  }
+}
+
+function auditLine({
+  action,
+  connection,
+  outcome,
+  source,
+  principal,
+  duration,
+  detail,
+}: AuditRecord): string {
+  const result = outcome === 'success' ? (source ? `from ${source}` : 'ok') : `${outcome}: ${detail}`;
+  const who = principal.split(':').at(-1);
+  // The name is as the caller wrote it, who may have wanted to write more than one line.
+  return `${action} ${JSON.stringify(connection).slice(1, -1)}  ${result}  (${who}, ${Math.round(duration)} ms)`;
+}

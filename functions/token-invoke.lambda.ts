@@ -1,0 +1,7 @@
+import { composeFromEnvironment } from './composed.ts';
+import { invokeHandler } from './invoke.ts';
+import { observed } from './middleware.ts';
+
+const { broker, telemetry } = composeFromEnvironment();
+
+export const handler = observed(telemetry, invokeHandler(broker));
