@@ -37,7 +37,7 @@ import { refresher } from '../shared/broker/refresh.ts';
 import { refreshingPlace } from '../shared/broker/refreshing-place.ts';
 import { type FindConnection, isGrant } from '../shared/broker/request.ts';
 import { type Remembered, resolver } from '../shared/broker/resolve.ts';
-import { revoker } from '../shared/broker/revoke.ts';
+import { type Forget, revoker } from '../shared/broker/revoke.ts';
 import { sweeper } from '../shared/broker/sweep.ts';
 import { userinfo } from '../shared/broker/userinfo.ts';
 import { vendorAccess } from '../shared/broker/vendor-access.ts';
@@ -129,10 +129,12 @@ export function compose(composition: Composition) {
     refusals: clientRefusals(stores.refusals, clock, timing),
     discover: createDiscovery({ clock, allowLoopbackHttp }),
   });
-  const { revoke, revokeQuietly } = revoker({ ...common, access });
+  const memory = new MemoryCache<Remembered>();
+  const forget: Forget = ({ connection, subject }) =>
+    memory.forget((entry) => entry.connection === connection && entry.subject === subject);
+  const { revoke, revokeQuietly } = revoker({ ...common, access, forget });
   const renewal = refresher({ ...common, access, revokeQuietly });
 
-  const memory = new MemoryCache<Remembered>();
   const standIn = new MemoryCache<TokenEntry>();
   const resolve = resolver({
     ...common,
@@ -147,7 +149,7 @@ export function compose(composition: Composition) {
     ...common,
     access,
     find,
-    keepGrant: grantKeeper({ ...common, access, revokeQuietly }),
+    keepGrant: grantKeeper({ ...common, access, revokeQuietly, forget }),
     callbackUrl: `${publicUrl}/callback`,
   });
   const describe = describer(stores);

@@ -9,7 +9,7 @@ import { bindingOf } from './grant-binding.ts';
 import { dueAfter, scopeKey } from './grant-states.ts';
 import { judged } from './judged.ts';
 import type { Grant, GrantBinding, GrantsTable, PendingConsent, Stored } from './ports.ts';
-import type { RevokeQuietly } from './revoke.ts';
+import type { Forget, RevokeQuietly } from './revoke.ts';
 import { untilSettled } from './until-settled.ts';
 import type { Acquisition, VendorAccess, VendorAccessParts } from './vendor-access.ts';
 
@@ -17,6 +17,7 @@ export interface KeepConsentParts extends Pick<VendorAccessParts, 'clock' | 'tim
   readonly grants: GrantsTable;
   readonly access: VendorAccess;
   readonly revokeQuietly: RevokeQuietly;
+  readonly forget: Forget;
 }
 
 export interface Redemption {
@@ -49,6 +50,7 @@ export function grantKeeper(parts: KeepConsentParts): GrantKeeper {
     const stored = await untilSettled(clock, redemption.acquisition.deadline, () =>
       store(grant, redemption.pending),
     );
+    parts.forget(grant);
     if (stored === 'stored') return;
     if (stored === 'taken') {
       await parts.revokeQuietly(redemption.connection, redemption.vendor, grant, redemption.acquisition);

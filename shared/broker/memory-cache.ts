@@ -23,4 +23,8 @@ export class MemoryCache<Value> {
       return;
     }
   }
+
+  forget(unwanted: (value: Value) => boolean): void {
+    for (const [key, value] of this.#entries) if (unwanted(value)) this.#entries.delete(key);
+  }
 }

@@ -13,7 +13,7 @@ import type { Observe } from './events.ts';
 import { busy, rememberedError, stillStands } from './failure.ts';
 import { judge, renewalDue } from './judge.ts';
 import type { MemoryCache } from './memory-cache.ts';
-import type { Failure, Lease } from './ports.ts';
+import type { Failure, GrantKey, Lease } from './ports.ts';
 import type { ServedToken, TokenRequest, TokenSource } from './request.ts';
 
 /** What stands in the table for one key, and the right to renew just that. */
@@ -48,7 +48,7 @@ export interface Place {
 }
 
 /** A token that the table, or the vendor, confirmed at a time (milliseconds since the epoch). */
-export interface Remembered {
+export interface Remembered extends GrantKey {
   readonly token: Token;
   readonly confirmedAt: number;
 }
@@ -137,7 +137,7 @@ export function resolver(parts: ResolverParts): TokenSource {
   async function renewIfNeeded(place: Place, request: TokenRequest, look: Look): Promise<Outcome> {
     const now = clock.now();
     const seen: Outcome = { ...(look.token && { token: look.token }), source: look.source ?? 'table' };
-    if (look.token) memory.put(place.key, { token: look.token, confirmedAt: now });
+    if (look.token) remember(place, request, look.token);
 
     if (look.impediment) return { ...seen, obstacle: failed(look.impediment, request) };
 
@@ -158,12 +158,16 @@ export function resolver(parts: ResolverParts): TokenSource {
     try {
       const token = await look.renew(forced);
       if (!token) return { ...seen, obstacle: { kind: 'leased', until: now } };
-      memory.put(place.key, { token, confirmedAt: clock.now() });
+      remember(place, request, token);
       return { token, source: 'vendor' };
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
       return { ...seen, obstacle: failed(error, request) };
     }
+  }
+
+  function remember(place: Place, { connection, subject }: TokenRequest, token: Token): void {
+    memory.put(place.key, { token, confirmedAt: clock.now(), connection: connection.name, subject });
   }
 
   /** The answer that an outcome is to this request; `undefined` when it must look again. */

@@ -8,7 +8,7 @@ import type { Redacted } from '../redacted.ts';
 import type { Vendor } from '../vendors/vendor.ts';
 import { checkBinding } from './grant-binding.ts';
 import { buried } from './grant-states.ts';
-import type { Grant, GrantsTable, Rescues, Stored } from './ports.ts';
+import type { Grant, GrantKey, GrantsTable, Rescues, Stored } from './ports.ts';
 import type { Span } from './request.ts';
 import type { Acquisition, VendorAccess, VendorAccessParts } from './vendor-access.ts';
 
@@ -16,7 +16,11 @@ export interface RevokeParts extends Pick<VendorAccessParts, 'observe'> {
   readonly grants: GrantsTable;
   readonly rescues: Rescues;
   readonly access: VendorAccess;
+  /** Drops what this process remembers of the grant's tokens. */
+  readonly forget: Forget;
 }
+
+export type Forget = (grant: GrantKey) => void;
 
 export interface RevokeRequest extends Span {
   readonly connection: Connection;
@@ -53,6 +57,7 @@ export function revoker(parts: RevokeParts) {
       if (!seen) return { status: 'none' };
       const tombstone = seen.status === 'revoked' ? seen : await grants.write(seen, buried(seen));
       if (!tombstone) continue;
+      parts.forget(key);
       const vendor = await endAtVendor(request, seen);
       for (const attempt of seen.attempts) await rescues.discard(seen, attempt);
       if (!(await grants.remove(tombstone))) continue;
