@@ -24,10 +24,13 @@ export function tokensClient(config: DynamoDBClientConfig = {}): Dynamo {
   return { client: new DynamoDBClient({ ...common, ...bounds, ...config }), patience: 2_500 };
 }
 
-/** A grant that cannot be stored is a person asked again, so a write gets more attempts. */
+/**
+ * A grant that cannot be stored is a person asked again, so an operation gets more time; the broker repeats it
+ * until its deadline, of which this is about what is kept for the store (`storeReserve`).
+ */
 export function grantsClient(config: DynamoDBClientConfig = {}): Dynamo {
-  const bounds = { maxAttempts: 3, requestHandler: httpBounds(1_000, 2_000) };
-  return { client: new DynamoDBClient({ ...common, ...bounds, ...config }), patience: 6_500 };
+  const bounds = { maxAttempts: 2, requestHandler: httpBounds(1_000, 1_500) };
+  return { client: new DynamoDBClient({ ...common, ...bounds, ...config }), patience: 3_500 };
 }
 
 export function secretsManagerClient(config: SecretsManagerClientConfig = {}): SecretsManager {

@@ -43,7 +43,7 @@ export const PRODUCTION: Timing = {
   attemptTimeout: 8_000,
   attempts: 2,
   deadline: 20_000,
-  storeReserve: 2_000,
+  storeReserve: 4_000,
   clockSkew: 10_000,
   waitLimit: 24_000,
   pollFirst: 50,

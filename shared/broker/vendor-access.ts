@@ -74,7 +74,8 @@ export function vendorAccess(parts: VendorAccessParts): VendorAccess {
   async function endpoints(connection: Connection, vendor: Vendor, budget: Budget): Promise<Endpoints> {
     const server = vendor.server(connection);
     if ('tokenEndpoint' in server) return server;
-    return parts.discover(server.issuer, connection.endpointHosts, budget);
+    const { issuer, endpointHosts = [] } = server;
+    return parts.discover(issuer, [...connection.endpointHosts, ...endpointHosts], budget);
   }
 
   async function withClient<T>(connection: Connection, use: (client: Client) => Promise<T>): Promise<T> {

@@ -39,7 +39,7 @@ test('the bounds of every client are the documented ones', async () => {
   const bounds = clients.map(async ({ client, patience }) => [await client.config.maxAttempts(), patience]);
   expect(await Promise.all(bounds)).toEqual([
     [2, 2_500],
-    [3, 6_500],
+    [2, 3_500],
     [3, 6_500],
   ]);
 });
