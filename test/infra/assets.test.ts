@@ -1,0 +1,152 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { bundle, PROGRAMS } from '../../infra/bundling/bundle.ts';
+import type { PolicyDocument } from './deployed.ts';
+import { type Call, type Deployment, deploy } from './deployment.ts';
+import { isAllowed } from './simulate.ts';
+import { ACCOUNT, REGION } from './synth.ts';
+
+/** Lambda loads a bundle at every cold start; these bytes are what callers wait for. */
+const LARGEST_BUNDLE = 470 * 1000;
+const CALLER = `arn:aws:sts::${ACCOUNT}:assumed-role/job/session`;
+
+let deployment: Deployment;
+beforeAll(async () => {
+  deployment = await deploy();
+});
+afterAll(() => deployment?.close());
+
+test.each(PROGRAMS)('the bundle of %s is small', (program) => {
+  const { code, inputs } = bundle(program);
+  const packages: Record<string, number> = {};
+  for (const [file, bytes] of Object.entries(inputs)) {
+    const owner = /node_modules\/((?:@[^/]+\/)?[^/]+)/.exec(file)?.[1] ?? 'token-broker';
+    packages[owner] = (packages[owner] ?? 0) + bytes;
+  }
+  const largest = Object.entries(packages)
+    .sort(([, a], [, b]) => b - a)
+    .slice(0, 5);
+  console.log(
+    `${program}: ${code.length} bytes; ${largest.map(([name, size]) => `${name} ${size}`).join(', ')}`,
+  );
+  expect(code.length).toBeLessThanOrEqual(LARGEST_BUNDLE);
+  // Lambda's credentials are in the environment: the provider chain must not creep back in.
+  expect(Object.keys(packages)).not.toContain('@aws-sdk/credential-provider-node');
+});
+
+test('the functions serve, consent, refresh, rescue, revoke and rotate as synthesized', async () => {
+  expect(await deployment.invoke('Invoke', {}, 'service')).toMatchObject({
+    result: { access_token: expect.stringMatching(/^access-/), source: 'vendor' },
+  });
+  expect(await call('POST /connections/{connection}/token', 'service')).toMatchObject({ source: 'table' });
+  expect(await deployment.invoke('Invoke', {}, '$LATEST')).toMatchObject({ errorType: 'access_denied' });
+  expect(await call('GET /connections/{connection}', 'person')).toMatchObject({ grants: { active: 0 } });
+
+  const { authorization_url: url } = await call('POST /connections/{connection}/consent', 'person');
+  const { searchParams } = new URL(String(url));
+  expect(searchParams.get('redirect_uri')).toMatch(/^https:.*\/callback$/);
+  const query = new URLSearchParams({ code: 'code', state: searchParams.get('state')! });
+  expect(await deployment.invoke('Callback', { rawQueryString: query.toString() })).toMatchObject({
+    result: { statusCode: 200 },
+  });
+
+  // The first refresh's answer cannot be committed: it is rescued, and the next sweep adopts it.
+  const isCommit = ({ caller, action, input }: Call) =>
+    caller === 'Refresh' &&
+    action === 'dynamodb:PutItem' &&
+    input.TableName === 'token-broker-grants' &&
+    deployment.vendorRequests.includes('refresh_token') &&
+    !deployment.calls.some((made) => made.action === 'secretsmanager:CreateSecret');
+  deployment.sabotage(isCommit);
+  await sweepUntil(() => deployment.vendorRequests.includes('refresh_token'));
+  deployment.sabotage(() => false);
+  expect(await call('POST /connections/{connection}/token', 'person')).toMatchObject({
+    access_token: expect.stringMatching(/^access-/),
+    source: 'table',
+  });
+
+  const revoke = 'DELETE /connections/{connection}/grants/{subject}';
+  expect(await call(revoke, 'person', { subject: 'default' })).toEqual({
+    status: 'revoked',
+    vendor: 'not_supported',
+  });
+  expect(await call('POST /connections/{connection}/token', 'person')).toMatchObject({
+    error: 'consent_required',
+  });
+
+  const rotation = { SecretId: deployment.keyringArn, ClientRequestToken: crypto.randomUUID() };
+  for (const Step of ['createSecret', 'setSecret', 'testSecret', 'finishSecret']) {
+    expect(await deployment.invoke('SealingKey', { ...rotation, Step })).toEqual({ result: null });
+  }
+  // What was sealed before still opens.
+  expect(await call('POST /connections/{connection}/token', 'service')).toHaveProperty('access_token');
+});
+
+test('each call that a function made is one that its policies allow', async () => {
+  const distinct = new Map(
+    deployment.calls.map((made) => [JSON.stringify([made.caller, made.action, resourceOf(made)]), made]),
+  );
+  expect(distinct.size).toBeGreaterThan(20);
+  for (const made of distinct.values()) {
+    const role = deployment.deployed.role(`${made.caller}Role`);
+    const request = { action: made.action, resource: resourceOf(made) };
+    expect({
+      made: [made.caller, request],
+      allowed: await isAllowed(deployment.deployed, role, request),
+    }).toEqual({
+      made: [made.caller, request],
+      allowed: true,
+    });
+  }
+});
+
+test('no function is allowed a data action that none has ever made', () => {
+  const granted = deployment.deployed
+    .ofType('AWS::IAM::Policy')
+    .flatMap(([, { Properties }]) => (Properties.PolicyDocument as PolicyDocument).Statement)
+    .flatMap(({ Action }) => Action as string | string[])
+    .filter((action) => /^(dynamodb|secretsmanager):/.test(action));
+  const made = new Set(deployment.calls.map(({ action }) => action));
+  expect([...new Set(granted)].filter((action) => !made.has(action))).toEqual([]);
+});
+
+/** Sweeps as the schedule does, until the grant has fallen due and been looked at. */
+async function sweepUntil(done: () => boolean): Promise<void> {
+  do await deployment.invoke('Refresh', { shard: 0 });
+  while (!done());
+}
+
+/** Calls a route as API Gateway does. */
+async function call(
+  routeKey: string,
+  connection: string,
+  parameters: Record<string, string> = {},
+): Promise<Record<string, unknown>> {
+  const pathParameters: Record<string, string> = { connection, ...parameters };
+  const [method, path] = routeKey
+    .replace(/\{(\w+)\}/g, (_, name: string) => pathParameters[name]!)
+    .split(' ');
+  const outcome = await deployment.invoke('Https', {
+    version: '2.0',
+    routeKey,
+    rawPath: path,
+    rawQueryString: '',
+    headers: { 'content-type': 'application/json' },
+    pathParameters,
+    requestContext: { http: { method, path }, authorizer: { iam: { userArn: CALLER, accountId: ACCOUNT } } },
+    body: '{}',
+    isBase64Encoded: false,
+  });
+  if (!('result' in outcome)) throw new Error(outcome.errorMessage);
+  return JSON.parse((outcome.result as { body: string }).body || '{}');
+}
+
+/** What IAM sees as the resource of a call. */
+function resourceOf({ action, input }: Call): string {
+  if (action.startsWith('dynamodb:')) {
+    const table = `arn:aws:dynamodb:${REGION}:${ACCOUNT}:table/${input.TableName}`;
+    return input.IndexName ? `${table}/index/${input.IndexName}` : table;
+  }
+  const reference = input.SecretId ?? input.Name ?? '';
+  const name = reference.startsWith('arn:') ? reference.split(':')[6]!.slice(0, -7) : reference;
+  return deployment.deployed.secretArn(name);
+}
