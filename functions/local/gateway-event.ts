@@ -5,8 +5,8 @@ import type {
   APIGatewayProxyStructuredResultV2,
 } from 'aws-lambda';
 import type { Answer, Received } from './http.ts';
+import { type Identity, LOCAL_ACCOUNT } from './identities.ts';
 import type { MatchedRoute } from './routes.ts';
-import { type Identity, LOCAL_ACCOUNT } from './sigv4.ts';
 
 /** Content types whose bodies API Gateway passes on as text. */
 const TEXT =

@@ -6,8 +6,9 @@ import { randomUUID } from 'node:crypto';
 import { answerOf, eventOf, withIdentity } from './gateway-event.ts';
 import { LOCAL_FUNCTIONS, type LocalHandlers, run, TimedOut } from './handlers.ts';
 import { type Answer, jsonAnswer, type LocalServer, originRefusal, type Received, serve } from './http.ts';
+import { type Identity, LOCAL_REGION } from './identities.ts';
 import { type MatchedRoute, matchRoute } from './routes.ts';
-import { type Identity, LOCAL_REGION, SignatureRefused, verifySignature } from './sigv4.ts';
+import { SignatureRefused, verifySignature } from './sigv4.ts';
 
 export interface GatewayOptions {
   /** 0 for any free port. */

@@ -10,7 +10,7 @@ import type {
   Context,
 } from 'aws-lambda';
 import { NAMES } from '../../shared/environment.ts';
-import { LOCAL_ACCOUNT, LOCAL_REGION } from './sigv4.ts';
+import { LOCAL_ACCOUNT, LOCAL_REGION } from './identities.ts';
 
 /** The deployed handlers' shapes; the very same functions run here. */
 export interface LocalHandlers {

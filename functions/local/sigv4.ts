@@ -10,24 +10,10 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { Sha256 } from '@aws-crypto/sha256-js';
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { Received } from './http.ts';
-
-export const LOCAL_REGION = 'us-east-1';
-export const LOCAL_ACCOUNT = '000000000000';
-/** The key id that is a user; `role-NAME` is a session of the role NAME. */
-export const LOCAL_KEY_ID = 'local';
-/** The secret of every local key: this proves who calls to the broker, not to an attacker on this machine. */
-export const LOCAL_SECRET = 'local';
+import { type Identity, identityOf, LOCAL_KEY_ID, LOCAL_SECRET } from './identities.ts';
 
 const MAX_SKEW = 5 * 60_000;
 const SCHEME = 'AWS4-HMAC-SHA256';
-
-/** Who signed, as API Gateway describes it to a function. */
-export interface Identity {
-  readonly accessKey: string;
-  readonly arn: string;
-  readonly accountId: string;
-  readonly userId: string;
-}
 
 /** AWS's names for what can be wrong with a signature. */
 export type SignatureProblem =
@@ -69,7 +55,7 @@ export async function verifySignature(request: Received, expected: Expected): Pr
   checkSignedHeaders(request, authorization.signedHeaders);
   const signedAt = checkDate(request, authorization, expected.now);
   checkScope(authorization, expected);
-  const identity = identityOf(authorization.keyId);
+  const identity = identityFor(authorization.keyId);
   const bodyHash = checkBody(request);
   const signature = await sign(request, authorization, signedAt, bodyHash);
   if (!equal(signature, authorization.signature)) {
@@ -143,20 +129,13 @@ function checkScope({ region, service }: Authorization, expected: Expected): voi
   }
 }
 
-function identityOf(keyId: string): Identity {
-  const common = { accessKey: keyId, accountId: LOCAL_ACCOUNT };
-  if (keyId === LOCAL_KEY_ID) {
-    return { ...common, arn: `arn:aws:iam::${LOCAL_ACCOUNT}:user/local`, userId: 'AIDALOCAL' };
-  }
-  const role = /^role-([\w+=,.@-]{1,64})$/.exec(keyId)?.[1];
-  if (role === undefined) {
-    throw new SignatureRefused(
-      'UnrecognizedClientException',
-      `Unknown key id: use "${LOCAL_KEY_ID}" or "role-NAME", both with the secret "${LOCAL_SECRET}"`,
-    );
-  }
-  const arn = `arn:aws:sts::${LOCAL_ACCOUNT}:assumed-role/${role}/session`;
-  return { ...common, arn, userId: `AROALOCAL${role.toUpperCase()}:session` };
+function identityFor(keyId: string): Identity {
+  const identity = identityOf(keyId);
+  if (identity) return identity;
+  throw new SignatureRefused(
+    'UnrecognizedClientException',
+    `Unknown key id: use "${LOCAL_KEY_ID}" or "role-NAME", both with the secret "${LOCAL_SECRET}"`,
+  );
 }
 
 /** The signer trusts `x-amz-content-sha256`, so that header must be the body's own hash (`UNSIGNED-PAYLOAD` is not). */

@@ -1,5 +1,6 @@
 /** The secrets of the local Secrets Manager, in one file that is replaced whole with every change. */
 import { readIfPresent, writeAtomically } from '../atomic-file.ts';
+import { DataDirectoryUnusable } from '../data-directory.ts';
 
 export interface SecretVersionRecord {
   readonly value: { readonly SecretString: string } | { readonly SecretBinary: string };
@@ -30,7 +31,7 @@ export interface SecretsFile {
   write(name: string, secret: SecretRecord | undefined): Promise<void>;
 }
 
-/** @throws Error naming the file when it is not what this wrote */
+/** @throws DataDirectoryUnusable naming the file when it is not what this wrote */
 export async function openSecretsFile(path: string): Promise<SecretsFile> {
   let secrets: Secrets = parse(await readIfPresent(path), path);
   return {
@@ -51,6 +52,8 @@ function parse(content: string | undefined, path: string): Secrets {
     const records = JSON.parse(content) as SecretRecord[];
     return new Map(records.map((record) => [record.name, record]));
   } catch {
-    throw new Error(`${path} is not readable as JSON: restore it, or move it away to begin without secrets`);
+    throw new DataDirectoryUnusable(
+      `${path} is not readable as JSON: restore it, or move it away to begin without secrets`,
+    );
   }
 }
