@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type LocalBrokerProcess, runLocalBroker, startLocalBrokerProcess } from '../support/local-broker.ts';
 import { output } from '../support/output.ts';
 import { signedFetch } from '../support/signed-fetch.ts';
@@ -42,6 +42,7 @@ async function listTables(awsUrl: string): Promise<string[]> {
 
 async function temporaryFile(content: string): Promise<string> {
   const folder = await mkdtemp(join(tmpdir(), 'token-broker-file-'));
+  onTestFinished(() => rm(folder, { recursive: true }));
   const path = join(folder, 'connections.json');
   await writeFile(path, content);
   return path;
