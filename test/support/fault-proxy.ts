@@ -75,7 +75,7 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
     return answer;
   }
 
-  const server = createServer(async (incoming, response) => {
+  async function pass(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const received = await receive(incoming);
     seen.set(received.operation, (seen.get(received.operation) ?? 0) + 1);
     const fault = nextFault(received.operation);
@@ -83,6 +83,11 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
     if (fault?.startsWith('applied')) await forward(upstream, received);
     if (fault) spoil(fault, received, response);
     else reply(response, await read(received));
+  }
+
+  // A client that has gone away and an upstream that is gone both look like a dropped connection.
+  const server = createServer((incoming, response) => {
+    pass(incoming, response).catch(() => response.destroy());
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 
