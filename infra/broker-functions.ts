@@ -23,6 +23,8 @@ export interface BrokerFunctionsProps {
   /** What every function that asks vendors for tokens needs: tables, secrets, keyring, rescues, public URL. */
   readonly broker: readonly Binding[];
   readonly sealingKey: readonly Binding[];
+  /** Beside `broker`: how grants are counted and forgotten. */
+  readonly https: readonly Binding[];
   /** Beside `broker`: how due grants are found. */
   readonly refresh: readonly Binding[];
 }
@@ -46,6 +48,7 @@ export class BrokerFunctions {
 
     this.https = create('Https', 'token-https', NAMES.httpsFunction, {
       ...serving,
+      bindings: [...broker, ...props.https],
       description: 'Token broker: answers callers that API Gateway has authorized',
     });
     this.invoke = create('Invoke', 'token-invoke', NAMES.invokeFunction, {

@@ -18,6 +18,7 @@ import {
 } from './secrets.ts';
 import type { Stage } from './stage.ts';
 import {
+  countAndForgetGrants,
   createGrantsTable,
   createTokensTable,
   queryDueGrants,
@@ -60,6 +61,10 @@ export class Stores {
       readKeyring(this.#keyring, this.key),
       keepRescues(this.#stage),
     ];
+  }
+
+  get grantsBinding(): Binding {
+    return countAndForgetGrants(this.grants, this.key);
   }
 
   get dueBinding(): Binding {

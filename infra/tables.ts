@@ -82,7 +82,21 @@ export function readWriteGrants(table: ITable, key: IKey, shards: number): Bindi
     environment: { grantsTable: table.tableName, shards: String(shards) },
     statements: [
       new PolicyStatement({
-        actions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:DeleteItem', 'dynamodb:Query'],
+        actions: ['dynamodb:GetItem', 'dynamodb:PutItem'],
+        resources: [table.tableArn],
+      }),
+      useKeyForTables(key),
+    ],
+  };
+}
+
+/** Counts a connection's grants by state, and forgets revoked ones. */
+export function countAndForgetGrants(table: ITable, key: IKey): Binding {
+  return {
+    environment: { grantsTable: table.tableName },
+    statements: [
+      new PolicyStatement({
+        actions: ['dynamodb:Query', 'dynamodb:DeleteItem'],
         resources: [table.tableArn],
       }),
       useKeyForTables(key),

@@ -82,6 +82,7 @@ export class TokenBroker extends Construct {
       provisionedConcurrency: props.provisionedConcurrency,
       reservedConcurrency: props.reservedConcurrency,
       broker: [...stores.brokerBindings, { environment: { publicUrl: api.url }, statements: [] }],
+      https: [stores.grantsBinding],
       refresh: [stores.dueBinding],
       sealingKey: stores.sealingKeyBindings,
     });

@@ -31,8 +31,6 @@ const BROKER_CALLS: [string, string][] = [
   ['dynamodb:PutItem', tokens],
   ['dynamodb:GetItem', grants],
   ['dynamodb:PutItem', grants],
-  ['dynamodb:DeleteItem', grants],
-  ['dynamodb:Query', grants],
   ['secretsmanager:GetSecretValue', clientSecret],
   ['secretsmanager:GetSecretValue', deployed.secretArn('team/bipsync')],
   ['secretsmanager:GetSecretValue', keyring],
@@ -53,6 +51,14 @@ describe.each(BROKERS)('the role of the %s function', (fn) => {
     expect(await allowed(fn, { action, resource })).toBe(true);
   });
 });
+
+test.each(['dynamodb:DeleteItem', 'dynamodb:Query'])(
+  'only the function whose callers describe and revoke may %s on grants',
+  async (action) => {
+    const may = await Promise.all(ALL.map((fn) => allowed(fn, { action, resource: grants })));
+    expect(ALL.filter((_, index) => may[index])).toEqual(['Https']);
+  },
+);
 
 test('only the refresh function and the rotation find grants by their due time', async () => {
   const may = await Promise.all(ALL.map((fn) => allowed(fn, { action: 'dynamodb:Query', resource: due })));
