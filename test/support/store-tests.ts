@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe } from 'vitest';
+import type { FakeClock } from './fake-clock.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import { grantsTests } from './store-grants-tests.ts';
 import { rescuesTests } from './store-rescues-tests.ts';
@@ -7,7 +8,6 @@ import {
   createStores,
   type Origins,
   openStores,
-  type StoreClock,
   type StoreNames,
   type Stores,
   storeClock,
@@ -15,7 +15,7 @@ import {
 
 /** What each store test works with. */
 export interface StoreSuite {
-  readonly clock: StoreClock;
+  readonly clock: FakeClock;
   readonly names: StoreNames;
   /** A process whose connections are sound. */
   readonly stores: Stores;

@@ -14,6 +14,7 @@ import type { Grant } from '../../shared/broker/ports.ts';
 import type { Clock } from '../../shared/oauth/clock.ts';
 import { fingerprint, type Token } from '../../shared/oauth/token.ts';
 import { Redacted } from '../../shared/redacted.ts';
+import { type FakeClock, fakeClock } from './fake-clock.ts';
 
 /** Where DynamoDB and Secrets Manager are. */
 export interface Origins {
@@ -25,10 +26,6 @@ export interface Origins {
 export interface StoreNames extends TableNames {
   readonly keyring: string;
   readonly rescuePrefix: string;
-}
-
-export interface StoreClock extends Clock {
-  advance(milliseconds: number): void;
 }
 
 export type Stores = ReturnType<typeof openStores>;
@@ -88,17 +85,9 @@ export function openStores(
   };
 }
 
-export function storeClock(): StoreClock {
-  let now = Date.now();
-  return {
-    now: () => now,
-    sleep: async (milliseconds) => {
-      now += milliseconds;
-    },
-    advance(milliseconds) {
-      now += milliseconds;
-    },
-  };
+/** Begins now, because a table may really delete what is over. */
+export function storeClock(): FakeClock {
+  return fakeClock(Date.now());
 }
 
 export function aToken(now: number, members: Partial<Token> = {}): Token {
