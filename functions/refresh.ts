@@ -1,23 +1,27 @@
 /** The scheduled sweep: one invocation is one pass over one shard of the due index. */
 import type { Context } from 'aws-lambda';
+import * as v from 'valibot';
 import type { SweepReport } from '../shared/broker/sweep.ts';
 import type { Broker } from './compose.ts';
+
+const wholeNumber = v.pipe(v.number(), v.integer(), v.minValue(0));
+
+/** What a schedule says: which shard, and for how many seconds ahead of their time due grants are taken along. */
+const SWEEP_EVENT = v.object({
+  shard: v.optional(wholeNumber, 0),
+  look_ahead: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(60)), 0),
+});
 
 export type RefreshHandler = (event: unknown, context: Context) => Promise<SweepReport>;
 
 /** Kept of an invocation's time for what follows the last refresh, in milliseconds. */
 const RESERVE = 2_000;
 
+/** The handler throws a ValiError for an event that says something else. */
 export function refreshHandler(broker: Broker): RefreshHandler {
   return async (event, context) => {
     const endsAt = Date.now() + context.getRemainingTimeInMillis() - RESERVE;
-    return broker.sweep({ shard: shardOf(event), endsAt });
+    const { shard, look_ahead: lookAhead } = v.parse(SWEEP_EVENT, event);
+    return broker.sweep({ shard, lookAhead: lookAhead * 1000, endsAt });
   };
-}
-
-/** @throws RangeError for a schedule that says something else than a shard */
-function shardOf(event: unknown): number {
-  const shard = typeof event === 'object' && event !== null && 'shard' in event ? event.shard : 0;
-  if (typeof shard === 'number' && Number.isInteger(shard) && shard >= 0) return shard;
-  throw new RangeError('The event must be {"shard": N} with a whole number N from 0, or {} for shard 0.');
 }

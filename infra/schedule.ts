@@ -20,7 +20,8 @@ export function scheduleSweeps(
       scheduleGroup,
       schedule: ScheduleExpression.rate(SWEEP_EVERY),
       target: new LambdaInvoke(refresh.live, {
-        input: ScheduleTargetInput.fromObject({ shard }),
+        // Half the period ahead: a grant that falls due between two sweeps is renewed by one of them, in its time.
+        input: ScheduleTargetInput.fromObject({ shard, look_ahead: SWEEP_EVERY.toSeconds() / 2 }),
         // The next sweep does what this one could not, so a late or repeated one is of no use.
         retryAttempts: 1,
         maxEventAge: SWEEP_EVERY,

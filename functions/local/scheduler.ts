@@ -13,7 +13,7 @@ export interface Schedule {
 export function startSchedule(refresh: LocalHandlers['refresh'], seconds: number): Schedule {
   let underWay: Promise<unknown> | undefined;
   const timer = setInterval(() => {
-    underWay ??= run(refresh, {}, LOCAL_FUNCTIONS.refresh)
+    underWay ??= run(refresh, { look_ahead: Math.min(seconds, 60) / 2 }, LOCAL_FUNCTIONS.refresh)
       .catch(() => undefined)
       .finally(() => {
         underWay = undefined;

@@ -115,9 +115,12 @@ export function dueAfter(grant: Grant, token: Token | undefined, policy: DuePoli
   const current = grant.tokens[scopeKey(grant.scopes)] ?? token;
   if (!current) return now;
   const most = vendor.refreshKillsAccessToken ? timing.renewAheadWhenKilling : timing.renewAhead;
-  const margin = Math.min(most, (current.expiresAt - now) / 5);
+  const life = current.expiresAt - now;
+  // Callers find a token with less than the minimum of life used up, so that even short-lived ones are renewed before.
+  const least = Math.min(timing.minimumLife * 1.5, life / 2);
+  const margin = Math.max(least, Math.min(most, life / 5));
   // Jittered towards expiry, so that grants consented together are not renewed together for ever.
-  return current.expiresAt - margin * (0.6 + Math.random() * 0.4);
+  return current.expiresAt - least - (margin - least) * (0.6 + Math.random() * 0.4);
 }
 
 function tokensAfter(grant: Grant, answer: Answer, policy: DuePolicy): Grant['tokens'] {

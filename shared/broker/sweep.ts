@@ -19,6 +19,8 @@ export interface SweepParts extends Pick<RefreshParts, 'clock' | 'timing' | 'obs
 export interface SweepRequest {
   /** Which part of the due index. */
   readonly shard: number;
+  /** Grants due within this time are taken along, each at its own time; milliseconds. */
+  readonly lookAhead: number;
   /** Milliseconds since the epoch by which the sweep must be done. */
   readonly endsAt: number;
 }
@@ -28,9 +30,6 @@ export type Sweep = (request: SweepRequest) => Promise<SweepReport>;
 
 /** Grants renewed at the same time. */
 const CONCURRENCY = 32;
-
-/** Grants due within this time are taken along, each at its own time; milliseconds. */
-const LOOK_AHEAD = 30_000;
 
 /** Keys held in memory at once; what is beyond them is still due at the next sweep. */
 const MOST = 20_000;
@@ -43,9 +42,9 @@ type Result = 'renewed' | 'failed' | 'skipped';
 export function sweeper(parts: SweepParts): Sweep {
   const { clock, timing, observe, grants, refresher, find } = parts;
 
-  return async ({ shard, endsAt }) => {
+  return async ({ shard, lookAhead, endsAt }) => {
     const begun = clock.now();
-    const due = await grants.due(shard, begun + LOOK_AHEAD, MOST);
+    const due = await grants.due(shard, begun + lookAhead, MOST);
     const queue = fairly(due);
     const failures = new Map<string, number>();
     const tally = { renewed: 0, failed: 0, skipped: 0 };
@@ -66,7 +65,7 @@ export function sweeper(parts: SweepParts): Sweep {
 
     async function lookAfter(key: GrantKey): Promise<Result> {
       try {
-        const result = await renew(key, endsAt, note);
+        const result = await renew(key, { lookAhead, endsAt }, note);
         failures.delete(key.connection);
         return result;
       } catch (error) {
@@ -99,11 +98,14 @@ export function sweeper(parts: SweepParts): Sweep {
   };
 
   /** The index may lag behind: what it says is checked against the grant itself. */
-  async function renew(key: GrantKey, endsAt: number, note: (grant: Grant) => void): Promise<Result> {
+  async function renew(
+    key: GrantKey,
+    { lookAhead, endsAt }: Omit<SweepRequest, 'shard'>,
+    note: (grant: Grant) => void,
+  ): Promise<Result> {
     const grant = await grants.read(key);
     const now = clock.now();
-    if (!grant || grant.dueAt > now + LOOK_AHEAD || (grant.lease && grant.lease.until > now))
-      return 'skipped';
+    if (!grant || grant.dueAt > now + lookAhead || (grant.lease && grant.lease.until > now)) return 'skipped';
     note(grant);
     const found = find(key.connection);
     if (!found || mismatch(grant, found.connection, found.vendor, grant.scopes)) {
