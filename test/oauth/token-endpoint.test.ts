@@ -98,7 +98,11 @@ describe('what is sent', () => {
     };
     const client = await parseClient(new Redacted(JSON.stringify(secret)), 'private_key_jwt', 'demo');
     peer.replyWith(text(503, ''), json(200, GOOD));
-    const call = tokenCall(peer.origin, { clientAuth: 'private_key_jwt', client });
+    const call = tokenCall(peer.origin, {
+      endpoints: { issuer: 'https://issuer.example', tokenEndpoint: `${peer.origin}/token` },
+      clientAuth: 'private_key_jwt',
+      client,
+    });
     const { clock } = call.budget;
     await requestToken(call);
 
