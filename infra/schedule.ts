@@ -1,5 +1,6 @@
 /** The sweep: one schedule per part of the due index. */
-import { Duration } from 'aws-cdk-lib';
+import { Aws, Duration } from 'aws-cdk-lib';
+import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Schedule, ScheduleExpression, ScheduleGroup, ScheduleTargetInput } from 'aws-cdk-lib/aws-scheduler';
 import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
@@ -14,12 +15,25 @@ export function scheduleSweeps(
   { refresh, shards, deadLetters }: { refresh: BrokerFunction; shards: number; deadLetters: IQueue },
 ): void {
   const scheduleGroup = new ScheduleGroup(scope, 'Sweeps');
+  // Made here, and not by CDK at the stack's top: a permissions boundary of the broker must reach it.
+  const role = new Role(scope, 'SweepsRole', {
+    description: 'Token broker: the scheduler invokes the refresh function',
+    assumedBy: new ServicePrincipal('scheduler.amazonaws.com', {
+      conditions: {
+        StringEquals: {
+          'aws:SourceAccount': Aws.ACCOUNT_ID,
+          'aws:SourceArn': scheduleGroup.scheduleGroupArn,
+        },
+      },
+    }),
+  });
   for (let shard = 0; shard < shards; shard += 1) {
     new Schedule(scope, `Sweep-${shard}`, {
       description: `Renews due grants of part ${shard} of ${shards}`,
       scheduleGroup,
       schedule: ScheduleExpression.rate(SWEEP_EVERY),
       target: new LambdaInvoke(refresh.live, {
+        role,
         // Half the period ahead: a grant that falls due between two sweeps is renewed by one of them, in its time.
         input: ScheduleTargetInput.fromObject({ shard, look_ahead: SWEEP_EVERY.toSeconds() / 2 }),
         // The next sweep does what this one could not, so a late or repeated one is of no use.

@@ -110,18 +110,4 @@ describe('the app', () => {
     expect(stderr).toContain('connections.one.vendor');
     expect(stderr).not.toMatch(/^\s+at /m);
   });
-
-  test.each([
-    [{ stage: 'NO' }, 'The stage "NO" is not allowed'],
-    [{ egress: 'vpn' }, 'egress=vpn is not allowed: public, static-ip'],
-    [{ shards: '0' }, 'shards=0 is not allowed'],
-    [{ 'log-retention-days': '8' }, 'log-retention-days=8 is not allowed'],
-    [{ 'grants-table': 'restored', domain: 'tokens.example.com' }, 'domain and certificate go together'],
-  ])('says which setting is wrong: %j', (context, message) => {
-    const path = files({ 'a.json': { connections: { one: BITS } } });
-    const { status, stderr } = synth({ connections: path, ...context });
-    expect(stderr).toContain(message);
-    expect(stderr).not.toMatch(/^\s+at /m);
-    expect(status).toBe(2);
-  });
 });

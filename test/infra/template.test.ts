@@ -4,7 +4,7 @@ import { CALLBACK_ROUTE, CALLER_ROUTES } from '../../infra/api.ts';
 import { ENVIRONMENT } from '../../shared/environment.ts';
 import { METRICS_NAMESPACE } from '../../shared/metrics.ts';
 import { Deployed } from './deployed.ts';
-import { everything, synthesize } from './synth.ts';
+import { ACCOUNT, everything, REGION, synthesize } from './synth.ts';
 
 const { template } = synthesize();
 const deployed = new Deployed(template);
@@ -171,7 +171,7 @@ test('sweeps are one a shard, retried once, and given up into the dead-letter qu
     .ofType('AWS::Scheduler::Schedule')
     .map(([, { Properties }]) => Properties);
   expect(schedules.map(({ Target }) => (Target as { Input: string }).Input)).toEqual(
-    [0, 1, 2, 3].map((shard) => `{"shard":${shard}}`),
+    [0, 1, 2, 3].map((shard) => `{"shard":${shard},"look_ahead":30}`),
   );
   full.allResourcesProperties('AWS::Scheduler::Schedule', {
     ScheduleExpression: 'rate(1 minute)',
@@ -180,6 +180,16 @@ test('sweeps are one a shard, retried once, and given up into the dead-letter qu
       DeadLetterConfig: Match.anyValue(),
     },
   });
+});
+
+test('the scheduler may invoke the refresh function by its alias, put dead letters aside, and nothing else', () => {
+  const statements = deployed
+    .policiesOf(deployed.role('SweepsRole'))
+    .flatMap(({ policy }) => policy.Statement);
+  expect(statements.map(({ Action, Resource }) => [Action, Resource])).toEqual([
+    ['lambda:InvokeFunction', `arn:aws:lambda:${REGION}:${ACCOUNT}:function:token-broker-refresh:live`],
+    ['sqs:SendMessage', `arn:aws:sqs:${REGION}:${ACCOUNT}:${deployed.id('AWS::SQS::Queue', 'DeadLetters')}`],
+  ]);
 });
 
 test('the keyring rotates through its function, more often than its keys are dropped', () => {
