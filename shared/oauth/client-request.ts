@@ -89,7 +89,7 @@ async function post(
     {
       method: 'POST',
       url,
-      headers: { ...headers, 'content-type': contentType, 'user-agent': 'token-broker' },
+      headers: { ...headers, 'content-type': contentType },
       body,
       secrets,
     },

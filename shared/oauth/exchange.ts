@@ -89,7 +89,7 @@ interface Progress {
 function open(url: URL, request: VendorRequest): ClientRequest {
   const options = {
     method: request.method,
-    headers: { 'user-agent': 'token-broker', ...request.headers, 'accept-encoding': 'identity' },
+    headers: { ...request.headers, 'user-agent': 'token-broker', 'accept-encoding': 'identity' },
     agent: false,
   } as const;
   return url.protocol === 'https:'

@@ -54,6 +54,7 @@ describe('what is sent', () => {
     expect(request?.headers['content-length']).toBe(String(Buffer.byteLength(request?.body ?? '')));
     expect(request?.headers['accept-encoding']).toBe('identity');
     expect(request?.headers.accept).toBe('application/json');
+    expect(request?.headers['user-agent']).toBe('token-broker');
     expect(request?.headers.authorization).toBeUndefined();
     expect(request?.parameters).toEqual({
       grant_type: 'client_credentials',
