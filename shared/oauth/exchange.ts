@@ -8,6 +8,9 @@ import { readRetryAfter } from './retry-after.ts';
 /** More than any honest answer of a vendor, in bytes. */
 const MAX_ANSWER = 1024 * 1024;
 
+/** Shorter ones are no secrets, and would be found in `invalid_client` by chance. */
+const SHORTEST_SECRET = 8;
+
 const NOT_AN_ENDPOINT = 'A vendor endpoint is not asked, because it is not an https URL.';
 
 /** One request to a vendor. */
@@ -72,7 +75,8 @@ export async function exchange(request: VendorRequest, budget: Budget): Promise<
       body: await readBody(message, progress),
       retryAfter: readRetryAfter(message.headers['retry-after'], budget.clock.now()),
       sentAt,
-      echoesSecret: (text) => request.secrets.some((secret) => secret !== '' && text.includes(secret)),
+      echoesSecret: (text) =>
+        request.secrets.some((secret) => secret.length >= SHORTEST_SECRET && text.includes(secret)),
     };
   } finally {
     clearTimeout(timer);

@@ -484,6 +484,12 @@ describe('time', () => {
 });
 
 describe('leaks', () => {
+  test('a demo secret that happens to be part of an error code does not hide it', async () => {
+    const client = { clientId: 'c', clientSecret: new Redacted('client') };
+    const error = await refused(json(401, { error: 'invalid_client' }), { client });
+    expect(error.vendorError).toBe('invalid_client');
+  });
+
   const replies: [string, Reply][] = [
     ['an odd token answer', json(200, { ...GOOD, access_token: 'CANARY token', refresh_token: 'CANARY-r' })],
     ['an answer without a token', json(200, { id_token: 'CANARY', message: 'CANARY' })],
