@@ -35,7 +35,7 @@ test.each(PROGRAMS)('the bundle of %s is small', (program) => {
 
 test('the functions serve, consent, refresh, rescue, revoke and rotate as synthesized', async () => {
   expect(await deployment.invoke('Invoke', {}, 'service')).toMatchObject({
-    result: { access_token: expect.stringMatching(/^access-/), source: 'vendor' },
+    result: { access_token: expect.stringMatching(/^canary-access-/), source: 'vendor' },
   });
   expect(await call('POST /connections/{connection}/token', 'service')).toMatchObject({ source: 'table' });
   expect(await deployment.invoke('Invoke', {}, '$LATEST')).toMatchObject({ errorType: 'access_denied' });
@@ -44,7 +44,7 @@ test('the functions serve, consent, refresh, rescue, revoke and rotate as synthe
   const { authorization_url: url } = await call('POST /connections/{connection}/consent', 'person');
   const { searchParams } = new URL(String(url));
   expect(searchParams.get('redirect_uri')).toMatch(/^https:.*\/callback$/);
-  const query = new URLSearchParams({ code: 'code', state: searchParams.get('state')! });
+  const query = new URLSearchParams({ code: 'canary-code', state: searchParams.get('state')! });
   expect(await deployment.invoke('Callback', { rawQueryString: query.toString() })).toMatchObject({
     result: { statusCode: 200 },
   });
@@ -60,7 +60,7 @@ test('the functions serve, consent, refresh, rescue, revoke and rotate as synthe
   await sweepUntil(() => deployment.vendorRequests.includes('refresh_token'));
   deployment.sabotage(() => false);
   expect(await call('POST /connections/{connection}/token', 'person')).toMatchObject({
-    access_token: expect.stringMatching(/^access-/),
+    access_token: expect.stringMatching(/^canary-access-/),
     source: 'table',
   });
 
@@ -79,6 +79,13 @@ test('the functions serve, consent, refresh, rescue, revoke and rotate as synthe
   }
   // What was sealed before still opens.
   expect(await call('POST /connections/{connection}/token', 'service')).toHaveProperty('access_token');
+});
+
+test('what they logged holds metrics and audit records, and no token, code or secret', () => {
+  const logs = deployment.logs();
+  expect(logs).toContain('"Namespace":"TokenBroker"');
+  expect(logs).toContain('"audit"');
+  expect(logs).not.toMatch(/canary-(access|refresh|secret|code)/);
 });
 
 test('each call that a function made is one that its policies allow', async () => {

@@ -40,6 +40,8 @@ export interface Deployment {
   /** Answers 500 to every call for which it returns true. */
   sabotage(refuses: (call: Call) => boolean): void;
   invoke(fn: string, event: unknown, alias?: string): Promise<Outcome>;
+  /** Everything that the functions have logged. */
+  logs(): string;
   close(): Promise<void>;
 }
 
@@ -55,6 +57,7 @@ export async function deploy(): Promise<Deployment> {
   const deployed = new Deployed(Template.fromStack(stack));
   const keyringArn = await fill(stores.origin, deployed);
 
+  let logged = '';
   const running = new Map<string, Promise<ChildProcess>>();
   const start = async (fn: string): Promise<ChildProcess> => {
     const id = deployed.id('AWS::Lambda::Function', `Broker${fn}`);
@@ -75,6 +78,11 @@ export async function deploy(): Promise<Deployment> {
       },
       silent: true,
     });
+    for (const stream of [child.stdout, child.stderr]) {
+      stream?.setEncoding('utf8').on('data', (text: string) => {
+        logged += text;
+      });
+    }
     await once(child, 'message');
     return child;
   };
@@ -85,6 +93,7 @@ export async function deploy(): Promise<Deployment> {
     calls: recorder.calls,
     vendorRequests: vendor.requests,
     sabotage: recorder.sabotage,
+    logs: () => logged,
     async invoke(fn, event, alias = 'live') {
       if (!running.has(fn)) running.set(fn, start(fn));
       const child = await running.get(fn)!;
@@ -129,7 +138,7 @@ async function fill(endpoint: string, deployed: Deployed): Promise<string> {
           ...JSON.parse(String(generated.SecretStringTemplate)),
           [String(generated.GenerateStringKey)]: 'x'.repeat(64),
         }
-      : { client_id: 'client', client_secret: 'secret' };
+      : { client_id: 'client', client_secret: 'canary-secret' };
     const { ARN } = await manager.send(
       new CreateSecretCommand({ Name: String(Properties.Name), SecretString: JSON.stringify(value) }),
     );
@@ -149,11 +158,11 @@ async function startVendor(folder: string) {
     const grant = body.get('grant_type') ?? '';
     requests.push(grant);
     const serial = requests.length;
-    const refresh = grant === 'client_credentials' ? {} : { refresh_token: `refresh-${serial}` };
+    const refresh = grant === 'client_credentials' ? {} : { refresh_token: `canary-refresh-${serial}` };
     const expires_in = grant === 'authorization_code' ? 1 : 3600;
     response.setHeader('content-type', 'application/json');
     response.end(
-      JSON.stringify({ access_token: `access-${serial}`, token_type: 'Bearer', expires_in, ...refresh }),
+      JSON.stringify({ access_token: `canary-access-${serial}`, token_type: 'Bearer', expires_in, ...refresh }),
     );
   });
   const port = await listening(server, 'localhost');
