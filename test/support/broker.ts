@@ -18,7 +18,7 @@ import { VENDORS } from '../../shared/vendors/index.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import { type RunningClock, runningClock } from './running-clock.ts';
 import { startStoreEndpoint } from './store-endpoint.ts';
-import { createStores, openStores, type StoreNames } from './stores.ts';
+import { createStores, type Origins, openStores, type StoreNames } from './stores.ts';
 
 export const CALLER = 'arn:aws:sts::111122223333:assumed-role/ci/session';
 
@@ -46,6 +46,8 @@ export interface BrokerWorld {
   /** In front of DynamoDB and of Secrets Manager, for every process alike. */
   readonly dynamodb: FaultProxy;
   readonly secretsManager: FaultProxy;
+  /** The endpoints themselves, behind the proxies. */
+  readonly origins: Origins;
   readonly names: StoreNames;
   /** A connection with a name of its own, and its secret: a demo client's, or any object. */
   connect(members: ConnectionMembers, secret: DemoClientName | object): Promise<Connection>;
@@ -100,6 +102,7 @@ async function startWorld(): Promise<{ world: BrokerWorld; close(): Promise<void
     vendors,
     dynamodb,
     secretsManager,
+    origins: sound,
     names,
     async connect(members, secret) {
       const name = `c-${randomUUID()}`;
