@@ -88,7 +88,11 @@ export function vendorAccess(parts: VendorAccessParts): VendorAccess {
     try {
       return await tryVersions(connection, version, use);
     } catch (error) {
-      if (isInvalidClient(error)) await refusals.remember(connection.name, error, version.versionId);
+      if (isInvalidClient(error)) {
+        // The first version tried may have come from an outdated cache: the refusal is of the current one.
+        const refusedVersion = (await secretVersion(connection)) ?? version.versionId;
+        await refusals.remember(connection.name, error, refusedVersion);
+      }
       throw error;
     }
   }
