@@ -19,6 +19,10 @@ export const RESERVED_AUTHORIZE_PARAMS = [
   'state',
   'code_challenge',
   'code_challenge_method',
+  // RFC 9101: a request object would stand in for all of the above; and where the answer goes is ours to say.
+  'request',
+  'request_uri',
+  'response_mode',
 ] as const;
 
 const text = (allowed: string, pattern: RegExp) => v.pipe(v.string(allowed), v.regex(pattern, allowed));
