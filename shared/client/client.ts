@@ -1,0 +1,126 @@
+import { CONNECTION_NAME, type ConnectionAnswer } from '../contract.ts';
+import { apiFetch } from './api-fetch.ts';
+import { vendorApis } from './apis.ts';
+import { brokerApi } from './broker-api.ts';
+import { type AwsCredentialsProvider, defaultCredentials, remembered } from './credentials.ts';
+import { TokenBrokerError } from './errors.ts';
+import { httpsTransport } from './https.ts';
+import { invokeTransport } from './invoke.ts';
+import { lambdaEndpoint, regionOf, secureUrl } from './region.ts';
+import type { Token } from './token.ts';
+import { TokenCache, type TokenOptions } from './token-cache.ts';
+import type { Transport } from './transport.ts';
+
+/** Which broker, and how it is reached. */
+export type BrokerLocation =
+  /** Base URL of the HTTPS routes. */
+  | { readonly endpoint: string; readonly functionName?: never }
+  /** Name or ARN of the direct-invoke function; each connection is an alias of it. */
+  | { readonly functionName: string; readonly endpoint?: never };
+
+export interface TokenClientOptions {
+  /**
+   * By connection, the hosts of the vendor's API (with the port unless it is 443). Default: the broker is asked,
+   * which takes HTTPS and the action `read`.
+   */
+  readonly apiHosts?: Readonly<Record<string, readonly string[]>>;
+  /** By connection in `apiHosts`, the statuses by which the API refuses a token. Default: 401. */
+  readonly rejectionStatuses?: Readonly<Record<string, readonly number[]>>;
+  /** Default: that of the endpoint or the ARN, else AWS_REGION. */
+  readonly region?: string;
+  /** Any of the AWS SDK's providers. Default: the SDK's default chain. */
+  readonly credentials?: AwsCredentialsProvider;
+  /** Milliseconds for one call of the broker, repetitions included. Default: 30,000. */
+  readonly timeout?: number;
+}
+
+export interface TokenClient {
+  /**
+   * A token that is valid now.
+   * @throws TokenBrokerError, or the signal's reason when it is aborted
+   */
+  token(connection: string, options?: TokenOptions & { readonly signal?: AbortSignal }): Promise<Token>;
+  /**
+   * `fetch` with the connection's token, to the hosts that the connection allows. When the API refuses the token,
+   * the request is sent once more with a new one, unless its body is a stream.
+   * @throws TokenBrokerError, or what fetch throws
+   */
+  fetch(connection: string, url: string | URL, init?: RequestInit, options?: TokenOptions): Promise<Response>;
+  /**
+   * The connection as the broker sees it.
+   * @throws TokenBrokerError; `invalid_request` by direct invoke, which knows tokens only
+   */
+  connection(connection: string): Promise<ConnectionAnswer>;
+}
+
+const DEFAULT_TIMEOUT = 30_000;
+
+/** @throws TypeError naming the option that cannot be used */
+export function createTokenClient(location: BrokerLocation, options: TokenClientOptions = {}): TokenClient {
+  const transport = transportTo(location, options);
+  const { describe } = transport;
+  const tokens = new TokenCache({ request: transport.token, now: Date.now });
+  const apiOf = vendorApis({
+    apiHosts: options.apiHosts ?? {},
+    rejectionStatuses: options.rejectionStatuses ?? {},
+    describe,
+    now: Date.now,
+  });
+  return {
+    token(connection, { signal, ...ask } = {}) {
+      return unlessAborted(signal, async () => tokens.get({ ...ask, connection: checked(connection) }));
+    },
+
+    fetch(connection, url, init = {}, ask = {}) {
+      return unlessAborted(init.signal ?? undefined, async () =>
+        apiFetch({ tokens, apiOf }, { ...ask, connection: checked(connection) }, url, init),
+      );
+    },
+
+    async connection(connection) {
+      if (describe) return describe(checked(connection));
+      throw new TokenBrokerError(
+        'invalid_request',
+        'A direct invoke gives tokens only: use `endpoint` to ask for more.',
+      );
+    },
+  };
+}
+
+function transportTo({ endpoint, functionName }: BrokerLocation, options: TokenClientOptions): Transport {
+  const timeout = options.timeout ?? DEFAULT_TIMEOUT;
+  if (!(timeout > 0)) throw new TypeError('timeout: must be a number of milliseconds above 0.');
+  const credentials = remembered(options.credentials ?? defaultCredentials());
+  if (endpoint !== undefined) {
+    const url = secureUrl(endpoint, 'endpoint');
+    const region = options.region ?? regionOf({ endpoint: url });
+    return httpsTransport(brokerApi({ endpoint: url, region, credentials, timeout }));
+  }
+  if (!functionName) throw new TypeError('createTokenClient needs an `endpoint` or a `functionName`.');
+  const region = options.region ?? regionOf({ functionName });
+  return invokeTransport({ functionName, endpoint: lambdaEndpoint(region), region, credentials, timeout });
+}
+
+function checked(connection: string): string {
+  if (CONNECTION_NAME.test(connection)) return connection;
+  throw new TokenBrokerError(
+    'invalid_request',
+    'connection: a name is 1 to 64 letters, digits, hyphens and underscores, and not digits alone.',
+  );
+}
+
+/** One caller's abort is no other's: the work goes on, and its outcome is kept for whoever asks next. */
+async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+  if (!signal) return work();
+  signal.throwIfAborted();
+  let stop: () => void = () => undefined;
+  const aborted = new Promise<never>((_, reject) => {
+    stop = () => reject(signal.reason);
+    signal.addEventListener('abort', stop, { once: true });
+  });
+  try {
+    return await Promise.race([work(), aborted]);
+  } finally {
+    signal.removeEventListener('abort', stop);
+  }
+}
