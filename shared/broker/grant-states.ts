@@ -40,6 +40,12 @@ const SET_ASIDE = 3_600_000;
 const RETRY_FIRST = 60_000;
 const RETRY_LAST = 3_600_000;
 
+/**
+ * Unresolved attempts that are remembered. A vendor that is silent for a day must not make the item grow, nor each
+ * refresh look for a day's rescues; with the backoff between attempts, so many reach back for hours.
+ */
+const MOST_ATTEMPTS = 16;
+
 /** An access token's place in its grant. */
 export function scopeKey(scopes: readonly string[]): string {
   return scopes.join(' ');
@@ -47,7 +53,8 @@ export function scopeKey(scopes: readonly string[]): string {
 
 /** Intent: whatever happens now, the attempt is seen, and looked at again once its lease has run out. */
 export function begun(grant: Grant, lease: Lease): Grant {
-  return { ...grant, lease, attempts: [...grant.attempts, lease.id], dueAt: lease.until };
+  const attempts = [...grant.attempts.slice(1 - MOST_ATTEMPTS), lease.id];
+  return { ...grant, lease, attempts, dueAt: lease.until };
 }
 
 /** The answer is in: every attempt up to it is resolved. */
@@ -77,9 +84,11 @@ export function unspent(grant: Grant, attempt: string, failure: Failure, now: nu
  * Failed, and nobody knows whether the refresh token was spent: the attempt stays. Nothing is sent again
  * before the lease would have ended, since the vendor may still be at work on the request.
  */
-export function inDoubt(grant: Grant, failure: Failure): Grant {
+export function inDoubt(grant: Grant, failure: Failure, now: number): Grant {
   const { lease: _, ...kept } = grant;
-  return { ...kept, lastFailure: failure, dueAt: failure.until };
+  // The first time as soon as may be: what the vendor did is most likely to be undone or repeatable then.
+  const dueAt = failure.count > 1 ? retryAt(failure, now) : failure.until;
+  return { ...kept, lastFailure: failure, dueAt };
 }
 
 /** The vendor ended it. The sealed tokens stay, and so do attempts whose late rescue could still mend it. */

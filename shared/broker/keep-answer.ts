@@ -16,10 +16,14 @@ export interface KeepParts {
 /**
  * - `committed`: it stands in the grant;
  * - `rescued`: it stands in a rescue secret, for the next refresh to adopt;
- * - `superseded`: a consent, a revocation or a later answer came first; theirs wins;
+ * - `superseded`: a consent or a revocation came first; theirs wins;
+ * - `outrun`: another attempt's answer under the same consent came first;
  * - `lost`: neither store took it in time. The attempt stays unresolved, so this is seen.
  */
-export type Kept = 'committed' | 'rescued' | 'superseded' | 'lost';
+export type Kept = 'committed' | 'rescued' | 'superseded' | 'outrun' | 'lost';
+
+/** A store that has been silent for so long is treated as failing, in milliseconds. */
+const SILENCE = 1_000;
 
 /**
  * @param held the grant as this attempt's last write left it
@@ -37,21 +41,28 @@ export async function keepAnswer(
   const startRescue = () =>
     (rescue ??= untilDeadline(parts.clock, deadline, () => parts.rescues.save(held, answer)));
 
+  // A silent store is given up on only seconds later, when this process may have no time left. Timers of the
+  // system, as for the exchanges themselves: how long a store is silent is nothing that a clock can be put to.
+  const silence = setTimeout(startRescue, SILENCE);
   const commit = await untilSettled(
     parts.clock,
     deadline,
     () => tryCommit(parts, held, answer, next),
     startRescue,
-  );
+  ).finally(() => clearTimeout(silence));
   if (commit === 'overtaken') return (await startRescue()) ? 'rescued' : 'lost';
   if (commit === undefined) return (await rescue) ? 'rescued' : 'lost';
   if (rescue && (await rescue)) await discardQuietly(parts.rescues, held, answer.attempt);
   return commit;
 }
 
-type Try = 'committed' | 'superseded' | 'overtaken';
+type Try = 'committed' | 'superseded' | 'outrun' | 'overtaken';
 
-/** One write; when another write came first, what the grant now says decides. */
+/**
+ * One write; when another write came first, what the grant now says decides. As long as no other answer was
+ * committed since this attempt began, this one is the newest and belongs there, whatever else was noted meanwhile:
+ * even a verdict of the vendor on the refresh token that it replaces.
+ */
 async function tryCommit(
   { grants, clock }: KeepParts,
   held: Stored<Grant>,
@@ -64,8 +75,8 @@ async function tryCommit(
     seen = await grants.read(held);
     // The write that failed may have been this very one, repeated after its answer was lost.
     if (seen?.lastAttempt === answer.attempt) return 'committed';
-    if (!seen || seen.generation !== held.generation || !seen.attempts.includes(answer.attempt))
-      return 'superseded';
+    if (!seen || seen.generation !== held.generation) return 'superseded';
+    if (seen.lastAttempt !== held.lastAttempt) return 'outrun';
     // Another holder is at work: it reads rescues before it believes an invalid_grant.
     if (seen.lease && seen.lease.until > clock.now()) return 'overtaken';
   }

@@ -72,9 +72,9 @@ export function refresher(parts: RefreshParts): Refresher {
     const acquisition = access.acquire(wish);
     const held = await grants.write(seen, begun(seen, acquisition.lease));
     if (!held) return undefined;
-    if (seen.attempts.length > 0 && (await adoptRescue(held, wish))) return undefined;
     let reply: TokenReply;
     try {
+      if (seen.attempts.length > 0 && (await adoptRescue(held, wish))) return undefined;
       reply = await send(held, wish, acquisition);
     } catch (error) {
       return settle(held, wish, acquisition, error);
@@ -122,9 +122,10 @@ export function refresher(parts: RefreshParts): Refresher {
       ...(onDemand && { forcedAt: token.mintedAt }),
     });
     const kept = await keepAnswer(parts, held, answer, next, acquisition.deadline);
-    if (kept === 'superseded') {
+    if (kept === 'superseded' || kept === 'outrun') {
       observe({ type: 'grant', change: 'superseded', ...identity(held), attempt: answer.attempt });
-      await parts.revokeQuietly(wish.connection, wish.vendor, answer, acquisition);
+      // An outrun answer is of the same consent as the one that stands: to revoke it might end both (RFC 7009 §2.1).
+      if (kept === 'superseded') await parts.revokeQuietly(wish.connection, wish.vendor, answer, acquisition);
       return undefined;
     }
     const change = { committed: 'refreshed', rescued: 'rescued', lost: 'in_doubt' } as const;
@@ -148,8 +149,8 @@ export function refresher(parts: RefreshParts): Refresher {
     const failure = failureOf(error, held, now);
     if (error instanceof VendorError && error.ambiguous) {
       // A grace window makes sending again harmless; without one, the vendor gets the lease's time to finish.
-      const until = wish.vendor.graceWindow > 0 ? failure.until : acquisition.lease.until;
-      await note(held, inDoubt(held, { ...failure, until }));
+      const soonest = wish.vendor.graceWindow > 0 ? failure.until : acquisition.lease.until;
+      await note(held, inDoubt(held, { ...failure, until: Math.max(failure.until, soonest) }, now));
       observe({ type: 'grant', change: 'in_doubt', ...identity(held), attempt: acquisition.lease.id });
     } else {
       await note(held, unspent(held, acquisition.lease.id, failure, now));
@@ -192,7 +193,10 @@ export function refresher(parts: RefreshParts): Refresher {
       if (!rescue) continue;
       if (!(await grants.write(held, committed(held, rescue, policy(wish))))) return true;
       observe({ type: 'grant', change: 'adopted', ...identity(held), attempt });
-      await parts.rescues.discard(held, attempt).catch(() => undefined);
+      // Older ones too: with a newer answer in the grant, nobody asks for theirs again.
+      await Promise.all(
+        held.attempts.map((each) => parts.rescues.discard(held, each).catch(() => undefined)),
+      );
       return true;
     }
     return false;
