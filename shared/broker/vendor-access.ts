@@ -120,7 +120,7 @@ export function vendorAccess(parts: VendorAccessParts): VendorAccess {
       try {
         return await use(await parseClient(version.value, connection.clientAuth, connection.secret));
       } catch (error) {
-        if (refusal !== undefined && isUnusableSecret(error)) continue;
+        if (refusal !== undefined && isNoStandIn(error)) continue;
         if (!isInvalidClient(error)) throw error;
         refusal ??= error;
         recheckedAt.set(connection.secret, clock.now());
@@ -174,6 +174,7 @@ export function isInvalidClient(error: unknown): error is VendorError {
   return error instanceof VendorError && error.vendorError === 'invalid_client';
 }
 
-function isUnusableSecret(error: unknown): boolean {
-  return error instanceof BrokerError && error.code === 'secret_unavailable';
+/** A version that is malformed, or of another client than the one that was consented to, changes no refusal. */
+function isNoStandIn(error: unknown): boolean {
+  return error instanceof BrokerError && ['secret_unavailable', 'consent_required'].includes(error.code);
 }
