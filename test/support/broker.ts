@@ -128,7 +128,7 @@ async function startWorld(): Promise<{ world: BrokerWorld; close(): Promise<void
     process(connections, { timing = {}, stores: change } = {}) {
       const list = [connections].flat() as Connection[];
       const events: BrokerEvent[] = [];
-      const opened = openStores(proxied, names, clock);
+      const opened = openStores(proxied, names, clock, { shards: 1 });
       const stores = change?.(opened) ?? opened;
       const broker = compose({
         connections: new Map(list.map((connection) => [connection.name, connection])),

@@ -1,0 +1,173 @@
+/** People who consent, and grants in whatever state a test needs, on top of `broker.ts`. */
+import { randomUUID } from 'node:crypto';
+import type { Grant, Stored } from '../../shared/broker/ports.ts';
+import type { Connection } from '../../shared/connections/connection.ts';
+import type { ConsentAnswer, ConsentStatusAnswer } from '../../shared/contract.ts';
+import { type BrokerProcess, type BrokerWorld, CALLER, HTTPS_LIMIT } from './broker.ts';
+
+/** What a test asks of the grants of one connection, as one process of the broker. */
+export interface GrantProcess extends BrokerProcess {
+  readonly connection: Connection;
+  /** Begins a consent. */
+  start(body?: object, as?: string): Promise<ConsentAnswer>;
+  /** Polls a consent, or finishes it with a code. */
+  proceed(consent: string, body?: object, as?: string): Promise<ConsentStatusAnswer>;
+  /** Loads the callback page with the vendor's answer. */
+  callback(url: URL): ReturnType<BrokerProcess['broker']['callback']>;
+  /** A whole consent, as a person gives it. */
+  consent(subject?: string, options?: { replace?: boolean }): Promise<Stored<Grant>>;
+  revoke(subject?: string, force?: string): ReturnType<BrokerProcess['broker']['revoke']>;
+  describe(subject?: string): ReturnType<BrokerProcess['broker']['describe']>;
+  /** The number of the connection's grants by state. */
+  counts(): ReturnType<BrokerProcess['broker']['describe']>;
+  sweep(options?: { lookAhead?: number; within?: number }): ReturnType<BrokerProcess['broker']['sweep']>;
+  /** The grant as it is stored. @throws Error when there is none */
+  grant(subject?: string): Promise<Stored<Grant>>;
+  /** What happened to the grant, in order. */
+  changes(subject?: string): string[];
+}
+
+/** Who a grant belongs to when a test does not care. */
+const SOMEBODY = 'default';
+
+/** Registered for the demo clients. */
+const REDIRECT_URI = 'http://127.0.0.1:8787/callback';
+
+export function grantProcess(
+  world: BrokerWorld,
+  connection: Connection,
+  options: Parameters<BrokerWorld['process']>[1] = {},
+): GrantProcess {
+  const process = world.process(connection, options);
+  const { broker, stores } = process;
+  const { name } = connection;
+  const span = (within = HTTPS_LIMIT) => {
+    const begunAt = world.clock.now();
+    return { begunAt, endsAt: begunAt + within };
+  };
+  const ask = <Input>(input: Input, as = CALLER) => ({
+    caller: { arn: as, via: 'https' } as const,
+    connection: name,
+    span: span(),
+    input: () => input,
+  });
+  const start: GrantProcess['start'] = (body = {}, as) => broker.startConsent(ask(body, as));
+  const callback: GrantProcess['callback'] = (url) => broker.callback(url.searchParams, span());
+  const grant: GrantProcess['grant'] = async (subject = SOMEBODY) => {
+    const found = await stores.grants.read({ connection: name, subject });
+    if (!found) throw new Error(`${name} has no grant of ${subject}`);
+    return found;
+  };
+  return {
+    ...process,
+    connection,
+    start,
+    callback,
+    grant,
+    proceed: (consent, body = {}, as) => broker.proceedConsent(ask({ consent, body }, as)),
+    async consent(subject = SOMEBODY, { replace = false } = {}) {
+      const { authorization_url } = redirecting(await start({ subject, replace }));
+      const outcome = await callback(await decide(authorization_url));
+      if (outcome.kind !== 'connected') throw new Error(`Not connected: ${JSON.stringify(outcome)}`);
+      return grant(subject);
+    },
+    revoke: (subject = SOMEBODY, force) => broker.revoke(ask({ subject, force })),
+    describe: (subject = SOMEBODY) => broker.describe(ask(subject)),
+    counts: () => broker.describe(ask(undefined)),
+    sweep: ({ lookAhead = 0, within = 300_000 } = {}) =>
+      broker.sweep({ shard: 0, lookAhead, endsAt: world.clock.now() + within }),
+    changes: (subject = SOMEBODY) =>
+      process.events.flatMap((event) =>
+        event.type === 'grant' && event.subject === subject ? [event.change] : [],
+      ),
+  };
+}
+
+/** Bugfender's integrations: nothing is revocable there, access tokens survive a refresh. */
+export const portal = (world: BrokerWorld, members: object = {}) =>
+  world.connect(
+    { vendor: 'bugfender', grant: 'authorization_code', redirect_uri: REDIRECT_URI, ...members },
+    'bugfender-integration',
+  );
+
+/** Bipsync as a user: a refresh ends the access token before it. */
+export const research = (world: BrokerWorld, members: object = {}) =>
+  world.connect(
+    {
+      vendor: 'bipsync',
+      grant: 'authorization_code',
+      scope: 'research:read',
+      redirect_uri: REDIRECT_URI,
+      ...members,
+    },
+    'bipsync-user',
+  );
+
+/** The simulated Bipsync's server as any RFC 6749 server: revocable, by discovery. */
+export const revocable = (world: BrokerWorld, members: object = {}) =>
+  world.connect(
+    {
+      vendor: 'custom',
+      issuer: world.vendors.origins.bipsync,
+      grant: 'authorization_code',
+      client_auth: 'client_secret_post',
+      scope: 'research:read',
+      redirect_uri: REDIRECT_URI,
+      ...members,
+    },
+    'bipsync-user',
+  );
+
+export const kiosk = (world: BrokerWorld, members: object = {}) =>
+  world.connect(
+    {
+      vendor: 'bipsync',
+      grant: 'urn:ietf:params:oauth:grant-type:device_code',
+      client_auth: 'none',
+      scope: 'research:read',
+      ...members,
+    },
+    'bipsync-kiosk',
+  );
+
+type Redirecting = Extract<ConsentAnswer, { authorization_url: string }>;
+type Device = Exclude<ConsentAnswer, { authorization_url: string }>;
+
+export function redirecting(answer: ConsentAnswer): Redirecting {
+  if (!('authorization_url' in answer)) throw new Error('A device consent was begun.');
+  return answer;
+}
+
+export function device(answer: ConsentAnswer): Device {
+  if ('authorization_url' in answer) throw new Error('An authorization was begun.');
+  return answer;
+}
+
+/** The person's answer on the simulated vendor's page; where the vendor sends the browser then. */
+export async function decide(
+  authorizationUrl: string,
+  decision: 'approve' | 'deny' = 'approve',
+): Promise<URL> {
+  const response = await submit(authorizationUrl, { decision, user: 'ada' });
+  const location = response.headers.get('location');
+  if (location === null) throw new Error(`No redirect: ${await response.text()}`);
+  return new URL(location);
+}
+
+/** As a browser submits a form. */
+export function submit(url: string, fields: Record<string, string>): Promise<Response> {
+  return fetch(url, { method: 'POST', body: new URLSearchParams(fields), redirect: 'manual' });
+}
+
+/** Bounds that make failures a matter of moments. */
+export const quick = { settle: 20, pollFirst: 10, pollLast: 30, attemptTimeout: 400 };
+
+/** Puts the clock to where a token of an hour is due for renewal, by callers too. */
+export function untilDue(world: BrokerWorld): void {
+  world.clock.advance(3_500_000);
+}
+
+/** A subject that no other test uses. */
+export function someone(): string {
+  return `user-${randomUUID()}`;
+}
