@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { bundle, PROGRAMS } from '../../infra/bundling/bundle.ts';
+import { OPERATIONS } from '../../infra/cost.ts';
 import type { PolicyDocument } from './deployed.ts';
 import { type Call, type Deployment, deploy } from './deployment.ts';
 import { isAllowed } from './simulate.ts';
@@ -33,11 +34,24 @@ test.each(PROGRAMS)('the bundle of %s is small', (program) => {
   expect(Object.keys(packages)).not.toContain('@aws-sdk/credential-provider-node');
 });
 
+test("a request costs the operations that the guide's table counts", async () => {
+  const operations = async (work: () => Promise<unknown>) => {
+    const before = deployment.calls.length;
+    await work();
+    const made = deployment.calls.slice(before).map(({ action }) => action);
+    const count = (action: string) => made.filter((each) => each === `dynamodb:${action}`).length;
+    return { reads: count('GetItem'), writes: count('PutItem') };
+  };
+  const overHttps = () => call('POST /connections/{connection}/token', 'service');
+  expect(await operations(() => deployment.invoke('Invoke', {}, 'service'))).toEqual(OPERATIONS.mint);
+  expect(await operations(overHttps)).toEqual(OPERATIONS.table);
+  expect(await operations(overHttps)).toEqual(OPERATIONS.memory);
+});
+
 test('the functions serve, consent, refresh, rescue, revoke and rotate as synthesized', async () => {
   expect(await deployment.invoke('Invoke', {}, 'service')).toMatchObject({
-    result: { access_token: expect.stringMatching(/^canary-access-/), source: 'vendor' },
+    result: { access_token: expect.stringMatching(/^canary-access-/), source: 'memory' },
   });
-  expect(await call('POST /connections/{connection}/token', 'service')).toMatchObject({ source: 'table' });
   expect(await deployment.invoke('Invoke', {}, '$LATEST')).toMatchObject({ errorType: 'access_denied' });
   expect(await call('GET /connections/{connection}', 'person')).toMatchObject({ grants: { active: 0 } });
 

@@ -162,7 +162,12 @@ async function startVendor(folder: string) {
     const expires_in = grant === 'authorization_code' ? 1 : 3600;
     response.setHeader('content-type', 'application/json');
     response.end(
-      JSON.stringify({ access_token: `canary-access-${serial}`, token_type: 'Bearer', expires_in, ...refresh }),
+      JSON.stringify({
+        access_token: `canary-access-${serial}`,
+        token_type: 'Bearer',
+        expires_in,
+        ...refresh,
+      }),
     );
   });
   const port = await listening(server, 'localhost');

@@ -19,6 +19,7 @@ export async function decide(
   principal: string,
   identityPolicies: { name: string; policy: PolicyDocument }[],
   { action, resource, context = {}, resourcePolicy }: Request,
+  controls: { name: string; policy: PolicyDocument }[] = [],
 ): Promise<boolean> {
   const everything = { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] };
   const results = await runSimulation(
@@ -30,7 +31,9 @@ export async function decide(
         contextVariables: { 'aws:PrincipalArn': principal, ...context },
       },
       identityPolicies,
-      serviceControlPolicies: [{ orgIdentifier: 'root', policies: [{ name: 'all', policy: everything }] }],
+      serviceControlPolicies: [
+        { orgIdentifier: 'root', policies: [{ name: 'all', policy: everything }, ...controls] },
+      ],
       resourceControlPolicies: [],
       resourcePolicy,
     },
