@@ -50,6 +50,7 @@ describe('the cost', () => {
 test('the TypeScript of the guide is type-checked, and synthesizes', async () => {
   const snippet = /\/\/ <snippet>\n\n(.*)\/\/ <\/snippet>/s.exec(read('guide-snippets.ts'))?.[1];
   expect(block('ts')).toBe(snippet);
+  process.env.CDK_OUTDIR = synthesize().app.outdir;
   process.env.CDK_CONTEXT_JSON = JSON.stringify({ 'aws:cdk:bundling-stacks': [] });
   const { synthesized } = await import('./guide-snippets.ts');
   expect(synthesized.synth().stacks.map(({ stackName }) => stackName)).toEqual(['Tokens']);

@@ -13,7 +13,8 @@ import { ACCOUNT, CONNECTIONS, REGION, synthesize } from './synth.ts';
 const folder = mkdtempSync(join(tmpdir(), 'settings-'));
 afterAll(() => rmSync(folder, { recursive: true }));
 
-const settings = (context: Record<string, unknown>) => settingsOf(new Stack(new App({ context }), 'x'));
+const settings = (context: Record<string, unknown>) =>
+  settingsOf(new Stack(new App({ context, outdir: folder }), 'x'));
 
 test('without any setting the connections are the file in infra/, and the construct decides the rest', () => {
   expect(settings({})).toEqual({ connections: 'infra/connections.json' });
@@ -41,10 +42,11 @@ test.each([
 
 describe('what exists already is used and not made', () => {
   const keyring = `arn:aws:secretsmanager:${REGION}:${ACCOUNT}:secret:kept/keyring-AbCdEf`;
-  const key = `arn:aws:kms:${REGION}:${ACCOUNT}:key/kept`;
+  const key = `arn:aws:kms:${REGION}:${ACCOUNT}:key/1234abcd-12ab-34cd-56ef-1234567890ab`;
   const connections = join(folder, 'connections.json');
   writeFileSync(connections, JSON.stringify(CONNECTIONS));
   const app = new App({
+    outdir: join(folder, 'cdk.out'),
     context: {
       'aws:cdk:bundling-stacks': [],
       connections,

@@ -1,8 +1,12 @@
 /** Synthesizes the broker for tests, without bundling unless asked: templates do not depend on the bundles. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { App, Stack, type StackProps } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
 import { HostedZone } from 'aws-cdk-lib/aws-route53';
+import { afterAll } from 'vitest';
 import type { ConnectionsDocument } from '../../infra/connections-file.ts';
 import type { TokenBrokerProps } from '../../infra/props.ts';
 import { TokenBroker } from '../../infra/token-broker.ts';
@@ -30,6 +34,10 @@ export const CONNECTIONS: ConnectionsDocument = {
 export const ACCOUNT = '111122223333';
 export const REGION = 'us-east-1';
 
+/** CDK leaves its output behind where it is not told otherwise. */
+const folder = mkdtempSync(join(tmpdir(), 'synth-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+
 export interface Synthesized {
   readonly app: App;
   readonly stack: Stack;
@@ -46,7 +54,10 @@ interface Options {
 }
 
 export function synthesize({ props, stack: stackProps, context, extend }: Options = {}): Synthesized {
-  const app = new App({ context: { ...context, 'aws:cdk:bundling-stacks': [] } });
+  const app = new App({
+    outdir: mkdtempSync(join(folder, 'cdk.out-')),
+    context: { ...context, 'aws:cdk:bundling-stacks': [] },
+  });
   const stack = new Stack(app, 'TokenBroker', stackProps);
   const broker = new TokenBroker(stack, 'Broker', { connections: CONNECTIONS, ...props?.(stack) });
   extend?.(broker, stack);
