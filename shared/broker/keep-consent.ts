@@ -8,13 +8,14 @@ import type { Vendor } from '../vendors/vendor.ts';
 import { bindingOf } from './grant-binding.ts';
 import { dueAfter, scopeKey } from './grant-states.ts';
 import { judged } from './judged.ts';
-import type { Grant, GrantBinding, GrantsTable, PendingConsent, Stored } from './ports.ts';
+import type { Grant, GrantBinding, GrantsTable, PendingConsent, Rescues, Stored } from './ports.ts';
 import type { Forget, RevokeQuietly } from './revoke.ts';
 import { untilSettled } from './until-settled.ts';
 import type { Acquisition, VendorAccess, VendorAccessParts } from './vendor-access.ts';
 
 export interface KeepConsentParts extends Pick<VendorAccessParts, 'clock' | 'timing'> {
   readonly grants: GrantsTable;
+  readonly rescues: Rescues;
   readonly access: VendorAccess;
   readonly revokeQuietly: RevokeQuietly;
   readonly forget: Forget;
@@ -83,8 +84,17 @@ export function grantKeeper(parts: KeepConsentParts): GrantKeeper {
       if (existing?.generation === grant.generation) return 'stored';
       const newer = existing?.generation !== pending.generation;
       if (isLive(existing) && newer && !pending.replace) return 'taken';
-      if (await grants.write(existing, grant)) return 'stored';
+      if (!(await grants.write(existing, grant))) continue;
+      await discardRescues(existing);
+      return 'stored';
     }
+  }
+
+  /** Of the grant that was replaced: they open for nobody any more, and would lie there for ever. */
+  async function discardRescues(replaced: Grant | undefined): Promise<void> {
+    const attempts = replaced?.attempts ?? [];
+    const discarded = attempts.map((attempt) => parts.rescues.discard(replaced as Grant, attempt));
+    await Promise.allSettled(discarded);
   }
 
   function grantOf(
