@@ -1,5 +1,6 @@
 /** People who consent, and grants in whatever state a test needs, on top of `broker.ts`. */
 import { randomUUID } from 'node:crypto';
+import type { Stores } from '../../functions/compose.ts';
 import type { Grant, Stored } from '../../shared/broker/ports.ts';
 import type { Connection } from '../../shared/connections/connection.ts';
 import type { ConsentAnswer, ConsentStatusAnswer } from '../../shared/contract.ts';
@@ -170,4 +171,25 @@ export function untilDue(world: BrokerWorld): void {
 /** A subject that no other test uses. */
 export function someone(): string {
   return `user-${randomUUID()}`;
+}
+
+/** What a test does around the writes of one process to the grants, counted from 1 on. */
+export interface WriteHooks {
+  /** Before the write; what it throws is what the write throws. */
+  readonly before?: (count: number) => Promise<void> | void;
+  /** After the write was applied; what it throws is what the write throws. */
+  readonly after?: (count: number) => Promise<void> | void;
+}
+
+export function hooked(stores: Stores, { before, after }: WriteHooks): Stores {
+  let count = 0;
+  const write: Stores['grants']['write'] = async (seen, next) => {
+    count += 1;
+    const mine = count;
+    await before?.(mine);
+    const stored = await stores.grants.write(seen, next);
+    await after?.(mine);
+    return stored;
+  };
+  return { ...stores, grants: { ...stores.grants, write } };
 }
