@@ -4,6 +4,7 @@ import { LOCAL_FUNCTIONS } from '../../functions/local/handlers.ts';
 import { grantsClient, secretsManagerClient, tokensClient } from '../../shared/aws/clients.ts';
 import { PRODUCTION as times } from '../../shared/broker/constants.ts';
 import { type VendorAccessParts, vendorAccess } from '../../shared/broker/vendor-access.ts';
+import type { Clock } from '../../shared/oauth/clock.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 
 /** An HTTP API gives up on a function after this, in milliseconds. */
@@ -33,13 +34,16 @@ test('production runs with exactly these', () => {
   });
 });
 
+/** Acquiring asks nothing but the clock. */
+const onlyFor = (clock: Clock) => ({ clock, timing: times }) as unknown as VendorAccessParts;
+
 test('an acquisition has time for every attempt and for the store writes after them', () => {
   expect(times.deadline).toBeGreaterThanOrEqual(times.attempts * times.attemptTimeout + times.storeReserve);
 });
 
 test('a lease outlives its holder’s deadline by as much as two wall clocks may differ', () => {
   const clock = fakeClock();
-  const { acquire } = vendorAccess({ clock, timing: times } as VendorAccessParts);
+  const { acquire } = vendorAccess(onlyFor(clock));
   const begun = clock.now();
   const { lease, budget, deadline } = acquire({ endsAt: begun + HTTPS });
   expect(deadline).toBe(begun + 20_000);
@@ -50,7 +54,7 @@ test('a lease outlives its holder’s deadline by as much as two wall clocks may
 
 test('an acquisition does not begin when the invocation ends before its deadline', () => {
   const clock = fakeClock();
-  const { acquire } = vendorAccess({ clock, timing: times } as VendorAccessParts);
+  const { acquire } = vendorAccess(onlyFor(clock));
   expect(acquire({ endsAt: clock.now() + 20_000 })).toHaveProperty('lease');
   expect(() => acquire({ endsAt: clock.now() + 19_999 })).toThrow(/Too little time/);
 });
