@@ -1,5 +1,5 @@
 /** The CDK app: one stack, set up from `cdk.json` or with `-c NAME=VALUE`. */
-import { App } from 'aws-cdk-lib';
+import { App, Errors } from 'aws-cdk-lib';
 import { SERVICE } from '../shared/metrics.ts';
 import { OperatorError } from './operator-error.ts';
 import { TokenBrokerStack } from './stack.ts';
@@ -18,5 +18,5 @@ try {
 
 /** CDK's own refusals, of too many resources for one, are for the operator as well. */
 function isForOperator(error: unknown): error is Error {
-  return error instanceof OperatorError || (error instanceof Error && error.name === 'ValidationError');
+  return error instanceof OperatorError || Errors.isValidationError(error);
 }

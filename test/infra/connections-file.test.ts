@@ -110,4 +110,15 @@ describe('the app', () => {
     expect(stderr).toContain('connections.one.vendor');
     expect(stderr).not.toMatch(/^\s+at /m);
   });
+
+  test('stops at more connections than CloudFormation takes, likewise', () => {
+    const names = Array.from({ length: 150 }, (_, index) => `connection-${index}`);
+    const path = files({ 'a.json': { connections: Object.fromEntries(names.map((name) => [name, BITS])) } });
+    const { status, stderr } = synth({ connections: path });
+    expect(stderr).toMatch(
+      /150 connections make \d+ resources, and CloudFormation takes 500.*subjects.*second broker/s,
+    );
+    expect(stderr).not.toMatch(/^\s+at /m);
+    expect(status).toBe(2);
+  });
 });

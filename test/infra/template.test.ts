@@ -1,4 +1,5 @@
 import { Match } from 'aws-cdk-lib/assertions';
+import { Vpc } from 'aws-cdk-lib/aws-ec2';
 import { describe, expect, test } from 'vitest';
 import { CALLBACK_ROUTE, CALLER_ROUTES } from '../../infra/api.ts';
 import { ENVIRONMENT } from '../../shared/environment.ts';
@@ -243,6 +244,70 @@ test('alarms count our own codes, say what to do, and read only metrics that are
     JSON.stringify(alarm).includes('"MetricName":"Errors","Namespace":"AWS/Lambda"'),
   );
   expect(JSON.stringify(errors)).not.toContain(invoke);
+});
+
+test('alarms reach an address through an encrypted topic that they may publish to', () => {
+  full.hasResourceProperties('AWS::SNS::Topic', { KmsMasterKeyId: Match.anyValue() });
+  full.hasResourceProperties('AWS::SNS::Subscription', { Protocol: 'email', Endpoint: 'oncall@example.com' });
+  const alarms = {
+    Effect: 'Allow',
+    Principal: { Service: 'cloudwatch.amazonaws.com' },
+    Condition: { StringEquals: { 'aws:SourceAccount': { Ref: 'AWS::AccountId' } } },
+  };
+  full.hasResourceProperties('AWS::SNS::TopicPolicy', {
+    PolicyDocument: { Statement: Match.arrayWith([Match.objectLike({ ...alarms, Action: 'sns:Publish' })]) },
+  });
+  full.hasResourceProperties('AWS::KMS::Key', {
+    KeyPolicy: {
+      Statement: Match.arrayWith([
+        Match.objectLike({ ...alarms, Action: ['kms:Decrypt', 'kms:GenerateDataKey'] }),
+      ]),
+    },
+  });
+  const notified = [
+    ...new Deployed(full).ofType('AWS::CloudWatch::Alarm'),
+    ...new Deployed(full).ofType('AWS::CloudWatch::CompositeAlarm'),
+  ]
+    .filter(([, { Properties }]) => Properties.AlarmActions)
+    .map(([id]) => id);
+  // The two windows of the burn rate ring together, as the composite alarm.
+  expect(notified).toHaveLength(12);
+  expect(notified.filter((id) => id.includes('BurnRate'))).toEqual([]);
+});
+
+test('an own domain is the URL that functions and vendors are told', () => {
+  const view = new Deployed(full);
+  const { Environment } = view.properties('AWS::Lambda::Function', 'Https');
+  expect(Environment).toMatchObject({ Variables: { PUBLIC_URL: 'https://tokens.example.com' } });
+  full.hasResourceProperties('AWS::SSM::Parameter', { Value: 'https://tokens.example.com/callback' });
+  full.hasResourceProperties('AWS::Route53::RecordSet', { Name: 'tokens.example.com.' });
+});
+
+test('a VPC that exists is used by the functions that call vendors, and nothing is made in it but a group', () => {
+  const { template: inVpc } = synthesize({
+    props: (stack) => ({
+      egress: {
+        vpc: Vpc.fromVpcAttributes(stack, 'Existing', {
+          vpcId: 'vpc-0123456789abcdef0',
+          availabilityZones: ['a', 'b'],
+          privateSubnetIds: ['subnet-0123456789abcdef0', 'subnet-0123456789abcdef1'],
+        }),
+      },
+    }),
+  });
+  const functions = new Deployed(inVpc).ofType('AWS::Lambda::Function');
+  const inside = functions.filter(([, { Properties }]) => Properties.VpcConfig).map(([id]) => id);
+  expect(inside.map((id) => /^Broker(Https|Invoke|Callback|Refresh)Function/.exec(id)?.[1])).toEqual([
+    'Https',
+    'Invoke',
+    'Callback',
+    'Refresh',
+  ]);
+  const made = Object.values(new Deployed(inVpc).resources).filter(({ Type }) =>
+    Type.startsWith('AWS::EC2::'),
+  );
+  expect(made.map(({ Type }) => Type)).toEqual(['AWS::EC2::SecurityGroup']);
+  expect(made[0]!.Properties.SecurityGroupIngress).toBeUndefined();
 });
 
 test('a static address is two, kept for good, told to the operator, and none by default', () => {
