@@ -6,7 +6,8 @@ import { TokenBrokerStack } from './stack.ts';
 import { Stage } from './stage.ts';
 
 try {
-  const app = new App();
+  // Synthesized here, where a refusal can be told from a defect, and not by CDK once more before the exit.
+  const app = new App({ autoSynth: false });
   const stage = new Stage(app.node.tryGetContext('stage'));
   new TokenBrokerStack(app, 'TokenBroker', { stackName: stage.name(SERVICE) });
   app.synth();
