@@ -66,6 +66,7 @@ async function parse(headers: IncomingHttpHeaders, body: Buffer): Promise<Record
   const contentType = headers['content-type'];
   if (contentType === undefined || body.length === 0) return {};
   if (contentType === 'application/json') return JSON.parse(body.toString('utf8'));
+  if (!/^(?:application\/x-www-form-urlencoded|multipart\/form-data)/.test(contentType)) return {};
   const form = await new Response(new Uint8Array(body), {
     headers: { 'content-type': contentType },
   }).formData();
