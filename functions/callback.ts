@@ -1,6 +1,7 @@
 /** The page that a person lands on after the vendor's consent: no script, nothing loaded, nothing else revealed. */
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
 import type { CallbackOutcome } from '../shared/broker/consent.ts';
+import { BrokerError } from '../shared/errors.ts';
 import type { Broker } from './compose.ts';
 import { escaped } from './html.ts';
 
@@ -17,9 +18,21 @@ export function callbackHandler(broker: Broker): CallbackHandler {
     const begunAt = Date.now();
     const span = { begunAt, endsAt: begunAt + context.getRemainingTimeInMillis() };
     const query = event.rawQueryString.length > LONGEST_QUERY ? '' : event.rawQueryString;
-    return callbackPage(await broker.callback(new URLSearchParams(query), span));
+    try {
+      return callbackPage(await broker.callback(new URLSearchParams(query), span));
+    } catch (error) {
+      // A person must not be shown JSON. Of a defect the page says nothing; the log has it under the request's id.
+      if (error instanceof BrokerError) return callbackPage({ kind: 'unavailable' });
+      return callbackPage({ kind: 'broken', requestId: context.awsRequestId });
+    }
   };
 }
+
+/** What there is to show: what became of the consent, or that it could not be looked at. */
+type Shown =
+  | CallbackOutcome
+  | { readonly kind: 'unavailable' }
+  | { readonly kind: 'broken'; readonly requestId: string };
 
 interface Text {
   readonly status: number;
@@ -30,7 +43,7 @@ interface Text {
 
 const START_AGAIN = 'Close this page and start again from where you came.';
 
-const TEXTS: Readonly<Record<CallbackOutcome['kind'], Text>> = {
+const TEXTS: Readonly<Record<Shown['kind'], Text>> = {
   connected: { status: 200, heading: 'Connected', advice: 'The consent is stored. You can close this page.' },
   denied: {
     status: 200,
@@ -57,9 +70,19 @@ const TEXTS: Readonly<Record<CallbackOutcome['kind'], Text>> = {
     heading: 'Nothing to finish here',
     advice: `This link is not, or no longer, valid. ${START_AGAIN}`,
   },
+  unavailable: {
+    status: 503,
+    heading: 'Not now',
+    advice: 'The token broker cannot reach its store. Load this page again in a minute.',
+  },
+  broken: {
+    status: 500,
+    heading: 'Something went wrong',
+    advice: 'Tell whoever runs the token broker, with the request id above.',
+  },
 };
 
-export function callbackPage(outcome: CallbackOutcome): APIGatewayProxyStructuredResultV2 {
+export function callbackPage(outcome: Shown): APIGatewayProxyStructuredResultV2 {
   const { status, heading, advice } = TEXTS[outcome.kind];
   return {
     statusCode: status,
@@ -94,11 +117,17 @@ ${whoseAndWhy(outcome)}
   };
 }
 
-function whoseAndWhy(outcome: CallbackOutcome): string {
-  if (outcome.kind === 'unknown') return '';
+function whoseAndWhy(outcome: Shown): string {
+  if (outcome.kind === 'unknown' || outcome.kind === 'unavailable') return '';
+  if (outcome.kind === 'broken') return facts({ 'Request id': outcome.requestId });
   const { connection, subject, detail } = outcome;
-  const facts = `<dl><dt>Connection</dt><dd>${escaped(connection)}</dd><dt>Subject</dt><dd>${escaped(subject)}</dd></dl>`;
-  return detail === undefined ? facts : `${facts}\n<p>${escaped(detail)}</p>`;
+  const whose = facts({ Connection: connection, Subject: subject });
+  return detail === undefined ? whose : `${whose}\n<p>${escaped(detail)}</p>`;
+}
+
+function facts(pairs: Readonly<Record<string, string>>): string {
+  const rows = Object.entries(pairs).map(([name, value]) => `<dt>${name}</dt><dd>${escaped(value)}</dd>`);
+  return `<dl>${rows.join('')}</dl>`;
 }
 
 const STYLE = `

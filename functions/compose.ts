@@ -23,7 +23,7 @@ import type { Observe } from '../shared/broker/events.ts';
 import { grantKeeper } from '../shared/broker/keep-consent.ts';
 import { MemoryCache } from '../shared/broker/memory-cache.ts';
 import { mintingPlace } from '../shared/broker/mint.ts';
-import { audited, authorized } from '../shared/broker/pipeline.ts';
+import { audited, authorized, watched } from '../shared/broker/pipeline.ts';
 import type {
   ConsentsTable,
   GrantsTable,
@@ -169,7 +169,7 @@ export function compose(composition: Composition) {
     /** Names of the connections that the caller may read. */
     list: (...[caller]: Parameters<typeof gate.authorizer.list>) =>
       gate.authorizer.list(caller).map(({ name }) => name),
-    callback: consenting.callback,
+    callback: watched(common, consenting.callback),
     sweep: sweeper({ ...common, refresher: renewal, find }),
   };
 }

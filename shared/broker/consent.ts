@@ -9,7 +9,7 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { type Connection, DEVICE_CODE_GRANT } from '../connections/connection.ts';
 import type { ConsentAnswer, ConsentStatusAnswer } from '../contract.ts';
-import { BrokerError, VendorError } from '../errors.ts';
+import { BrokerError, StoreUnavailable, VendorError } from '../errors.ts';
 import {
   authorizationCodeParameters,
   authorizationUrl,
@@ -203,8 +203,8 @@ export function consents(parts: ConsentParts): Consents {
     if (pending && pending.connection !== connection.name) throw accessDenied();
     if (pending && pending.startedBy !== request.principal) throw accessDenied();
     if (!pending) return { status: 'expired' };
+    if (isOver(pending)) return { status: 'expired' };
     if (pending.status !== 'pending') return { status: statusOf(pending) };
-    if (pending.expiresAt <= clock.now()) return { status: 'expired' };
     if (pending.deviceCode) return poll(handle, pending, pending.deviceCode, request);
     if (!code) return { status: 'pending' };
     const parameters = codeParameters(pending, code);
@@ -264,8 +264,8 @@ export function consents(parts: ConsentParts): Consents {
     const found = pending && parts.find(pending.connection);
     if (!pending || !found || pending.deviceCode) return { kind: 'unknown' };
     const whose = { connection: pending.connection, subject: pending.subject };
+    if (isOver(pending)) return { ...whose, kind: 'expired' };
     if (pending.status !== 'pending') return { ...whose, ...outcomeOf(pending) };
-    if (pending.expiresAt <= clock.now()) return { ...whose, kind: 'expired' };
     const response = readQuietly(parameters, state, pending);
     // Malformed, or of another server: nothing is used up, and the person's true answer may still come.
     if (response instanceof BrokerError) return { ...whose, kind: 'failed', detail: response.message };
@@ -283,9 +283,15 @@ export function consents(parts: ConsentParts): Consents {
       if (!(error instanceof BrokerError)) throw error;
       if (error.code === 'busy') return { ...whose, kind: 'pending' };
       const current = await table.read(handle);
-      if (current) await close(handle, current, 'failed', error.message);
+      if (current?.status === 'pending') await close(handle, current, 'failed', error.message);
       return { ...whose, kind: 'failed', detail: error.message };
     }
+  }
+
+  /** Whoever was finishing it when its time ran out has had a deadline's time more, and has died of something. */
+  function isOver({ status, expiresAt }: PendingConsent): boolean {
+    const patience = { pending: 0, finishing: timing.deadline }[status as 'pending' | 'finishing'];
+    return patience !== undefined && expiresAt + patience <= clock.now();
   }
 
   /** Exchanges a code for the grant, once; what the vendor gives is stored before it is judged. */
@@ -298,11 +304,15 @@ export function consents(parts: ConsentParts): Consents {
     try {
       await parts.keepGrant({ ...what, pending, acquisition });
     } catch (error) {
-      // A mistyped code, or a device whose person has not decided yet: the consent is as open as it was.
-      await table.write(handle, claimed, pending);
+      // What may have been redeemed is not redeemed again: that could end the very grant that it gave.
+      if (isRepeatable(error, pending)) await table.write(handle, claimed, pending);
+      else await close(handle, claimed, 'failed', describe(error));
       throw error;
     }
-    await close(handle, claimed, 'granted');
+    await close(handle, claimed, 'granted').catch((error: unknown) => {
+      // The grant is stored; that the page cannot say so later is no reason to call it failed.
+      if (!(error instanceof StoreUnavailable)) throw error;
+    });
   }
 
   async function close(
@@ -313,11 +323,25 @@ export function consents(parts: ConsentParts): Consents {
   ): Promise<PendingConsent> {
     const { codeVerifier: _, deviceCode: __, ...kept } = seen;
     const closed = { ...kept, status, ...(outcome !== undefined && { outcome }) };
-    await table.write(handle, seen, closed);
     const { connection, subject, startedBy: principal } = seen;
     observe({ type: 'grant', change: CHANGES[status], connection, subject, principal });
+    await table.write(handle, seen, closed);
     return closed;
   }
+}
+
+/**
+ * Whether the consent is as open as it was: a mistyped code, a device whose person has not decided yet, or nothing
+ * sent at all. A poll whose answer was lost is repeated too (RFC 8628 §3.5); a code is not (RFC 6749 §4.1.2).
+ */
+function isRepeatable(error: unknown, { deviceCode }: PendingConsent): boolean {
+  if (error instanceof VendorError) return !error.ambiguous || deviceCode !== undefined;
+  return error instanceof BrokerError && error.code === 'secret_unavailable';
+}
+
+/** For the page; of a defect nothing is shown. */
+function describe(error: unknown): string | undefined {
+  return error instanceof BrokerError ? error.message : undefined;
 }
 
 /** The name under which a consent is stored and spoken of. */

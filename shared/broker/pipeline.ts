@@ -59,6 +59,30 @@ export function audited<Input, Output>(
   };
 }
 
+/**
+ * The callback has no caller to audit: what becomes of a consent is told by `grant` events under the principal that
+ * started it, and only a failure that no page explains is recorded here.
+ */
+export function watched<Arguments extends readonly unknown[], Output>(
+  { clock, observe }: { clock: Clock; observe: Observe },
+  operation: (...parameters: Arguments) => Promise<Output>,
+): (...parameters: Arguments) => Promise<Output> {
+  return async (...parameters) => {
+    const begun = clock.now();
+    try {
+      return await operation(...parameters);
+    } catch (error) {
+      const whose = { action: 'consent', principal: 'anonymous', connection: 'unknown' } as const;
+      if (error instanceof UnreadableValue) {
+        observe({ type: 'unreadable_value', connection: whose.connection, detail: error.message });
+      }
+      const { code: outcome, ...details } = failureOf(error);
+      observe({ type: 'audit', ...whose, outcome, duration: clock.now() - begun, ...details });
+      throw error;
+    }
+  };
+}
+
 /** Lets nothing be read, parsed or looked up for a caller whom the connection does not admit (invariant 7). */
 export function authorized<Input, Request extends Target, Output>(
   { authorizer, find }: { authorizer: Authorizer; find: FindConnection },
