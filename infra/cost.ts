@@ -127,7 +127,7 @@ function billedMetrics(): number {
 }
 
 /** Two NAT gateways with an address each, three interface endpoints in two zones; traffic comes on top. */
-export function staticAddressCost(): number {
+function staticAddressCost(): number {
   return HOURS * (2 * PRICES.natHour + 2 * PRICES.addressHour + 6 * PRICES.endpointHour);
 }
 

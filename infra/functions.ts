@@ -18,7 +18,7 @@ import { ENVIRONMENT, type EnvironmentName } from '../shared/environment.ts';
 import type { Binding } from './binding.ts';
 
 /** The alias through which everything but a direct invoke reaches a function. */
-export const LIVE = 'live';
+const LIVE = 'live';
 
 /** What all functions of a deployment have in common. */
 export interface FunctionDefaults {
@@ -101,6 +101,7 @@ export class BrokerFunction extends Construct {
     return this.#live;
   }
 
+  /** Without a number of retries Lambda has its own; setting it takes a resource more, too many for every connection. */
   alias(aliasName: string, asynchronous: { retryAttempts?: number; maxEventAge?: Duration } = {}): Alias {
     return new Alias(this, `Alias-${aliasName}`, {
       aliasName,

@@ -3,7 +3,7 @@ import { CfnResource, Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 
 /** Per stack; it cannot be raised. */
-export const MAX_RESOURCES = 500;
+const MAX_RESOURCES = 500;
 
 /** Refuses a stack that CloudFormation would refuse half-way through. */
 export function refuseTooManyResources(scope: Construct, connections: number): void {

@@ -105,7 +105,7 @@ export function keepRescues(stage: Stage): Binding {
 }
 
 /** Secrets Manager ends the ARN of a named secret in six characters of its own; `-*` would match other names too. */
-export function secretArn(secret: string): string {
+function secretArn(secret: string): string {
   return isArn(secret) ? secret : namedSecret(`${secret}-??????`);
 }
 

@@ -29,6 +29,8 @@ interface DashboardProps {
   readonly alarms: readonly AlarmBase[];
 }
 
+const SIZE = { width: 8, height: 6, period: FIVE_MINUTES };
+
 const SOURCES = ['memory', 'table', 'vendor'] as const satisfies TokenOrigin[];
 
 export function createDashboard(scope: Construct, props: DashboardProps): Dashboard {
@@ -47,11 +49,13 @@ function answers({ metrics, alarms }: DashboardProps): Row[] {
   return [
     new Row(new AlarmStatusWidget({ title: 'Alarms', alarms: [...alarms], width: 24, height: 4 })),
     new Row(
-      graph(
-        'Tokens served, by source',
-        SOURCES.map((source) => metrics.read('tokensServed', { of: source })),
-        true,
-      ),
+      new GraphWidget({
+        title: 'Tokens served, by source, of all requests',
+        left: SOURCES.map((source) => metrics.read('tokensServed', { of: source })),
+        right: [metrics.read('requests')],
+        stacked: true,
+        ...SIZE,
+      }),
       graph('Errors by code', codes, true),
       graph('Waiting for another worker (ms)', [
         metrics.read('leaseWait', { statistic: 'p50', label: 'p50' }),
@@ -70,10 +74,10 @@ function vendors({ metrics, connections }: DashboardProps): Row[] {
         'Vendor calls, by connection',
         each.map((of) => metrics.read('vendorCalls', { of })),
       ),
-      graph(
-        'Vendor errors, by connection',
-        each.map((of) => metrics.read('vendorErrors', { of })),
-      ),
+      graph('Vendor errors, by connection', [
+        ...each.map((of) => metrics.read('vendorErrors', { of })),
+        metrics.read('vendorRejections'),
+      ]),
       graph(
         'Vendor latency, by connection (p99, ms)',
         each.map((of) => metrics.read('vendorLatency', { of, statistic: 'p99' })),
@@ -148,5 +152,5 @@ function heading(markdown: string): Row {
 }
 
 function graph(title: string, left: IMetric[], stacked = false): GraphWidget {
-  return new GraphWidget({ title, left, stacked, width: 8, height: 6, period: FIVE_MINUTES });
+  return new GraphWidget({ title, left, stacked, ...SIZE });
 }

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import type { ConnectionsDocument } from '../../infra/connections-file.ts';
+import { METRICS, METRICS_NAMESPACE } from '../../shared/metrics.ts';
 import { Deployed } from './deployed.ts';
 import { everything, synthesize } from './synth.ts';
 
@@ -24,6 +25,12 @@ test('a hundred connections fit, with everything switched on', () => {
     }
     expect(policies.length).toBeLessThanOrEqual(11);
   }
+});
+
+test('every metric that the functions write is on the dashboard', () => {
+  const dashboard = JSON.stringify(deployed.properties('AWS::CloudWatch::Dashboard', 'Dashboard'));
+  const names = Object.values(METRICS).map(({ name }) => name);
+  expect(names.filter((name) => !dashboard.includes(`\\"${METRICS_NAMESPACE}\\",\\"${name}\\"`))).toEqual([]);
 });
 
 test('a hundred connections do not make a hundred metrics each', () => {
