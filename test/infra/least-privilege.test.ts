@@ -145,6 +145,45 @@ test('the brokers do not write the keyring, and the rotation reads no client sec
   }
 });
 
+const prod = new Deployed(synthesize({ props: everything }).template);
+
+test('in a VPC Lambda makes network interfaces with the role, and the code cannot', async () => {
+  const make = { action: 'ec2:CreateNetworkInterface', resource: '*' };
+  for (const fn of BROKERS) {
+    const functionArn = prod.resolve({
+      'Fn::GetAtt': [prod.id('AWS::Lambda::Function', `Broker${fn}`), 'Arn'],
+    }) as string;
+    const byCode = { ...make, context: { 'lambda:SourceFunctionArn': functionArn } };
+    expect(await isAllowed(prod, prod.role(`${fn}Role`), make)).toBe(true);
+    expect(await isAllowed(prod, prod.role(`${fn}Role`), byCode)).toBe(false);
+  }
+  expect(await isAllowed(prod, prod.role('SealingKeyRole'), make)).toBe(false);
+});
+
+test('wildcards inside resources are the rescues, the logs of a group, and what ends the ARN of a secret', () => {
+  for (const view of [deployed, prod]) {
+    const resources = [
+      'HttpsRole',
+      'InvokeRole',
+      'CallbackRole',
+      'RefreshRole',
+      'SealingKeyRole',
+      'SweepsRole',
+    ]
+      .flatMap((part) => view.policiesOf(view.role(part)))
+      .flatMap(({ policy }) => policy.Statement.flatMap(({ Resource }) => Resource as string | string[]));
+    const wide = new Set(resources.filter((resource) => resource !== '*' && /[*?]/.test(resource)));
+    const odd = [...wide].filter(
+      (arn) =>
+        !/:secret:[^*?]+-\?{6}$|:log-group:[^*?]+:\*$|:secret:(prod-)?token-broker-internal\/rescue\/\*$/.test(
+          arn,
+        ),
+    );
+    expect(wide.size).toBeGreaterThan(5);
+    expect(odd).toEqual([]);
+  }
+});
+
 describe('a secret of the broker', () => {
   const admin = {
     name: 'admin',
@@ -176,7 +215,6 @@ describe('a secret of the broker', () => {
   });
 
   test('may have further readers, where they are named', async () => {
-    const prod = new Deployed(synthesize({ props: everything }).template);
     const { ResourcePolicy: policy } = prod.properties(
       'AWS::SecretsManager::ResourcePolicy',
       'Readerstokenbrokerbugsplatsymbols',
