@@ -104,10 +104,14 @@ export function endedForGood(grant: Grant, now: number): Grant {
   return { ...grant, attempts: [], dueAt: now + NEVER };
 }
 
-/** A tombstone: whatever is in flight was begun under another generation, and finds this one. */
+/**
+ * A tombstone: whatever is in flight was begun under another generation, and finds this one. It keeps what the
+ * vendor must be told of: the refresh token, or else the access tokens.
+ */
 export function buried(grant: Grant): Grant {
   const { lease: _, ...kept } = grant;
-  return { ...kept, status: 'revoked', generation: randomUUID(), tokens: {}, dueAt: grant.dueAt + NEVER };
+  const tokens = grant.refreshToken ? {} : grant.tokens;
+  return { ...kept, status: 'revoked', generation: randomUUID(), tokens, dueAt: grant.dueAt + NEVER };
 }
 
 /** The connection is gone or points elsewhere: looked at again now and then, in case it comes back. */

@@ -4,7 +4,6 @@
 import type { Connection } from '../connections/connection.ts';
 import { BrokerError, VendorError } from '../errors.ts';
 import { revokeToken } from '../oauth/revocation.ts';
-import type { Redacted } from '../redacted.ts';
 import type { Vendor } from '../vendors/vendor.ts';
 import { checkBinding } from './grant-binding.ts';
 import { buried } from './grant-states.ts';
@@ -35,6 +34,9 @@ export interface RevokeAnswer {
   readonly status: 'revoked' | 'none';
   readonly vendor?: 'revoked' | 'not_supported' | 'failed';
 }
+
+/** A token that the vendor is to end, as `revokeToken` takes it. */
+type Ending = Pick<Parameters<typeof revokeToken>[0], 'token' | 'tokenTypeHint'>;
 
 /** Ends a refresh token at the vendor where it can. Never fails: it is for tokens that nobody will use. */
 export type RevokeQuietly = (
@@ -72,10 +74,8 @@ export function revoker(parts: RevokeParts) {
   ): Promise<NonNullable<RevokeAnswer['vendor']>> {
     try {
       const acquisition = access.acquire(request);
-      const refreshTokens = await tokensToEnd(grant);
-      const ended = refreshTokens.map((token) =>
-        end(request.connection, request.vendor, token, acquisition, grant),
-      );
+      const tokens = await tokensToEnd(grant);
+      const ended = tokens.map((token) => end(request.connection, request.vendor, token, acquisition, grant));
       const supported = await Promise.all(ended);
       return supported.every(Boolean) ? 'revoked' : 'not_supported';
     } catch (error) {
@@ -85,21 +85,28 @@ export function revoker(parts: RevokeParts) {
     }
   }
 
-  /** The stored refresh token, and those in rescued answers that no refresh has adopted yet. */
-  async function tokensToEnd(grant: Stored<Grant>): Promise<Redacted[]> {
+  /**
+   * The stored refresh token, and those in rescued answers that no refresh has adopted yet: what they gave ends
+   * with them. Where the vendor gave none, the access tokens.
+   */
+  async function tokensToEnd(grant: Stored<Grant>): Promise<Ending[]> {
     // Rescued answers are sealed under the generation before the tombstone's.
-    if (grant.status === 'revoked') return grant.refreshToken ? [grant.refreshToken] : [];
-    const rescued = await Promise.all(
-      grant.attempts.map((attempt) => rescues.find(grant, grant.generation, attempt)),
-    );
-    return [grant, ...rescued].flatMap((holder) => holder?.refreshToken ?? []);
+    const rescued =
+      grant.status === 'revoked'
+        ? []
+        : await Promise.all(grant.attempts.map((each) => rescues.find(grant, grant.generation, each)));
+    const refreshTokens = [grant, ...rescued].flatMap((holder) => holder?.refreshToken ?? []);
+    if (refreshTokens.length > 0)
+      return refreshTokens.map((token) => ({ token, tokenTypeHint: 'refresh_token' }));
+    const accessTokens = Object.values(grant.tokens);
+    return accessTokens.map(({ accessToken: token }) => ({ token, tokenTypeHint: 'access_token' }));
   }
 
   /** `false` when the vendor has no revocation endpoint. */
   async function end(
     connection: Connection,
     vendor: Vendor,
-    token: Redacted,
+    token: Ending,
     { budget }: Acquisition,
     grant?: Grant,
   ): Promise<boolean> {
@@ -110,15 +117,7 @@ export function revoker(parts: RevokeParts) {
       const { clientAuth } = connection;
       const { dialect } = vendor;
       await access.timed(connection, 'revoke', () =>
-        revokeToken({
-          endpoints,
-          client,
-          clientAuth,
-          dialect,
-          budget,
-          token,
-          tokenTypeHint: 'refresh_token',
-        }),
+        revokeToken({ endpoints, client, clientAuth, dialect, budget, ...token }),
       );
       return true;
     });
@@ -128,7 +127,8 @@ export function revoker(parts: RevokeParts) {
     ...[connection, vendor, grant, acquisition]: Parameters<RevokeQuietly>
   ): Promise<void> {
     if (!grant.refreshToken) return;
-    await end(connection, vendor, grant.refreshToken, acquisition).catch(() => undefined);
+    const token = { token: grant.refreshToken, tokenTypeHint: 'refresh_token' } as const;
+    await end(connection, vendor, token, acquisition).catch(() => undefined);
   }
 }
 
