@@ -10,7 +10,7 @@ import { DEMO_CLIENTS, type DemoClientName } from '../../functions/local/vendors
 import { type SimulatedVendors, startSimulatedVendors } from '../../functions/local/vendors/server.ts';
 import { DEFAULT_SETTINGS } from '../../functions/local/vendors/settings.ts';
 import { PRODUCTION, type Timing } from '../../shared/broker/constants.ts';
-import type { BrokerEvent } from '../../shared/broker/events.ts';
+import type { BrokerEvent, Observe } from '../../shared/broker/events.ts';
 import type { Connection } from '../../shared/connections/connection.ts';
 import { parseConnections } from '../../shared/connections/parse.ts';
 import type { TokenAnswer } from '../../shared/contract.ts';
@@ -29,6 +29,8 @@ export interface ProcessOptions {
   readonly timing?: Partial<Timing>;
   /** Changes a store, e.g. to make it wait. */
   readonly stores?: (stores: Stores) => Stores;
+  /** Where events go beside `events`. */
+  readonly observe?: Observe;
 }
 
 /** What one process of the broker is, seen from outside. */
@@ -125,7 +127,7 @@ async function startWorld(): Promise<{ world: BrokerWorld; close(): Promise<void
         }),
       );
     },
-    process(connections, { timing = {}, stores: change } = {}) {
+    process(connections, { timing = {}, stores: change, observe } = {}) {
       const list = [connections].flat() as Connection[];
       const events: BrokerEvent[] = [];
       const opened = openStores(proxied, names, clock, { shards: 1 });
@@ -133,7 +135,10 @@ async function startWorld(): Promise<{ world: BrokerWorld; close(): Promise<void
       const broker = compose({
         connections: new Map(list.map((connection) => [connection.name, connection])),
         stores,
-        observe: (event) => events.push(event),
+        observe(event) {
+          events.push(event);
+          observe?.(event);
+        },
         publicUrl: 'https://broker.example',
         allowLoopbackHttp: true,
         clock,
