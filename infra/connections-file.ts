@@ -100,5 +100,9 @@ function inFile<T>(file: string | undefined, work: () => T): T {
 export function clientSecrets(connections: readonly Connection[], stage: Stage): ClientSecret[] {
   const users = new Map<string, string[]>();
   for (const { name, secret } of connections) users.set(secret, [...(users.get(secret) ?? []), name]);
-  return [...users].map(([secret, names]) => ({ id: stage.fixed(secret), secret, connections: names }));
+  return [...users].map(([secret, names]) => ({
+    id: stage.secretWithoutStage(secret),
+    secret,
+    connections: names,
+  }));
 }

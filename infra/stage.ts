@@ -21,16 +21,17 @@ export class Stage {
     return `${this.#prefix}${fixed}`;
   }
 
-  /** The name without the stage, as it was fixed. */
-  fixed(name: string): string {
-    return name.startsWith(this.#prefix) ? name.slice(this.#prefix.length) : name;
-  }
-
   /**
    * A client secret's name: those under `token-broker/` are the broker's own and get the stage, others are
    * the team's and stay. ARNs name one secret wherever they are written.
    */
   secretName(secret: string): string {
     return secret.startsWith(NAMES.defaultSecretPrefix) ? this.name(secret) : secret;
+  }
+
+  /** `secretName`, undone. */
+  secretWithoutStage(name: string): string {
+    const ours = name.startsWith(`${this.#prefix}${NAMES.defaultSecretPrefix}`);
+    return ours ? name.slice(this.#prefix.length) : name;
   }
 }

@@ -101,6 +101,13 @@ test('a stage renames everything that has a fixed name, and moves no logical id'
   expect(names.map((name) => name.replace('prod-', ''))).toEqual(fixedNames(new Deployed(before)));
 });
 
+test('a secret that a team has named like a stage stays apart from one without', () => {
+  const bits = { vendor: 'bits', scope: 'application' };
+  const connections = { one: { ...bits, secret: 'prod-bits' }, two: { ...bits, secret: 'bits' } };
+  const { template } = synthesize({ props: () => ({ stage: 'prod', connections: { connections } }) });
+  expect(fixedNames(new Deployed(template))).toEqual(expect.arrayContaining(['prod-bits', 'bits']));
+});
+
 /** Physical names that must be unique in an account and Region. */
 function fixedNames(deployed: Deployed): string[] {
   const named: Record<string, string> = {
