@@ -3,7 +3,7 @@
  * that were left behind. What it does to a grant is the very refresh that a caller would cause; the lease
  * settles it when both come at once.
  */
-import { BrokerError, StoreUnavailable, VendorError } from '../errors.ts';
+import { BrokerError, StoreUnavailable, UnreadableValue, VendorError } from '../errors.ts';
 import type { BrokerEvent } from './events.ts';
 import { mismatch } from './grant-binding.ts';
 import { endedForGood, setAside } from './grant-states.ts';
@@ -31,36 +31,64 @@ export type Sweep = (request: SweepRequest) => Promise<SweepReport>;
 /** Grants renewed at the same time. */
 const CONCURRENCY = 32;
 
-/** Keys held in memory at once; what is beyond them is still due at the next sweep. */
-const MOST = 20_000;
+/**
+ * Keys held in memory at once, tens of megabytes; what is beyond them is still due at the next sweep. Large, since
+ * the grants of a connection that is set aside stay in front of it.
+ */
+const MOST = 100_000;
 
 /** So many failures of one connection in a row leave the rest of it to the next sweep. */
 const PATIENCE = 3;
 
-type Result = 'renewed' | 'failed' | 'skipped';
+type Result = 'renewed' | 'failed' | 'skipped' | 'left';
 
 export function sweeper(parts: SweepParts): Sweep {
   const { clock, timing, observe, grants, refresher, find } = parts;
 
   return async ({ shard, lookAhead, endsAt }) => {
     const begun = clock.now();
-    const due = await grants.due(shard, begun + lookAhead, MOST);
-    const queue = fairly(due);
     const failures = new Map<string, number>();
-    const tally = { renewed: 0, failed: 0, skipped: 0 };
+    const tally = { renewed: 0, failed: 0, skipped: 0, left: 0 };
     const seen = { age: 0, soonest: Number.POSITIVE_INFINITY };
     let defect: unknown;
-    let taken = 0;
 
-    async function work(): Promise<void> {
-      while (taken < queue.length && clock.now() + timing.deadline <= endsAt) {
-        const key = queue[taken++] as GrantKey;
-        if ((failures.get(key.connection) ?? 0) >= PATIENCE) {
-          tally.skipped += 1;
-          continue;
-        }
-        tally[await lookAfter(key)] += 1;
-      }
+    const due = await grants.due(shard, begun, MOST);
+    await pass(fairly(due));
+    if (lookAhead > 0 && timeIsLeft()) {
+      // Only now, because whoever waits for a grant's time takes the place of others.
+      const done = new Set(due.map(nameOf));
+      const soon = await grants.due(shard, begun + lookAhead, MOST);
+      await pass(soon.filter((key) => !done.has(nameOf(key))));
+    }
+    const { left: backlog, ...results } = tally;
+    const report: SweepReport = {
+      shard,
+      due: due.length,
+      ...results,
+      backlog,
+      age: seen.age,
+      ...(seen.soonest < Number.POSITIVE_INFINITY && { soonestExpiry: (seen.soonest - clock.now()) / 1000 }),
+      duration: clock.now() - begun,
+    };
+    observe({ type: 'sweep', ...report });
+    // One grant's defect starves no other, but is not passed over either.
+    if (defect !== undefined) throw defect;
+    return report;
+
+    async function pass(queue: readonly GrantKey[]): Promise<void> {
+      const rest = queue.values();
+      const work = async () => {
+        for (const key of rest) tally[mayTry(key) ? await lookAfter(key) : 'left'] += 1;
+      };
+      await Promise.all(Array.from({ length: Math.min(CONCURRENCY, queue.length) }, work));
+    }
+
+    function mayTry({ connection }: GrantKey): boolean {
+      return timeIsLeft() && (failures.get(connection) ?? 0) < PATIENCE;
+    }
+
+    function timeIsLeft(): boolean {
+      return clock.now() + timing.deadline <= endsAt;
     }
 
     async function lookAfter(key: GrantKey): Promise<Result> {
@@ -71,7 +99,9 @@ export function sweeper(parts: SweepParts): Sweep {
       } catch (error) {
         if (!(error instanceof BrokerError)) defect ??= error;
         if (isOutage(error)) failures.set(key.connection, (failures.get(key.connection) ?? 0) + 1);
-        return 'failed';
+        if (error instanceof UnreadableValue)
+          observe({ type: 'unreadable_value', connection: key.connection, detail: error.message });
+        return error instanceof BrokerError && error.code === 'busy' ? 'left' : 'failed';
       }
     }
 
@@ -80,21 +110,6 @@ export function sweeper(parts: SweepParts): Sweep {
       for (const { expiresAt } of Object.values(grant.tokens))
         seen.soonest = Math.min(seen.soonest, expiresAt);
     }
-
-    await Promise.all(Array.from({ length: Math.min(CONCURRENCY, queue.length) }, work));
-    const report: SweepReport = {
-      shard,
-      due: due.length,
-      ...tally,
-      backlog: queue.length - taken,
-      age: seen.age,
-      ...(seen.soonest < Number.POSITIVE_INFINITY && { soonestExpiry: (seen.soonest - clock.now()) / 1000 }),
-      duration: clock.now() - begun,
-    };
-    observe({ type: 'sweep', ...report });
-    // One grant's defect starves no other, but is not passed over either.
-    if (defect !== undefined) throw defect;
-    return report;
   };
 
   /** The index may lag behind: what it says is checked against the grant itself. */
@@ -113,6 +128,7 @@ export function sweeper(parts: SweepParts): Sweep {
       return 'skipped';
     }
     if (grant.status !== 'active') return lookAfterEnded(grant, found);
+    if (grant.dueAt + timing.deadline > endsAt) return 'skipped';
     if (grant.dueAt > now) await clock.sleep(grant.dueAt - now);
     const wish = { ...found, scopes: grant.scopes, minTtl: 0, forced: false, endsAt };
     return (await refresher.refresh(grant, wish)) ? 'renewed' : 'skipped';
@@ -135,6 +151,10 @@ function fairly(keys: readonly GrantKey[]): GrantKey[] {
     return { key, round };
   });
   return placed.sort((a, b) => a.round - b.round).map(({ key }) => key);
+}
+
+function nameOf({ connection, subject }: GrantKey): string {
+  return JSON.stringify([connection, subject]);
 }
 
 /** Failures that the next grant of the same connection would most likely meet too. */
