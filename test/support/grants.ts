@@ -34,12 +34,14 @@ const SOMEBODY = 'default';
 /** Registered for the demo clients. */
 const REDIRECT_URI = 'http://127.0.0.1:8787/callback';
 
+/** A process that has the connections, and asks for grants of the first. */
 export function grantProcess(
   world: BrokerWorld,
-  connection: Connection,
+  connections: Connection | readonly [Connection, ...Connection[]],
   options: Parameters<BrokerWorld['process']>[1] = {},
 ): GrantProcess {
-  const process = world.process(connection, options);
+  const [connection] = [connections].flat() as [Connection];
+  const process = world.process(connections, options);
   const { broker, stores } = process;
   const { name } = connection;
   const span = (within = HTTPS_LIMIT) => {
