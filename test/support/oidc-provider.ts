@@ -3,13 +3,14 @@ import { generateKeyPairSync } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Provider, { type Configuration } from 'oidc-provider';
+import { DEVICE_CODE_GRANT } from '../../shared/connections/connection.ts';
 
 /** Every character that an encoding could get wrong and that the server admits: RFC 6749's VSCHAR. */
 const CLIENT_SECRET = 'a-long.secret_with:%+&/=~ characters';
 const REDIRECT_URI = 'http://127.0.0.1:8787/callback';
 
 /** What a secret holds for each client. */
-export type OidcClientName = 'basic' | 'post' | 'key' | 'person';
+export type OidcClientName = 'basic' | 'post' | 'key' | 'person' | 'device';
 
 export interface OidcProvider {
   readonly issuer: string;
@@ -17,6 +18,8 @@ export interface OidcProvider {
   readonly redirectUri: string;
   /** Logs in and agrees, as a browser would. @returns where the server then sends the browser */
   approve(authorizationUrl: string): Promise<URL>;
+  /** Types in a device's code, logs in and agrees. */
+  approveDevice(verificationUri: string, userCode: string): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -43,6 +46,14 @@ export async function startOidcProvider(): Promise<OidcProvider> {
         redirect_uris: [REDIRECT_URI],
         grant_types: ['authorization_code', 'refresh_token'],
       },
+      {
+        client_id: 'device',
+        token_endpoint_auth_method: 'none',
+        application_type: 'native',
+        redirect_uris: [],
+        response_types: [],
+        grant_types: [DEVICE_CODE_GRANT, 'refresh_token'],
+      },
     ],
   });
   const serve = provider.callback();
@@ -58,9 +69,11 @@ export async function startOidcProvider(): Promise<OidcProvider> {
       post: secret('post'),
       key: { client_id: 'key', private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }) },
       person: secret('person'),
+      device: { client_id: 'device' },
     },
     redirectUri: REDIRECT_URI,
     approve,
+    approveDevice,
     close: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
@@ -81,6 +94,7 @@ const SETTINGS: Configuration = {
   scopes: ['openid', 'offline_access', 'read', 'write'],
   features: {
     clientCredentials: { enabled: true },
+    deviceFlow: { enabled: true },
     revocation: { enabled: true, allowedPolicy: async () => true },
     devInteractions: { enabled: false },
   },
@@ -112,18 +126,48 @@ async function agree(provider: Provider, request: IncomingMessage, response: Ser
 }
 
 async function approve(authorizationUrl: string): Promise<URL> {
-  const cookies = new Map<string, string>();
-  let url = new URL(authorizationUrl);
-  while (!url.href.startsWith(REDIRECT_URI)) {
-    const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
-    const response = await fetch(url, { redirect: 'manual', headers: { cookie } });
-    for (const line of response.headers.getSetCookie()) {
-      const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
-      cookies.set(name, value);
-    }
-    const location = response.headers.get('location');
-    if (location === null) throw new Error(`No redirect: ${response.status} ${await response.text()}`);
-    url = new URL(location, url);
-  }
+  const { url } = await browser().go(authorizationUrl);
+  if (!url.href.startsWith(REDIRECT_URI)) throw new Error(`Not sent back, but to ${url.href}`);
   return url;
+}
+
+async function approveDevice(verificationUri: string, userCode: string): Promise<void> {
+  const { go } = browser();
+  const asked = await go(verificationUri);
+  const confirmation = await go(asked.url, { xsrf: xsrfIn(asked.page), user_code: userCode });
+  const sent = { xsrf: xsrfIn(confirmation.page), user_code: userCode, confirm: 'yes' };
+  const done = await go(asked.url, sent);
+  if (!done.page.includes('successful')) throw new Error(`Not approved: ${done.page}`);
+}
+
+/** The server's own pages carry it in a hidden field. */
+function xsrfIn(page: string): string {
+  return /name="xsrf" value="([^"]+)"/.exec(page)?.[1] ?? '';
+}
+
+/** As much of a browser as it takes: cookies, redirects, forms; it does not open the broker's callback. */
+function browser() {
+  const cookies = new Map<string, string>();
+  return { go };
+
+  async function go(
+    target: string | URL,
+    form?: Record<string, string>,
+  ): Promise<{ url: URL; page: string }> {
+    let url = new URL(target);
+    let init: RequestInit = form ? { method: 'POST', body: new URLSearchParams(form) } : {};
+    while (!url.href.startsWith(REDIRECT_URI)) {
+      const cookie = [...cookies].map(([name, value]) => `${name}=${value}`).join('; ');
+      const response = await fetch(url, { ...init, redirect: 'manual', headers: { cookie } });
+      for (const line of response.headers.getSetCookie()) {
+        const [, name = '', value = ''] = /^([^=]+)=([^;]*)/.exec(line) ?? [];
+        cookies.set(name, value);
+      }
+      const location = response.headers.get('location');
+      if (location === null) return { url, page: await response.text() };
+      url = new URL(location, url);
+      init = {};
+    }
+    return { url, page: '' };
+  }
 }
