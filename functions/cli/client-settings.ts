@@ -1,0 +1,58 @@
+/** What the commands around secrets must know of a connection. */
+import { CLIENT_AUTH_METHODS, type ClientAuthMethod } from '../../shared/connections/connection.ts';
+import { didYouMean } from '../../shared/connections/suggest.ts';
+import type { ConnectionAnswer } from '../../shared/contract.ts';
+import { NAMES } from '../../shared/environment.ts';
+import { VENDORS } from '../../shared/vendors/index.ts';
+import { onConnection } from './connection-list.ts';
+import { readConnectionsFile } from './connections-file.ts';
+import { usage } from './failure.ts';
+import type { Target } from './target.ts';
+
+export interface SecretOptions {
+  readonly connections?: string;
+  readonly secret?: string;
+  readonly clientAuth?: ClientAuthMethod;
+}
+
+export interface ClientSettings {
+  readonly connection: string;
+  /** Name or ARN in Secrets Manager. */
+  readonly secretName: string;
+  /** One where it is known, else all that the vendor takes; the first is the vendor's default. */
+  readonly methods: readonly ClientAuthMethod[];
+}
+
+/**
+ * From the connections file where it is given, else from what the broker says and the defaults.
+ * @throws Failure
+ */
+export async function settingsOf(
+  target: Target,
+  connection: string,
+  options: SecretOptions,
+): Promise<ClientSettings> {
+  const entry = await fileEntry(target, connection, options.connections);
+  const secretName =
+    options.secret ?? staged(entry?.secret ?? NAMES.defaultSecretPrefix + connection, target);
+  if (options.clientAuth) return { connection, secretName, methods: [options.clientAuth] };
+  if (entry) return { connection, secretName, methods: [entry.clientAuth] };
+  const { answer } = await onConnection(target, connection, () =>
+    target.api('GET', `/connections/${connection}`),
+  );
+  const { vendor } = answer as ConnectionAnswer;
+  return { connection, secretName, methods: VENDORS[vendor]?.clientAuth ?? CLIENT_AUTH_METHODS };
+}
+
+async function fileEntry(target: Target, connection: string, path: string | undefined) {
+  if (path === undefined) return undefined;
+  const connections = await readConnectionsFile(path, { allowLoopbackHttp: target.isLocal });
+  const entry = connections.get(connection);
+  if (entry) return entry;
+  throw usage(`${path} has no connection "${connection}"${didYouMean(connection, [...connections.keys()])}.`);
+}
+
+/** Secrets under `token-broker/` are the broker's own and bear its stage; others are the team's. */
+export function staged(secret: string, { stage }: Pick<Target, 'stage'>): string {
+  return secret.startsWith(NAMES.defaultSecretPrefix) ? stage + secret : secret;
+}

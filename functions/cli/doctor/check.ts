@@ -1,0 +1,30 @@
+import type { Connection } from '../../../shared/connections/connection.ts';
+import type { Listed } from '../connection-list.ts';
+import type { Target } from '../target.ts';
+
+/** What a check found. A skipped one says why; a problem says what mends it. */
+export interface Finding {
+  readonly check: string;
+  readonly status: 'ok' | 'problem' | 'skipped';
+  readonly detail: string;
+  readonly fix?: string;
+}
+
+export interface Patient {
+  readonly target: Target;
+  /** As the broker lists them; those asked for, where some are. */
+  readonly listed: readonly Listed[];
+  /** From the connections file, where one is given. */
+  readonly file: ReadonlyMap<string, Connection> | undefined;
+}
+
+export type Check = (patient: Patient) => Promise<readonly Finding[]>;
+
+export const ok = (check: string, detail: string): Finding => ({ check, status: 'ok', detail });
+export const skipped = (check: string, detail: string): Finding => ({ check, status: 'skipped', detail });
+export const problem = (check: string, detail: string, fix: string): Finding => ({
+  check,
+  status: 'problem',
+  detail,
+  fix,
+});

@@ -1,0 +1,99 @@
+import { createPrivateKey } from 'node:crypto';
+import { isObject } from '../../../shared/connections/json.ts';
+import { NAMES } from '../../../shared/environment.ts';
+import { BrokerError } from '../../../shared/errors.ts';
+import { parseClient } from '../../../shared/oauth/client-secret.ts';
+import { Redacted } from '../../../shared/redacted.ts';
+import { VENDORS } from '../../../shared/vendors/index.ts';
+import { AwsRefusal, callJson } from '../aws.ts';
+import { staged } from '../client-settings.ts';
+import { methodOf } from '../secret-put.ts';
+import { readSecret } from '../secrets-manager.ts';
+import { type Check, type Finding, ok, type Patient, problem, skipped } from './check.ts';
+
+/** Each secret's presence and shape; of keys, their type and size. */
+export const checkSecrets: Check = async (patient) => {
+  return Promise.all(
+    patient.listed.map(({ connection, vendor }) => checkSecret(patient, connection, vendor)),
+  );
+};
+
+async function checkSecret({ target, file }: Patient, connection: string, vendor = ''): Promise<Finding> {
+  const check = `secret of ${connection}`;
+  const entry = file?.get(connection);
+  const name = staged(entry?.secret ?? NAMES.defaultSecretPrefix + connection, target);
+  const put = `token-broker secret put ${connection}`;
+  try {
+    const text = await readSecret(target.aws, name);
+    if (text === undefined) {
+      const hint = file ? '' : '   (or, if the connection names another secret: doctor --connections FILE)';
+      return problem(check, `${name} does not exist, or has no value yet`, put + hint);
+    }
+    const value = parse(text);
+    const methods = entry
+      ? [entry.clientAuth]
+      : (VENDORS[vendor]?.clientAuth ?? ['client_secret_post' as const]);
+    const method = methodOf(value, methods);
+    await parseClient(new Redacted(text), method, name);
+    return ok(check, `${name}: fits ${method}${keyDetail(value, method)}`);
+  } catch (error) {
+    if (error instanceof BrokerError) return problem(check, error.message, put);
+    if (!(error instanceof AwsRefusal)) throw error;
+    return skipped(check, `you may not read ${name} (${error.type}); the broker may all the same`);
+  }
+}
+
+function parse(text: string): Record<string, unknown> {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isObject(value) ? value : {};
+  } catch {
+    // parseClient says it with the secret's name.
+    return {};
+  }
+}
+
+function keyDetail({ private_key }: Record<string, unknown>, method: string): string {
+  if (method !== 'private_key_jwt') return '';
+  const key =
+    typeof private_key === 'string' && !private_key.trimStart().startsWith('{')
+      ? createPrivateKey(private_key)
+      : createPrivateKey({
+          key: isObject(private_key) ? private_key : JSON.parse(String(private_key)),
+          format: 'jwk',
+        });
+  return `, ${key.asymmetricKeyType?.toUpperCase()} ${key.asymmetricKeyDetails?.modulusLength} bits`;
+}
+
+/** Described, not read: nobody but the broker needs to see it. */
+export const checkKeyring: Check = async ({ target }) => {
+  const check = 'sealing keyring';
+  const name = target.stage + NAMES.keyringSecret;
+  try {
+    const { DeletedDate, VersionIdsToStages } = await callJson(
+      target.aws,
+      'secretsmanager',
+      'DescribeSecret',
+      {
+        SecretId: name,
+      },
+    );
+    if (DeletedDate)
+      return [
+        problem(
+          check,
+          `${name} is scheduled for deletion`,
+          `aws secretsmanager restore-secret --secret-id ${name}`,
+        ),
+      ];
+    const stages = Object.values((VersionIdsToStages ?? {}) as Record<string, string[]>).flat();
+    if (stages.includes('AWSCURRENT')) return [ok(check, `${name} has a value`)];
+    return [problem(check, `${name} has no value`, 'Restore its last version, or deploy the stack again.')];
+  } catch (error) {
+    if (!(error instanceof AwsRefusal)) throw error;
+    if (error.type === 'ResourceNotFoundException') {
+      return [problem(check, `${name} does not exist`, 'Deploy the stack, or check --stack and --region.')];
+    }
+    return [skipped(check, `you may not describe ${name} (${error.type})`)];
+  }
+};

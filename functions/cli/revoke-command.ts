@@ -1,0 +1,39 @@
+import type { Command } from 'commander';
+import { DEFAULT_SUBJECT } from '../../shared/contract.ts';
+import { withTarget } from './command.ts';
+import { onConnection } from './connection-list.ts';
+import { findTarget, type TargetOptions } from './target.ts';
+import { print } from './terminal.ts';
+
+interface Options extends TargetOptions {
+  readonly subject: string;
+  readonly force?: boolean;
+}
+
+const OUTCOMES: Readonly<Record<string, string>> = {
+  revoked: 'revoked, at the vendor too',
+  not_supported: 'forgotten; the vendor cannot revoke, so its tokens live until they expire',
+  failed: 'forgotten, but the vendor could not be told',
+};
+
+export function revokeCommand(): Command {
+  return withTarget('revoke', 'End a grant: at the vendor where it can, then here.')
+    .argument('<connection>')
+    .requiredOption('--subject <subject>', `whose grant; "${DEFAULT_SUBJECT}" where there is just one`)
+    .option('--force', 'forget it even if the vendor cannot be reached')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  token-broker revoke research-user --subject alice
+  token-broker revoke logs-portal --subject ${DEFAULT_SUBJECT} --force`,
+    )
+    .action(async (connection: string, { subject, force, ...options }: Options) => {
+      const target = await findTarget(options);
+      const path = `/connections/${connection}/grants/${encodeURIComponent(subject)}${force ? '?force=true' : ''}`;
+      const { answer } = await onConnection(target, connection, () => target.api('DELETE', path));
+      const { status, vendor = '' } = answer as { status: string; vendor?: string };
+      const outcome = status === 'none' ? 'there was no grant' : (OUTCOMES[vendor] ?? 'revoked');
+      print(`${connection}, ${subject}: ${outcome}`);
+    });
+}

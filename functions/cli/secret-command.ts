@@ -1,0 +1,57 @@
+import { Command, Option } from 'commander';
+import { CLIENT_AUTH_METHODS } from '../../shared/connections/connection.ts';
+import { withTarget } from './command.ts';
+import { keygenAction } from './secret-keygen.ts';
+import { putAction } from './secret-put.ts';
+
+export function secretCommand(): Command {
+  return new Command('secret')
+    .description('Put a connection’s client secret or key where the broker reads it.')
+    .addCommand(putCommand())
+    .addCommand(keygenCommand());
+}
+
+function withSecretOptions(command: Command): Command {
+  return command
+    .argument('<connection>')
+    .option('--connections <file>', 'the connections file, for what is not by default')
+    .option('--secret <name>', 'name or ARN in Secrets Manager; default: the connection’s');
+}
+
+function putCommand(): Command {
+  const command = withTarget('put', 'Store a client secret; its values come from prompts or the input.')
+    .addOption(
+      new Option('--client-auth <method>', 'how the client proves itself').choices([...CLIENT_AUTH_METHODS]),
+    )
+    .addHelpText(
+      'after',
+      `
+Examples:
+  token-broker secret put crash-symbols                    asks for the values
+  token-broker secret put crash-symbols < secret.json      {"client_id": "…", "client_secret": "…"}
+  jq -n --rawfile key key.pem '{client_id: "…", private_key: $key}' | token-broker secret put logs-jobs
+
+Values are never taken from the command line, where other users and the shell's history would see them.`,
+    );
+  return withSecretOptions(command).action(putAction);
+}
+
+function keygenCommand(): Command {
+  const command = withTarget(
+    'keygen',
+    'Make an RSA key: the private half is stored, the public half printed.',
+  )
+    .option('--client-id <id>', 'default: that of the secret as it is')
+    .option('--key-id <id>', 'sent as "kid", where the vendor gives one')
+    .addOption(new Option('--bits <n>', 'size of the key').choices(['2048', '3072', '4096']).default('2048'))
+    .option('--jwk', 'print the public key as a JWK, not as PEM')
+    .option('--replace', 'although a key is stored: the vendor must learn the new one')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  token-broker secret keygen logs-jobs --client-id 1234 > public.pem
+  token-broker secret keygen logs-jobs --replace --bits 4096 --jwk`,
+    );
+  return withSecretOptions(command).action(keygenAction);
+}

@@ -1,0 +1,77 @@
+import { generateKeyPair } from 'node:crypto';
+import { promisify } from 'node:util';
+import { isObject } from '../../shared/connections/json.ts';
+import { AwsRefusal } from './aws.ts';
+import { type SecretOptions, settingsOf } from './client-settings.ts';
+import { EXIT, Failure, usage } from './failure.ts';
+import { ask } from './prompts.ts';
+import { readSecret, writeSecret } from './secrets-manager.ts';
+import { findTarget, type TargetOptions } from './target.ts';
+import { isInteractive, print, printJson, tell } from './terminal.ts';
+
+interface KeygenOptions extends TargetOptions, SecretOptions {
+  readonly clientId?: string;
+  readonly keyId?: string;
+  readonly bits: string;
+  readonly jwk?: boolean;
+  readonly replace?: boolean;
+}
+
+/** The private key exists in this process and in Secrets Manager only: never in a file, never on the screen. */
+export async function keygenAction(connection: string, options: KeygenOptions): Promise<void> {
+  const target = await findTarget(options);
+  const { secretName } = await settingsOf(target, connection, { ...options, clientAuth: 'private_key_jwt' });
+  const before = await current(secretName, () => readSecret(target.aws, secretName));
+  if ('private_key' in before && !options.replace) {
+    throw new Failure(
+      EXIT.failed,
+      `${secretName} holds a private key already: a new one works only once the vendor knows its public half.`,
+      `token-broker secret keygen ${connection} --replace   (the broker falls back to the old key meanwhile)`,
+    );
+  }
+  const client_id = options.clientId ?? before.client_id ?? (await askClientId());
+  const { publicKey, privateKey } = await promisify(generateKeyPair)('rsa', {
+    modulusLength: Number(options.bits),
+  });
+  const private_key = privateKey.export({ type: 'pkcs8', format: 'pem' });
+  await writeSecret(target, secretName, {
+    client_id,
+    private_key,
+    ...(options.keyId && { key_id: options.keyId }),
+  });
+  tell(`The private key is in ${secretName}. Give this public key to the vendor:`);
+  if (options.jwk) {
+    printJson({
+      ...publicKey.export({ format: 'jwk' }),
+      use: 'sig',
+      alg: 'RS256',
+      ...(options.keyId && { kid: options.keyId }),
+    });
+  } else {
+    print(publicKey.export({ type: 'spki', format: 'pem' }).toString().trimEnd());
+  }
+}
+
+/** What the secret holds now; nothing where it has no value that can be read as one. */
+async function current(
+  name: string,
+  read: () => Promise<string | undefined>,
+): Promise<Record<string, unknown>> {
+  try {
+    const value: unknown = JSON.parse((await read()) ?? '{}');
+    return isObject(value) ? value : {};
+  } catch (error) {
+    if (error instanceof SyntaxError) return {};
+    if (!(error instanceof AwsRefusal)) throw error;
+    throw new Failure(
+      EXIT.denied,
+      `Whether ${name} holds a key already cannot be read: ${error.message}`,
+      'It takes secretsmanager:GetSecretValue on it.',
+    );
+  }
+}
+
+async function askClientId(): Promise<string> {
+  if (isInteractive()) return ask('client_id');
+  throw usage('The secret has no client_id yet.', 'Name it: --client-id ID');
+}

@@ -1,0 +1,62 @@
+/** What goes to the terminal, and how. Results go to stdout, everything else to stderr. */
+import { styleText } from 'node:util';
+
+type Style = Parameters<typeof styleText>[0];
+export type Stream = NodeJS.WriteStream;
+
+/** Styled on a terminal only, so that files and pipes get plain text. */
+export function styled(style: Style, text: string, stream: Stream = process.stdout): string {
+  return stream.isTTY && !process.env.NO_COLOR ? styleText(style, text) : text;
+}
+
+export function print(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+export function printJson(value: unknown): void {
+  print(JSON.stringify(value, undefined, 2));
+}
+
+/** To the person, not to a script that reads the result. */
+export function tell(text: string): void {
+  process.stderr.write(`${text}\n`);
+}
+
+export function warn(text: string): void {
+  tell(`${styled('yellow', 'warning:', process.stderr)} ${text}`);
+}
+
+/** Both ends are a person's: questions can be asked and answered. */
+export const isInteractive = () => process.stdin.isTTY === true && process.stderr.isTTY === true;
+
+/** Rows under their headings, columns as wide as their widest cell. */
+export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+  const widths = headings.map((heading, column) =>
+    Math.max(heading.length, ...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  const line = (cells: readonly string[]) =>
+    cells
+      .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+      .join('  ')
+      .trimEnd();
+  return [styled('bold', line(headings)), ...rows.map(line)].join('\n');
+}
+
+/** `58 min`, `3 h`: the largest unit that is not one of something. */
+export function duration(seconds: number): string {
+  const units = [
+    ['d', 86_400],
+    ['h', 3600],
+    ['min', 60],
+  ] as const;
+  const [unit, size] = units.find(([, size]) => seconds >= 2 * size) ?? ['s', 1];
+  return `${Math.floor(seconds / size)} ${unit}`;
+}
+
+/** `in 58 min`, `3 min ago`; a dash for no time. */
+export function fromNow(time: string | undefined, now = Date.now()): string {
+  if (time === undefined) return '-';
+  const seconds = Math.round((Date.parse(time) - now) / 1000);
+  if (Number.isNaN(seconds)) return '-';
+  return seconds >= 0 ? `in ${duration(seconds)}` : `${duration(-seconds)} ago`;
+}
