@@ -3,11 +3,12 @@
  * the caller is known to be admitted to the connection.
  */
 import type { Target } from '../shared/broker/authorize.ts';
-import type { ContinueConsent, StartConsent } from '../shared/broker/consent.ts';
+import type { ContinueConsent } from '../shared/broker/consent.ts';
 import type { DescribeRequest } from '../shared/broker/describe.ts';
 import type { Ask } from '../shared/broker/pipeline.ts';
 import { type Found, subjectOf, type TokenRequest, tokenRequest } from '../shared/broker/request.ts';
 import type { RevokeRequest } from '../shared/broker/revoke.ts';
+import type { StartConsent } from '../shared/broker/start-consent.ts';
 import {
   parseConsentCompletion,
   parseConsentRequest,

@@ -40,7 +40,7 @@ const REVEALS = [
   'shared/aws/',
   // What is redeemed at a token endpoint: a refresh token, a device code.
   'shared/broker/refresh.ts',
-  'shared/broker/consent.ts',
+  'shared/broker/poll-device.ts',
   // The token answer.
   'functions/served.ts',
   'test/',
