@@ -52,3 +52,11 @@ export function stillStands(failure: Failure | undefined, begunAt: number, now: 
 export function busy(description: string, retryAfter = 1): BrokerError {
   return new BrokerError('busy', description, { retryAfter });
 }
+
+/** Asking again at once would most likely bring another such token, and so on without end. */
+export function endedAlready(): VendorError {
+  return new VendorError(
+    'vendor_unavailable',
+    'The vendor gave a token whose life was over when it arrived.',
+  );
+}

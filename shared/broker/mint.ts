@@ -14,7 +14,7 @@ import { StoreUnavailable, VendorError } from '../errors.ts';
 import type { Token } from '../oauth/token.ts';
 import { requestToken } from '../oauth/token-endpoint.ts';
 import { cacheKey } from './cache-key.ts';
-import { nextFailure } from './failure.ts';
+import { endedAlready, nextFailure } from './failure.ts';
 import type { MemoryCache } from './memory-cache.ts';
 import type { Stored, TokenEntry, TokensTable } from './ports.ts';
 import type { TokenRequest } from './request.ts';
@@ -115,7 +115,9 @@ export function mintingPlace(parts: MintParts, request: TokenRequest): Place {
           resend: 'idempotent',
           budget,
         });
-        return reply.token();
+        const token = reply.token();
+        if (token.expiresAt <= clock.now()) throw endedAlready();
+        return token;
       }),
     );
   }

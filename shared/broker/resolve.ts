@@ -10,7 +10,7 @@ import type { Clock } from '../oauth/clock.ts';
 import type { Token } from '../oauth/token.ts';
 import type { Timing } from './constants.ts';
 import type { Observe } from './events.ts';
-import { busy, rememberedError, stillStands } from './failure.ts';
+import { busy, endedAlready, rememberedError, stillStands } from './failure.ts';
 import { judge, renewalDue } from './judge.ts';
 import type { MemoryCache } from './memory-cache.ts';
 import type { Failure, GrantKey, Lease } from './ports.ts';
@@ -158,6 +158,7 @@ export function resolver(parts: ResolverParts): TokenSource {
     try {
       const token = await look.renew(forced);
       if (!token) return { ...seen, obstacle: { kind: 'leased', until: now } };
+      if (token.expiresAt <= clock.now()) throw endedAlready();
       remember(place, request, token);
       return { token, source: 'vendor' };
     } catch (error) {

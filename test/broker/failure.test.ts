@@ -5,10 +5,14 @@ import { PRODUCTION } from '../../shared/broker/constants.ts';
 import { nextFailure, rememberedError, stillStands } from '../../shared/broker/failure.ts';
 import { VendorError } from '../../shared/errors.ts';
 import { brokerWorld, mints, refusal } from '../support/broker.ts';
+import { grantProcess } from '../support/grants.ts';
 
 const world = brokerWorld();
 
 const symbols = () => world.connect({ vendor: 'bugsplat', scope: 'symbols' }, 'bugsplat-symbols');
+
+/** Registered for the demo client. */
+const REDIRECT_URI = 'http://127.0.0.1:8787/callback';
 
 /** What of an answer tells a caller whether and when to ask again. */
 const MAY_PASS = { error: 'vendor_unavailable' };
@@ -83,6 +87,45 @@ describe('a vendor that misbehaves', () => {
     });
     const token = await process.token();
     expect(Date.parse(token.expires_at) - Date.parse(token.minted_at)).toBe(seconds * 1000);
+  });
+
+  test('giving tokens that have ended when they arrive is not asked for more and more of them', async () => {
+    const connection = await symbols();
+    const process = world.process(connection);
+    world.vendors.bugsplat.setFault({
+      fault: 'odd_member',
+      member: 'expires_in',
+      value: 0.000_001,
+      times: 0,
+    });
+    for (const requests of [1, 2, 3, 3]) {
+      expect(await refusal(process.token())).toMatchObject(MAY_PASS);
+      expect(mints(world, 'bugsplat')).toBe(requests);
+    }
+    expect(await refusal(world.process(connection).token())).toMatchObject(MAY_PASS);
+    expect(mints(world, 'bugsplat')).toBe(3);
+  });
+
+  test('giving them for a refresh is not asked for more of them either', async () => {
+    const grants = grantProcess(
+      world,
+      await world.connect(
+        { vendor: 'bugfender', grant: 'authorization_code', redirect_uri: REDIRECT_URI },
+        'bugfender-integration',
+      ),
+    );
+    await grants.consent();
+    world.clock.advance(3_600_000);
+    world.vendors.bugfender.setFault({
+      fault: 'odd_member',
+      member: 'expires_in',
+      value: 0.000_001,
+      times: 0,
+    });
+    expect(await refusal(grants.token())).toMatchObject(MAY_PASS);
+    expect(world.vendors.bugfender.counters.received('token', 'refresh_token')).toBe(1);
+    world.vendors.bugfender.setFault();
+    expect(await grants.token()).toMatchObject({ source: 'vendor' });
   });
 
   test.each<[FaultOrder, string]>([

@@ -146,6 +146,17 @@ describe('the end of a token', () => {
     expect(mints(world, 'bugsplat')).toBe(2);
   });
 
+  test('those who come together with the one who renews are served as soon as the table has answered', async () => {
+    const connection = await symbols();
+    const { token } = await warm(connection);
+    untilLeft(token, 200);
+    world.vendors.bugsplat.set({ latency_ms: 200 });
+    const process = world.process(connection);
+    const [renewed, ...others] = await Promise.all([process.token(), process.token(), process.token()]);
+    expect(renewed.access_token).not.toBe(token.access_token);
+    for (const other of others) expect(other.access_token).toBe(token.access_token);
+  });
+
   test('whoever joins a flight judges what it brings by his own need', async () => {
     const { process, token } = await warm(await symbols());
     world.clock.advance(5 * minute);
