@@ -142,6 +142,7 @@ describe('the end of a token', () => {
     expect(world.vendors.bugsplat.counters.snapshot().in_flight).toBe(1);
     for (const answer of served) expect(answer.access_token).toBe(token.access_token);
     for (const answer of served) expect(answer).not.toHaveProperty('warning');
+    expect(served[0].source).toBe('memory');
     expect((await renewal).access_token).not.toBe(token.access_token);
     expect(mints(world, 'bugsplat')).toBe(2);
   });
