@@ -11,13 +11,17 @@ export interface ClientRefusals {
   remember(connection: string, error: VendorError, secretVersion: string): Promise<void>;
 }
 
+/** How long one look at the table serves all who ask for the connection, in milliseconds: a sweep asks for thousands. */
+const LOOK_SERVES = 1_000;
+
 export function clientRefusals(table: RefusalsTable, clock: Clock, timing: Timing): ClientRefusals {
   // Memory serves when the table fails: this is a cache too, and a failing cache is a miss.
   const remembered = new Map<string, ClientRefusal>();
+  const looks = new Map<string, { readonly at: number; readonly found: ReturnType<typeof stored> }>();
 
   return {
     async standing(connection, secretVersion) {
-      const refusal = (await stored(connection)) ?? remembered.get(connection);
+      const refusal = (await look(connection)) ?? remembered.get(connection);
       const now = clock.now();
       if (refusal?.secretVersion !== secretVersion || refusal.failure.until <= now) return undefined;
       return rememberedError(refusal.failure, now);
@@ -29,9 +33,19 @@ export function clientRefusals(table: RefusalsTable, clock: Clock, timing: Timin
       const run = before?.secretVersion === secretVersion ? before.failure : undefined;
       const next = { secretVersion, failure: nextFailure(error, run, timing, clock.now(), secretVersion) };
       remembered.set(connection, next);
+      looks.delete(connection);
       await ignoringUnavailable(table.write(connection, seen, next));
     },
   };
+
+  function look(connection: string): ReturnType<typeof stored> {
+    const last = looks.get(connection);
+    const now = clock.now();
+    if (last && now - last.at < LOOK_SERVES) return last.found;
+    const found = stored(connection);
+    looks.set(connection, { at: now, found });
+    return found;
+  }
 
   function stored(connection: string): Promise<Stored<ClientRefusal> | undefined> {
     return ignoringUnavailable(table.read(connection));

@@ -29,7 +29,7 @@ export type SweepReport = Omit<Extract<BrokerEvent, { type: 'sweep' }>, 'type'>;
 export type Sweep = (request: SweepRequest) => Promise<SweepReport>;
 
 /** Grants renewed at the same time. */
-const CONCURRENCY = 32;
+const CONCURRENCY = 64;
 
 /**
  * Keys held in memory at once, tens of megabytes; what is beyond them is still due at the next sweep. Large, since
