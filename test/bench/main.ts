@@ -2,10 +2,11 @@
 import { coldImport } from './cold-import.ts';
 import { latency } from './latency.ts';
 import { startUp } from './start-up.ts';
+import { sweep } from './sweep.ts';
 import { throughput } from './throughput.ts';
 import type { Measurement, Topic } from './topic.ts';
 
-const TOPICS: readonly Topic[] = [startUp, coldImport, latency, throughput];
+const TOPICS: readonly Topic[] = [startUp, coldImport, latency, throughput, sweep];
 
 for (const { title, measure } of TOPICS) {
   console.log(`\n${title}`);

@@ -2,7 +2,7 @@
 export interface Measurement {
   readonly what: string;
   readonly value: number;
-  readonly unit: 'ms' | '/s';
+  readonly unit: 'ms' | '/s' | 'MB' | '';
   /** `what` of an earlier measurement of the same topic that this one is a multiple of. */
   readonly comparedWith?: string;
 }
