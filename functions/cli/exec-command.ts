@@ -1,4 +1,4 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { constants } from 'node:os';
 import { type Command, InvalidArgumentError } from 'commander';
 import { withTarget } from './command.ts';
@@ -31,18 +31,25 @@ Examples:
 
 /** Ends as the command ends; signals are passed on, so that a supervisor's reach the command. */
 async function run([program = '', ...args]: string[], environment: Record<string, string>): Promise<number> {
-  const child = spawn(program, args, { stdio: 'inherit', env: { ...process.env, ...environment } });
-  const forward = (signal: NodeJS.Signals) => child.kill(signal);
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  for (const signal of signals) process.on(signal, forward);
+  let child: ChildProcess | undefined;
+  const forward = (signal: NodeJS.Signals) => child?.kill(signal);
+  // Before the command exists: a signal that came first would end this process alone.
+  for (const signal of FORWARDED) process.on(signal, forward);
   try {
-    return await new Promise((resolve, reject) => {
-      child.once('error', (error: NodeJS.ErrnoException) => reject(cannotRun(program, error)));
-      child.once('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal ?? 'SIGTERM']));
-    });
+    child = spawn(program, args, { stdio: 'inherit', env: { ...process.env, ...environment } });
+    return await exitOf(child, program);
   } finally {
-    for (const signal of signals) process.off(signal, forward);
+    for (const signal of FORWARDED) process.off(signal, forward);
   }
+}
+
+const FORWARDED = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+function exitOf(child: ChildProcess, program: string): Promise<number> {
+  return new Promise((resolve, reject) => {
+    child.once('error', (error: NodeJS.ErrnoException) => reject(cannotRun(program, error)));
+    child.once('exit', (code, signal) => resolve(code ?? 128 + constants.signals[signal ?? 'SIGTERM']));
+  });
 }
 
 function cannotRun(program: string, { code }: NodeJS.ErrnoException): Failure {

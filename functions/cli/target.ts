@@ -103,7 +103,7 @@ function awsOf({ region, awsEndpoint }: TargetOptions, endpoint?: URL): Aws {
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
     throw usage(
-      'No token broker runs at 127.0.0.1:8787, and no AWS Region is set to look for a deployed one in.',
+      'No AWS Region is set to look for a deployed token broker in, and no other broker was named or found here.',
       'npm start   (or --region REGION, or AWS_REGION, for a deployed one)',
     );
   }

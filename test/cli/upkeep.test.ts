@@ -1,0 +1,164 @@
+import { createPublicKey } from 'node:crypto';
+import { rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { startHttpPeer } from '../support/http-peer.ts';
+import { ownBroker } from './own-broker.ts';
+import { cli, golden } from './support.ts';
+
+const context = ownBroker();
+const run = cli(() => context.broker);
+
+describe('connections', () => {
+  test('is a table', async () => {
+    await run(['token', 'crash']);
+    const { stdout } = await run(['connections'], { environment: { AWS_ACCESS_KEY_ID: 'role-other' } });
+    expect(golden(stdout)).toMatch(
+      /^CONNECTION {2}VENDOR {2}GRANT {2}STATE {2}EXPIRES {2}LAST REFRESH {2}LAST FAILURE\n/,
+    );
+    expect(golden(stdout)).toContain('\ncrash  bugsplat  client_credentials  ready  in TIME  TIME ago  -\n');
+    expect(stdout).not.toContain('guarded');
+  });
+
+  test('is JSON for scripts', async () => {
+    const { connections } = JSON.parse((await run(['connections', '--json'])).stdout);
+    expect(connections[0]).toMatchObject({
+      connection: 'crash',
+      vendor: 'bugsplat',
+      api_hosts: expect.any(Array),
+    });
+  });
+
+  test('does not tell a forbidden connection from a missing one', async () => {
+    const [forbidden, missing] = await Promise.all([run(['token', 'guarded']), run(['token', 'guardet'])]);
+    expect(forbidden).toMatchObject({ code: 3, stdout: '' });
+    expect(forbidden.stderr).toBe(missing.stderr);
+    expect(await run(['token', 'guarded'], { environment: { AWS_ACCESS_KEY_ID: 'role-ci' } })).toMatchObject({
+      code: 0,
+    });
+  });
+});
+
+describe('secret put', () => {
+  const canary = 'canary-4711';
+
+  test.each([
+    ['', /input is empty: it must be JSON such as/],
+    [`{"client_secret": "${canary}`, /is not JSON/],
+    [`["${canary}"]`, /no object/],
+    [`{"client_id": "a", "client_secret": "${canary}\\n"}`, /client_secret holds a line break/],
+    [`{"client_secret": "${canary}"}`, /client_id is missing/],
+    [`{"client_id": "a", "private_key": "${canary}"}`, /client_secret is missing/],
+  ])('refuses %j, stores nothing, and quotes nothing', async (input, message) => {
+    const ended = await run(['secret', 'put', 'crash'], { input });
+    expect(ended).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(message) });
+    expect(ended.stderr).not.toContain(canary);
+    expect(await run(['token', 'crash'])).toMatchObject({ code: 0 });
+  });
+
+  test('takes no value from the command line', async () => {
+    const ended = await run(['secret', 'put', 'crash', '--client-secret', canary]);
+    expect(ended).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/unknown option '--client-secret'/),
+    });
+  });
+
+  test('reads the secret’s name and shape from a connections file, with every mistake in it', async () => {
+    const input = JSON.stringify({ client_id: 'a', client_secret: 'b' });
+    const wrong = join(context.folder, 'wrong.json');
+    await writeFile(wrong, '{"connections":{"a":{"vendor":"bugsplot"},"b":{"vendor":"bits","grunt":1}}}');
+    const broken = await run(['secret', 'put', 'a', '--connections', wrong], { input });
+    expect(broken).toMatchObject({ code: 2, stderr: expect.stringMatching(/bugsplot.*grunt/s) });
+    const misspelt = await run(['secret', 'put', 'crush', '--connections', context.file], { input });
+    expect(misspelt).toMatchObject({ code: 2, stderr: expect.stringMatching(/did you mean "crash"/) });
+    const absent = await run(['secret', 'put', 'a', '--connections', '/nowhere.json'], { input });
+    expect(absent).toMatchObject({ code: 2, stderr: expect.stringMatching(/ENOENT/) });
+  });
+});
+
+describe('secret keygen', () => {
+  test('stores the private half, prints the public one, and the vendor takes what it signs', async () => {
+    const { 'bugfender-key': client } = await context.vendors.bugfender.clientSecrets();
+    const { client_id } = client as unknown as { client_id: string };
+    const made = await run(['secret', 'keygen', 'jobs', '--client-id', client_id]);
+    expect(made).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/private key is in token-broker\/jobs/),
+    });
+    expect(made.stdout + made.stderr).not.toContain('PRIVATE');
+    expect(createPublicKey(made.stdout).asymmetricKeyDetails).toMatchObject({ modulusLength: 2048 });
+    const again = await run(['secret', 'keygen', 'jobs']);
+    expect(again).toMatchObject({ code: 1, stdout: '', stderr: expect.stringMatching(/--replace/) });
+    const replaced = await run([
+      'secret',
+      'keygen',
+      'jobs',
+      '--replace',
+      '--jwk',
+      '--bits',
+      '3072',
+      '--key-id',
+      'k1',
+    ]);
+    const jwk = JSON.parse(replaced.stdout);
+    expect(jwk).toMatchObject({ kty: 'RSA', alg: 'RS256', kid: 'k1' });
+    expect(jwk).not.toHaveProperty('d');
+  });
+
+  test('asks for the client’s id where there is nobody to ask', async () => {
+    const ended = await run(['secret', 'keygen', 'kiosk', '--secret', 'token-broker/none']);
+    expect(ended).toMatchObject({ code: 2, stderr: expect.stringMatching(/--client-id ID/) });
+  });
+});
+
+describe('doctor', () => {
+  test('ticks what is well', async () => {
+    const { code, stdout } = await run(['doctor', 'crash']);
+    expect(golden(stdout)).toBe(`✔ credentials: key id local of the local broker
+✔ region: us-east-1
+✔ broker: http://127.0.0.1:PORT answers; 1 connections
+– connections file: pass --connections FILE to compare it with what is deployed
+✔ secret of crash: token-broker/crash: fits client_secret_post
+✔ vendor host 127.0.0.1:PORT: reachable from here, clocks agree
+✔ token of crash: the broker gives one
+– tables: time to live and point-in-time recovery are not applicable locally
+– sweep schedule: the local program sweeps by itself (--sweep-every)
+✔ sealing keyring: token-broker-internal/sealing-keyring has a value
+
+All is well.
+`);
+    expect(code).toBe(0);
+  });
+
+  test('tells what mends the rest, and ends with 1', async () => {
+    const other = join(context.folder, 'other.json');
+    const peer = await startHttpPeer();
+    const closed = peer.host;
+    await peer.close();
+    const crash = { vendor: 'bugsplat', base_url: `http://${closed}`, scope: 'restricted' };
+    await writeFile(
+      other,
+      JSON.stringify({ connections: { crash, fresh: { vendor: 'bits', scope: 'application' } } }),
+    );
+    onTestFinished(() => rm(other));
+    const { code, stdout } = await run(['doctor', '--connections', other, '--json']);
+    const { findings } = JSON.parse(stdout) as {
+      findings: { check: string; status: string; detail: string }[];
+    };
+    const problems = findings
+      .filter(({ status }) => status === 'problem')
+      .map(({ check, detail }) => `${check}: ${detail}`);
+    expect(problems).toContain('connections file: fresh is not deployed, or you may not read it');
+    expect(problems).toContain(
+      'connections file: crash.scope is "restricted" in the file, "symbols" deployed',
+    );
+    expect(problems).toContain(`vendor host ${closed}: cannot be reached from here (ECONNREFUSED)`);
+    expect(code).toBe(1);
+  });
+
+  test('tells a connection that is not there as every command does', async () => {
+    const ended = await run(['doctor', 'crush']);
+    expect(ended).toMatchObject({ code: 3 });
+  });
+});
