@@ -269,18 +269,21 @@ describe('rejected', () => {
     expect((await process.token({ rejected: printOf(second) })).source).toBe('vendor');
   });
 
-  test('a vendor that gives the refused token again is not asked in a loop', async () => {
-    const peer = await startHttpPeer();
-    peer.replyWith(json(200, { access_token: 'the-same', token_type: 'Bearer', expires_in: 3_600 }));
-    const members = { vendor: 'custom', token_endpoint: `${peer.origin}/token` };
-    const connection = await world.connect(members, { client_id: 'c', client_secret: 's' });
-    const { process, token } = await warm(connection);
-    world.clock.advance(minute);
-    const refused = await refusal(process.token({ rejected: printOf(token) }));
-    expect(refused).toMatchObject({ error: 'vendor_rejected', retry_after: expect.any(Number) });
-    expect(peer.received).toHaveLength(2);
-    await peer.close();
-  });
+  test.each([0, 30])(
+    'a vendor that gives the refused token again is not asked in a loop (min_mint_interval %i)',
+    async (min_mint_interval) => {
+      const peer = await startHttpPeer();
+      peer.replyWith(json(200, { access_token: 'the-same', token_type: 'Bearer', expires_in: 3_600 }));
+      const members = { vendor: 'custom', token_endpoint: `${peer.origin}/token`, min_mint_interval };
+      const connection = await world.connect(members, { client_id: 'c', client_secret: 's' });
+      const { process, token } = await warm(connection);
+      world.clock.advance(minute);
+      const refused = await refusal(process.token({ rejected: printOf(token) }));
+      expect(refused).toMatchObject({ error: 'vendor_rejected', retry_after: expect.any(Number) });
+      expect(peer.received).toHaveLength(2);
+      await peer.close();
+    },
+  );
 
   test('together with min_ttl, the refused token is not given even with a warning', async () => {
     const { process, token } = await warm(await symbols());
