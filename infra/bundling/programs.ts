@@ -1,0 +1,9 @@
+/** The functions' programs, by the stem of their file in `functions/`. */
+export const PROGRAMS = ['token-https', 'token-invoke', 'callback', 'refresh', 'sealing-key'] as const;
+export type Program = (typeof PROGRAMS)[number];
+
+export interface Bundle {
+  readonly code: Uint8Array;
+  /** Bytes that each input file has in the bundle. */
+  readonly inputs: Readonly<Record<string, number>>;
+}

@@ -1,0 +1,7 @@
+/** `token-broker/cdk`: the construct, and the types of what it takes. */
+export type { CustomDomain, Throttle } from '../api.ts';
+export type { ConnectionsDocument, ConnectionsSource } from '../connections-file.ts';
+export type { Egress } from '../egress.ts';
+export { OperatorError } from '../operator-error.ts';
+export type { TokenBrokerProps } from '../props.ts';
+export { type CallerRoleProps, TokenBroker } from '../token-broker.ts';

@@ -1,0 +1,85 @@
+/** `npm run pack`: an installable npm package in `dist/`, compiled, because Node.js runs no TypeScript in node_modules. */
+import { execFileSync } from 'node:child_process';
+import { copyFileSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { bundle, PROGRAMS } from '../bundling/bundle.ts';
+import { licensesOf } from './licenses.ts';
+import { packageManifest } from './manifest.ts';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const folder = join(root, 'dist/package');
+
+rmSync(folder, { recursive: true, force: true });
+write('package.json', `${JSON.stringify(packageManifest(), undefined, 2)}\n`);
+for (const file of ['README.md', 'LICENSE', 'infra/connections.schema.json']) copy(file);
+const bundles = PROGRAMS.map((program) => ({ program, ...bundle(program) }));
+for (const { program, code } of bundles) write(`functions/${program}.mjs`, code);
+const inject = ['infra/package/url-parse.ts'];
+const compiled = await Promise.all([
+  compile('shared/client/index.ts', 'client/index.js'),
+  compile('functions/cli/main.ts', 'functions/cli/main.js', { inject }),
+  compile('infra/package/cdk.ts', 'infra/cdk/index.js', {
+    inject,
+    external: ['aws-cdk-lib', 'constructs'],
+    plugins: [prebuilt()],
+  }),
+]);
+const inputs = [...compiled.flat(), ...bundles.flatMap(({ inputs }) => Object.keys(inputs))];
+write('THIRD-PARTY-LICENSES.md', licensesOf(inputs, root));
+declare();
+const packed = execFileSync('npm', ['pack', '--json', '--pack-destination', '..'], {
+  cwd: folder,
+  encoding: 'utf8',
+});
+const [{ filename }] = JSON.parse(packed) as [{ filename: string }];
+console.log(join('dist', filename));
+
+/** Resolves to the files that went into it. */
+async function compile(entry: string, outfile: string, options: BuildOptions = {}): Promise<string[]> {
+  const { metafile } = await build({
+    absWorkingDir: root,
+    entryPoints: [entry],
+    outfile: join(folder, outfile),
+    bundle: true,
+    metafile: true,
+    platform: 'node',
+    target: 'node20',
+    format: 'esm',
+    // ES modules first: they shake, which keeps the client small in whatever its users bundle.
+    mainFields: ['module', 'main'],
+    legalComments: 'none',
+    logLevel: 'warning',
+    ...options,
+  });
+  return Object.keys(metafile?.inputs ?? {});
+}
+
+/** The package has the functions' bundles, and no sources to build them from. */
+function prebuilt(): Plugin {
+  const path = join(root, 'infra/package/prebuilt.ts');
+  return {
+    name: 'prebuilt',
+    setup: ({ onResolve }) => onResolve({ filter: /^\.\/build\.ts$/ }, () => ({ path })),
+  };
+}
+
+/** A declaration names its neighbours as the sources do, `x.ts`; in the package they are `x.d.ts`, for which it says `x.js`. */
+function declare(): void {
+  execFileSync('tsc', ['-p', join(root, 'infra/package')], { cwd: root, stdio: 'inherit' });
+  for (const file of globSync('types/**/*.d.ts', { cwd: folder })) {
+    const text = readFileSync(join(folder, file), 'utf8');
+    write(file, text.replaceAll(/(from |import\()(['"])(\.[^'"]+)\.ts\2/g, '$1$2$3.js$2'));
+  }
+}
+
+function write(path: string, content: string | Uint8Array): void {
+  mkdirSync(dirname(join(folder, path)), { recursive: true });
+  writeFileSync(join(folder, path), content);
+}
+
+function copy(path: string): void {
+  mkdirSync(dirname(join(folder, path)), { recursive: true });
+  copyFileSync(join(root, path), join(folder, path));
+}

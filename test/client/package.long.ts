@@ -1,0 +1,128 @@
+/** The npm package as its users have it: packed, installed into an empty project, and used in its three ways. */
+import { spawnSync } from 'node:child_process';
+import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type LocalBrokerProcess, startLocalBrokerProcess } from '../support/local-broker.ts';
+import { output } from '../support/output.ts';
+
+const root = new URL('../..', import.meta.url).pathname;
+const keys = { AWS_ACCESS_KEY_ID: 'local', AWS_SECRET_ACCESS_KEY: 'local' };
+
+let project: string;
+let broker: LocalBrokerProcess;
+beforeAll(async () => {
+  project = await mkdtemp(join(tmpdir(), 'token-broker-user-'));
+  await writeFile(join(project, 'package.json'), '{"private":true,"type":"module"}');
+  const tarball = (await output('npm', ['run', '--silent', 'pack', '--prefix', root])).trim();
+  run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', join(root, tarball)]);
+  broker = await startLocalBrokerProcess();
+}, 300_000);
+afterAll(async () => {
+  await broker?.dispose();
+  await rm(project, { recursive: true, force: true });
+});
+
+/** In the project, without the repository's own tools on the path. */
+function run(command: string, args: readonly string[], environment: Record<string, string> = {}) {
+  const PATH = (process.env.PATH ?? '')
+    .split(':')
+    .filter((folder) => !folder.startsWith(root))
+    .join(':');
+  const { status, stdout, stderr } = spawnSync(command, args, {
+    cwd: project,
+    encoding: 'utf8',
+    env: { ...process.env, PATH, ...environment },
+  });
+  expect({ command, status, stderr }).toMatchObject({ status: 0 });
+  return stdout;
+}
+
+const write = (name: string, content: string) => writeFile(join(project, name), content);
+
+const CALLER = `import { createTokenClient, TokenBrokerError, type Token } from 'token-broker';
+const client = createTokenClient({ endpoint: process.env.BROKER ?? '' }, { timeout: 10_000 });
+const token: Token = await client.token('crash-symbols', { minTtl: 60 });
+try {
+  await client.token('research-user', { subject: 'alice' });
+} catch (error) {
+  if (error instanceof TokenBrokerError) console.log(token.tokenType, error.code);
+}
+`;
+
+test('the client gets tokens, in every Node.js that is here', async () => {
+  await write('caller.mjs', CALLER.replace(', type Token', '').replace(': Token', ''));
+  const nodes = new Set([process.execPath, '/usr/bin/node', '/usr/local/bin/node']);
+  const present = [...nodes].filter((node) => spawnSync(node, ['--version']).status === 0);
+  for (const node of present) {
+    expect(run(node, ['caller.mjs'], { ...keys, BROKER: broker.url })).toBe('Bearer consent_required\n');
+  }
+});
+
+test('the client needs no more than 120 KB in a bundle, however it is bundled', () => {
+  const esbuild = join(root, 'node_modules/esbuild/bin/esbuild');
+  const args = ['caller.mjs', '--bundle', '--minify', '--platform=node', '--format=esm'];
+  expect(run(esbuild, args).length).toBeLessThan(120_000);
+});
+
+test('the command runs', () => {
+  const printed = run('npx', ['--no-install', 'token-broker', 'token', 'crash-symbols', '--header'], {
+    TOKEN_BROKER_ENDPOINT: broker.url,
+  });
+  expect(printed).toMatch(/^Authorization: Bearer \S+\n$/);
+});
+
+test('the construct needs no esbuild and no sources, and deploys the bundles of the package', async () => {
+  for (const peer of ['aws-cdk-lib', 'constructs']) {
+    await symlink(join(root, 'node_modules', peer), join(project, 'node_modules', peer));
+  }
+  await write(
+    'connections.json',
+    '{"connections":{"crash":{"vendor":"bugsplat","scope":"symbols"},"pay":{"vendor":"bits","scope":"application"}}}',
+  );
+  await write(
+    'app.mjs',
+    `import { App, Stack } from 'aws-cdk-lib';
+import { TokenBroker } from 'token-broker/cdk';
+const app = new App({ outdir: 'cdk.out' });
+new TokenBroker(new Stack(app, 'Mine'), 'Broker', { connections: 'connections.json' });
+app.synth();
+`,
+  );
+  run(process.execPath, ['app.mjs']);
+  const template = JSON.parse(await readFile(join(project, 'cdk.out/Mine.template.json'), 'utf8'));
+  const types = Object.values<{ Type: string }>(template.Resources).map(({ Type }) => Type);
+  expect(types.filter((type) => type === 'AWS::Lambda::Function').length).toBeGreaterThanOrEqual(5);
+  const { files } = JSON.parse(await readFile(join(project, 'cdk.out/Mine.assets.json'), 'utf8')) as {
+    files: Record<string, { source: { path: string; packaging: string } }>;
+  };
+  const folders = Object.values(files).filter(({ source }) => source.packaging === 'zip');
+  const contents = await Promise.all(
+    folders.map(({ source }) => readFile(join(project, 'cdk.out', source.path, 'index.mjs'), 'utf8')),
+  );
+  const prebuilt = await readFile(
+    join(project, 'node_modules/token-broker/functions/token-https.mjs'),
+    'utf8',
+  );
+  expect(contents).toContain(prebuilt);
+});
+
+test('the declarations type-check in a strict project', async () => {
+  await write('caller.ts', CALLER);
+  await write(
+    'app.ts',
+    `import { App, Stack } from 'aws-cdk-lib';
+import { TokenBroker, type TokenBrokerProps } from 'token-broker/cdk';
+const props: TokenBrokerProps = { connections: 'connections.json' };
+const broker = new TokenBroker(new Stack(new App(), 'Mine'), 'Broker', props);
+const url: string = broker.url;
+// @ts-expect-error: connections are needed
+new TokenBroker(broker, 'Other', {});
+console.log(url);
+`,
+  );
+  await symlink(join(root, 'node_modules/@types'), join(project, 'node_modules/@types'));
+  const options = ['--noEmit', '--strict', '--target', 'es2024', '--types', 'node', '--skipLibCheck'];
+  run(join(root, 'node_modules/.bin/tsc'), [...options, '--module', 'nodenext', 'caller.ts', 'app.ts']);
+});
