@@ -64,7 +64,7 @@ describe('exec', () => {
       '--',
       'sh',
       '-c',
-      'echo $0 ${T:+set}',
+      'test -n "$T" && echo $0 set',
       '--json',
     ]);
     expect(stdout).toBe('--json set\n');
