@@ -132,10 +132,11 @@ function facts(pairs: Readonly<Record<string, string>>): string {
 
 const STYLE = `
 :root { color-scheme: light dark; font: 1.0625rem/1.5 system-ui, sans-serif; }
-body { margin: 0; min-height: 100vh; display: grid; place-items: center; background: Canvas; color: CanvasText; }
+body { margin: 0; min-height: 100vh; display: grid; place-items: start center; background: Canvas; color: CanvasText; }
+@media (min-width: 34rem) { body { place-items: center; } }
 main { box-sizing: border-box; width: min(32rem, 100vw); padding: 2rem 1.5rem; border-top: .4rem solid #b45309; }
 main.connected { border-color: #15803d; }
-h1 { font-size: 1.6rem; margin: 0 0 1rem; }
+h1 { font-size: 1.6rem; line-height: 1.25; margin: 0 0 1rem; text-wrap: balance; }
 dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; margin: 0 0 1rem; }
 dt { opacity: .7; }
 dd { margin: 0; font-weight: 600; overflow-wrap: anywhere; }
