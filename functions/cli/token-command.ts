@@ -33,7 +33,7 @@ export function tokenCommand(): Command {
 Examples:
   token-broker token crash-symbols
   token-broker token crash-symbols --header
-  curl -H "$(token-broker token crash-symbols --header)" https://api.example.com/
+  token-broker token crash-symbols --header | curl -H @- https://api.example.com/
   token-broker token onboarding --scope application.session \\
     --param application_id=1 --param workflow_id=2 --param redirect_url=https://example.com/done
   token-broker token research-user --subject alice --json`,
