@@ -51,6 +51,12 @@ export function scopeKey(scopes: readonly string[]): string {
   return scopes.join(' ');
 }
 
+/** The scopes that callers get by default, as far as they were consented to: whose token is to be kept warm. */
+export function warmScopes({ scopes }: Grant, connection: Connection): readonly string[] {
+  const covered = scopes.length === 0 || connection.scope.every((scope) => scopes.includes(scope));
+  return covered ? connection.scope : scopes;
+}
+
 /** Intent: whatever happens now, the attempt is seen, and looked at again once its lease has run out. */
 export function begun(grant: Grant, lease: Lease): Grant {
   const attempts = [...grant.attempts.slice(1 - MOST_ATTEMPTS), lease.id];
@@ -125,7 +131,7 @@ export function dueAfter(grant: Grant, token: Token | undefined, policy: DuePoli
   if (!grant.refreshToken) return now + NEVER;
   if (connection.refresh === 'on_use')
     return now + connection.rotateEvery * 1000 * (0.9 + Math.random() / 10);
-  const current = grant.tokens[scopeKey(grant.scopes)] ?? token;
+  const current = grant.tokens[scopeKey(warmScopes(grant, connection))] ?? token;
   if (!current) return now;
   const most = vendor.refreshKillsAccessToken ? timing.renewAheadWhenKilling : timing.renewAhead;
   const life = current.expiresAt - now;

@@ -25,6 +25,6 @@ export function judge(token: Token | undefined, need: Need, timing: Timing, now:
 }
 
 /** Whether a token that still satisfies should be renewed by whoever gets the lease. */
-export function renewalDue(token: Token, margin: number, now: number): boolean {
-  return token.expiresAt - now < Math.min(margin, (token.expiresAt - token.mintedAt) / 5);
+export function renewalDue(token: Token, margin: number, now: number, share = 1 / 5): boolean {
+  return token.expiresAt - now < Math.min(margin, (token.expiresAt - token.mintedAt) * share);
 }

@@ -19,10 +19,11 @@ export function refreshingPlace(parts: RefreshingPlaceParts, request: TokenReque
   const { connection, vendor, subject, scopes } = request;
   const key = cacheKey(request);
   const exclusive = vendor.refreshKillsAccessToken;
-  // Callers begin later than the sweep does, so that where there is a sweep they find the work done.
-  const margin = exclusive ? timing.renewAheadWhenKilling : timing.renewAhead / 2;
+  const most = exclusive ? timing.renewAheadWhenKilling : timing.renewAhead;
+  // Where the sweep keeps a grant warm, callers begin later than it does, so that they find the work done.
+  const ahead = connection.refresh === 'keep_warm' ? { margin: most / 2, share: 1 / 10 } : { margin: most };
 
-  return { key, margin, exclusive, look };
+  return { key, ...ahead, exclusive, look };
 
   async function look(): Promise<Look> {
     try {

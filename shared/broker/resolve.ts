@@ -39,6 +39,8 @@ export interface Place {
   readonly key: string;
   /** Milliseconds before expiry at which a token is renewed though it still satisfies. */
   readonly margin: number;
+  /** … or at this share of the token's life, when that is less; absent: a fifth. */
+  readonly share?: number;
   /**
    * Whether a new token ends the one before it (invariant 11): then memory answers nothing without a look at
    * the table, and `min_ttl` forces nothing.
@@ -110,7 +112,7 @@ export function resolver(parts: ResolverParts): TokenSource {
     const now = clock.now();
     if (!found || found.confirmedAt + timing.memoryRecheck <= now) return undefined;
     if (judge(found.token, request, timing, now) !== 'good') return undefined;
-    if (renewalDue(found.token, place.margin, now) && !flights.has(place.key)) return undefined;
+    if (renewalDue(found.token, place.margin, now, place.share) && !flights.has(place.key)) return undefined;
     return { token: found.token, source: 'memory' };
   }
 
@@ -142,7 +144,7 @@ export function resolver(parts: ResolverParts): TokenSource {
     if (look.impediment) return { ...seen, obstacle: failed(look.impediment, request) };
 
     const verdict = judge(look.token, request, timing, now);
-    const due = !look.token || renewalDue(look.token, place.margin, now);
+    const due = !look.token || renewalDue(look.token, place.margin, now, place.share);
     if (verdict === 'good' && !due) return seen;
     if (verdict === 'short' && !due && place.exclusive) return { ...seen, obstacle: { kind: 'exclusive' } };
     if (stillStands(look.failure, request.begunAt, now)) {

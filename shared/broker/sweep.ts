@@ -6,10 +6,10 @@
 import { BrokerError, StoreUnavailable, UnreadableValue, VendorError } from '../errors.ts';
 import type { BrokerEvent } from './events.ts';
 import { mismatch } from './grant-binding.ts';
-import { endedForGood, setAside } from './grant-states.ts';
+import { endedForGood, setAside, warmScopes } from './grant-states.ts';
 import type { Grant, GrantKey, Stored } from './ports.ts';
 import type { Refresher, RefreshParts } from './refresh.ts';
-import type { FindConnection, Found } from './request.ts';
+import { type FindConnection, type Found, isGrant } from './request.ts';
 
 export interface SweepParts extends Pick<RefreshParts, 'clock' | 'timing' | 'observe' | 'grants'> {
   readonly refresher: Refresher;
@@ -123,14 +123,15 @@ export function sweeper(parts: SweepParts): Sweep {
     if (!grant || grant.dueAt > now + lookAhead || (grant.lease && grant.lease.until > now)) return 'skipped';
     note(grant);
     const found = find(key.connection);
-    if (!found || mismatch(grant, found.connection, found.vendor, grant.scopes)) {
+    const lost = !found || !isGrant(found.connection);
+    if (lost || mismatch(grant, found.connection, found.vendor, grant.scopes)) {
       await grants.write(grant, setAside(grant, now));
       return 'skipped';
     }
     if (grant.status !== 'active') return lookAfterEnded(grant, found);
     if (grant.dueAt + timing.deadline > endsAt) return 'skipped';
     if (grant.dueAt > now) await clock.sleep(grant.dueAt - now);
-    const wish = { ...found, scopes: grant.scopes, minTtl: 0, forced: false, endsAt };
+    const wish = { ...found, scopes: warmScopes(grant, found.connection), minTtl: 0, forced: false, endsAt };
     return (await refresher.refresh(grant, wish)) ? 'renewed' : 'skipped';
   }
 
