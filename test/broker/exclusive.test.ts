@@ -42,13 +42,32 @@ test('min_ttl forces no refresh of a live token: it is given with a warning', as
   expect(refreshes()).toBe(0);
 });
 
-test('a token with half a minute left is renewed, with a minute left it is not', async () => {
-  const process = await consented();
-  world.clock.advance(3_540_000);
+test.each([
+  ['keep_warm', 15, "callers leave it to the sweep until the sweep's time is over"],
+  ['on_use', 30, 'callers renew it themselves'],
+])('with %s, a token is renewed by a caller when it has %i s left: %s', async (refresh, seconds) => {
+  const process = grantProcess(world, await research(world, { refresh }), { timing: quick });
+  await process.consent();
+  world.clock.advance((3_600 - seconds - 2) * 1_000);
   expect(await process.token()).toMatchObject({ source: 'table' });
   expect(refreshes()).toBe(0);
-  world.clock.advance(31_000);
+  world.clock.advance(3_000);
   expect(await process.token()).toMatchObject({ source: 'vendor' });
+});
+
+test('a connection whose scope was narrowed since has one token, for sweep and callers alike', async () => {
+  const wide = grantProcess(world, await research(world, { scope: 'research:read research:write' }));
+  await wide.consent();
+  const scope = ['research:read'];
+  const narrow = grantProcess(world, { ...wide.connection, scope, scopes: scope }, { timing: quick });
+  const { access_token } = await narrow.token();
+  world.clock.advance(3_590_000);
+  expect(await narrow.sweep()).toMatchObject({ renewed: 1 });
+  const answer = await narrow.token();
+  expect(answer).toMatchObject({ source: 'table' });
+  expect(answer.access_token).not.toBe(access_token);
+  expect(world.vendors.bipsync.isLive(answer.access_token)).toBe(true);
+  expect(refreshes()).toBe(2);
 });
 
 test.each([

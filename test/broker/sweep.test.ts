@@ -56,6 +56,19 @@ describe('when a grant is due', () => {
     expect(new Set(margins).size).toBe(5);
   });
 
+  test.each([60, 300, 600, 3_600, 86_400])(
+    'keep_warm: a token of %i s is renewed by the sweep before a caller does it',
+    async (life) => {
+      world.vendors.bugfender.set({ expires_in: life });
+      const process = await consented();
+      until((await process.grant()).dueAt - 1);
+      expect(await process.token()).toMatchObject({ source: 'table' });
+      expect(refreshes()).toBe(0);
+      world.clock.advance(2);
+      expect(await process.sweep()).toMatchObject({ renewed: 1 });
+    },
+  );
+
   test('keep_warm at a vendor whose refresh ends the token: at most 30 s before', async () => {
     const process = grantProcess(world, await research(world));
     const { tokens, dueAt } = await process.consent();
@@ -240,6 +253,14 @@ describe('a connection in trouble', () => {
     const after = await process.grant();
     expect(after).toMatchObject({ generation: before.generation, status: 'active' });
     expect(after.dueAt).toBeGreaterThan(world.clock.now() + 3_000_000);
+  });
+
+  test('that acts for itself now is set aside, and nothing is sent', async () => {
+    const process = await consented();
+    world.clock.advance(3_600_000);
+    const changed = grantProcess(world, { ...process.connection, grant: 'client_credentials' });
+    expect(await changed.sweep()).toMatchObject({ due: 1, skipped: 1 });
+    expect(refreshes()).toBe(0);
   });
 
   test('that points elsewhere is set aside, and nothing is sent', async () => {
