@@ -1,6 +1,6 @@
 /** The README cannot rot: its shell snippets run against the local program, its TypeScript is type-checked. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -17,6 +17,9 @@ function snippets(language: string): string[] {
   const fences = readme.matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'));
   return [...fences].map(([, text = '']) => text);
 }
+
+/** Files that the README shows whole; what they do is tested beside the client and the command line. */
+const shown = [...readme.matchAll(/^`(test\/examples\/[^`]+)`:\n\n```\w+\n(.*?)^```/gms)];
 
 /** The two commands that a newcomer begins with. They install, so that only a clean checkout can run them whole. */
 const FIRST = ['npm ci && npm start\n', 'npm ci && npm test\n'];
@@ -75,12 +78,18 @@ describe('against the local program', () => {
   });
 });
 
+test('every example that is shown is the file that is tested', async () => {
+  expect(shown.length).toBeGreaterThan(5);
+  for (const [, path = '', text] of shown) expect(text).toBe(await readFile(join(root, path), 'utf8'));
+});
+
 test('every TypeScript snippet type-checks', { timeout: 60_000 }, async () => {
-  // Below node_modules, so that packages resolve and nothing else looks there.
-  const folder = await mkdtemp(join(root, 'node_modules/.readme-'));
+  // Inside the project, so that packages resolve, its own included.
+  await mkdir(join(root, 'dist'), { recursive: true });
+  const folder = await mkdtemp(join(root, 'dist/readme-'));
   try {
     const files = await Promise.all(
-      snippets('ts').map(async (text, index) => {
+      [...snippets('ts'), ...snippets('typescript')].map(async (text, index) => {
         const file = join(folder, `snippet-${index}.ts`);
         await writeFile(file, `${text.replaceAll("'./", `'${root}`)}\nexport {};\n`);
         return file;
