@@ -24,6 +24,8 @@ interface Entry {
   readonly token: Token;
   /** Milliseconds since the epoch. */
   renewAt: number;
+  /** Why the last renewal failed, where trying again may help. */
+  failure?: TokenBrokerError;
 }
 
 export interface TokenCacheParts {
@@ -70,12 +72,26 @@ export class TokenCache {
       if (this.#parts.now() >= entry.renewAt) this.#renew(key, ask, entry);
       return entry.token;
     }
+    return life > 0 ? this.#askOrServe(key, ask, entry, life) : this.#ask(key, ask);
+  }
+
+  /** A valid token in hand that is not quite what was asked for beats a failure, and a silence until it expires. */
+  async #askOrServe(key: string, ask: Ask, entry: Entry, life: number): Promise<Token> {
+    if (entry.failure && this.#parts.now() < entry.renewAt)
+      return stillValid(entry.token, entry.failure.message);
+    const asked = this.#ask(key, ask);
+    const patience = timer(life / 2);
     try {
-      return await this.#ask(key, ask);
+      const answered = await Promise.race([asked, patience.over]);
+      if (answered) return answered;
+      this.#noteFailure(asked, entry);
+      return stillValid(entry.token, 'the token broker is slow to answer');
     } catch (error) {
-      const stillValid = entry.token.expiresAt.getTime() > this.#parts.now();
-      if (!stillValid || !(error instanceof TokenBrokerError) || !error.retryable) throw error;
-      return entry.token.withWarning(`This token is still valid, but could not be renewed: ${error.message}`);
+      this.#pause(entry, error);
+      if (!entry.failure) throw error;
+      return stillValid(entry.token, entry.failure.message);
+    } finally {
+      patience.stop();
     }
   }
 
@@ -94,10 +110,18 @@ export class TokenCache {
 
   /** Nobody waits for it: whoever asks meanwhile gets the token in hand. */
   #renew(key: string, { minTtl: _, ...ask }: Ask, entry: Entry): void {
-    this.#ask(key, ask).catch((error: unknown) => {
-      const retryAfter = error instanceof TokenBrokerError ? (error.retryAfter ?? 0) * 1000 : 0;
-      entry.renewAt = this.#parts.now() + Math.max(RENEWAL_PAUSE, retryAfter);
-    });
+    this.#noteFailure(this.#ask(key, ask), entry);
+  }
+
+  #noteFailure(asked: Promise<Token>, entry: Entry): void {
+    asked.catch((error: unknown) => this.#pause(entry, error));
+  }
+
+  #pause(entry: Entry, error: unknown): void {
+    const known = error instanceof TokenBrokerError ? error : undefined;
+    entry.renewAt = this.#parts.now() + Math.max(RENEWAL_PAUSE, (known?.retryAfter ?? 0) * 1000);
+    if (known?.retryable) entry.failure = known;
+    else delete entry.failure;
   }
 
   /** An answer that was long on its way does not replace a newer token. */
@@ -116,6 +140,21 @@ export class TokenCache {
     this.#entries.delete(key);
     this.#entries.set(key, entry);
   }
+}
+
+function stillValid(token: Token, reason: string): Token {
+  return token.withWarning(`This token is still valid, but could not be renewed: ${reason}`);
+}
+
+/** Resolves to nothing after so many milliseconds, unless it is stopped. */
+function timer(milliseconds: number) {
+  let stop: () => void = () => undefined;
+  const over = new Promise<undefined>((resolve) => {
+    // Longer ones than Node.js can wait for are longer than any answer takes.
+    const timeout = setTimeout(resolve, Math.min(milliseconds, 2 ** 31 - 1), undefined);
+    stop = () => clearTimeout(timeout);
+  });
+  return { over, stop };
 }
 
 function keyOf({ connection, subject = 'default', scope, params = {} }: Ask): string {

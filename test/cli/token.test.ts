@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { program } from '../../functions/cli/program.ts';
@@ -53,6 +54,19 @@ describe('exec', () => {
   test('runs the command with the token, prints nothing itself, and ends as it ends', async () => {
     const { code, stdout, stderr } = await run(['exec', 'crash-symbols', '--', ...show]);
     expect({ code, stdout, stderr }).toEqual({ code: 7, stdout: 'has-token\n', stderr: '' });
+  });
+
+  test.skipIf(!existsSync('/proc/self/cmdline'))('shows the token in no process list', async () => {
+    const show = [
+      'sh',
+      '-c',
+      'printf "%s\\n" "$ACCESS_TOKEN"; cat /proc/$$/cmdline /proc/$PPID/cmdline | tr "\\0" " "',
+    ];
+    const { stdout } = await run(['exec', 'crash-symbols', '--', ...show]);
+    const [token = '', ...lists] = stdout.split('\n');
+    expect(token.length).toBeGreaterThan(20);
+    expect(lists.join()).toContain('exec crash-symbols');
+    expect(lists.join()).not.toContain(token);
   });
 
   test('names the variable as it is told, and leaves the command’s own options alone', async () => {

@@ -135,6 +135,29 @@ describe('near its expiry a token', () => {
     });
   });
 
+  test('is served before it expires when the broker is silent, and nobody else has to wait', async () => {
+    context.peer.replyWith(token(3600), silence);
+    const client = clientOf(context.peer, { timeout: 20_000 });
+    const first = await client.token('crash');
+    date.advance(3599.6);
+    const last = await client.token('crash');
+    expect(last.accessToken).toBe(first.accessToken);
+    expect(last.warning).toMatch(/slow to answer/);
+  });
+
+  test('is served at once for some seconds after the broker was found unreachable', async () => {
+    context.peer.replyWith(token(3600), brokerError(503, 'store_unavailable', { retry_after: 60 }));
+    const client = clientOf(context.peer);
+    await client.token('crash');
+    const asked = () => client.token('crash', { minTtl: 3601 });
+    expect((await asked()).warning).toMatch(/store_unavailable/);
+    expect((await asked()).warning).toMatch(/store_unavailable/);
+    expect(context.peer.received).toHaveLength(2);
+    date.advance(61);
+    await asked();
+    expect(context.peer.received).toHaveLength(3);
+  });
+
   test('is not served once the broker has said no', async () => {
     context.peer.replyWith(token(3600), brokerError(403, 'access_denied'));
     const client = clientOf(context.peer);
