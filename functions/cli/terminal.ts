@@ -53,10 +53,11 @@ export function duration(seconds: number): string {
   return `${Math.floor(seconds / size)} ${unit}`;
 }
 
-/** `in 58 min`, `3 min ago`; a dash for no time. */
+/** `in 58 min`, `now`, `3 min ago`; a dash for no time. */
 export function fromNow(time: string | undefined, now = Date.now()): string {
   if (time === undefined) return '-';
   const seconds = Math.round((Date.parse(time) - now) / 1000);
   if (Number.isNaN(seconds)) return '-';
+  if (seconds === 0) return 'now';
   return seconds >= 0 ? `in ${duration(seconds)}` : `${duration(-seconds)} ago`;
 }

@@ -3,8 +3,9 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { stripVTControlCharacters } from 'node:util';
 import type { LocalBrokerProcess } from '../support/local-broker.ts';
+import { compiledCli } from './compiled.ts';
 
-export const MAIN = new URL('../../functions/cli/main.ts', import.meta.url).pathname;
+export const MAIN = compiledCli();
 
 export interface Ended {
   readonly code: number | null;
@@ -73,6 +74,6 @@ export function golden(printed: string): string {
   return stripVTControlCharacters(printed)
     .replaceAll(/127\.0\.0\.1:\d+/g, '127.0.0.1:PORT')
     .replaceAll(/in \d+ (?:s|min|h|d)\b/g, 'in TIME')
-    .replaceAll(/\d+ (?:s|min|h|d) ago/g, 'TIME ago')
+    .replaceAll(/\d+ (?:s|min|h|d) ago|\bnow\b/g, 'TIME ago')
     .replaceAll(/ {2,}/g, '  ');
 }
