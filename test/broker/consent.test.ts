@@ -28,7 +28,7 @@ beforeEach(() => {
 const exchanges = (name: 'bugfender' | 'bipsync') =>
   world.vendors[name].counters.received('token', 'authorization_code');
 
-const OTHER = 'arn:aws:iam::111122223333:role/somebody-else';
+const OTHER = 'arn:aws:sts::111122223333:assumed-role/somebody-else/session';
 
 describe('authorization code', () => {
   test('a person consents once, and from then on tokens are given', async () => {

@@ -7,7 +7,7 @@ import { StoreUnavailable } from '../../shared/errors.ts';
 import { Redacted } from '../../shared/redacted.ts';
 import { brokerWorld, refusal } from '../support/broker.ts';
 import type { Fault } from '../support/fault-proxy.ts';
-import { type GrantProcess, grantProcess, hooked, quick, revocable, untilDue } from '../support/grants.ts';
+import { type GrantProcess, grantProcess, hooked, quick, revocable } from '../support/grants.ts';
 import { openStores } from '../support/stores.ts';
 
 const world = brokerWorld();
@@ -151,16 +151,15 @@ describe('a commit', () => {
       hooked(stores, {
         async after(count) {
           if (count !== 2) return;
-          untilDue(world);
-          await here.sound.token();
+          const { tokens } = await here.sound.grant();
+          await here.sound.token({ rejected: tokens['research:read']!.fingerprint });
           unavailable();
         },
       }),
     );
     const answer = await patient(process);
-    expect(answer).toMatchObject({ source: 'vendor' });
     const { tokens } = await here.sound.grant();
-    expect(tokens['research:read']?.accessToken.reveal()).not.toBe(answer.access_token);
+    expect(answer.access_token).toBe(tokens['research:read']?.accessToken.reveal());
     expect(vendor()).toMatchObject({ revocations: 0, refreshes: 2 });
     await expectAlive(here);
   });
@@ -268,6 +267,26 @@ describe('a rescue', () => {
     world.clock.advance(61_000);
     await here.sound.sweep();
     expect(here.sound.changes().slice(-1)).toEqual(['adopted']);
+    await expectAlive(here);
+  });
+
+  test('that is to be seen only when the vendor has said invalid_grant is adopted instead of believing it', async () => {
+    const here = await scene();
+    world.vendors.bipsync.set({ reuse_detection: false });
+    await here.with(gone).token();
+    pastTheLease();
+    untilTokensExpire();
+    let looks = 0;
+    const blind = here.with((stores) => ({
+      ...stores,
+      rescues: {
+        ...stores.rescues,
+        // Both attempts are looked for before sending, and again after the refusal.
+        find: async (...key) => (looks++ < 2 ? undefined : stores.rescues.find(...key)),
+      },
+    }));
+    expect(await blind.token()).toMatchObject({ source: 'vendor' });
+    expect(blind.changes()).toEqual(['adopted', 'refreshed']);
     await expectAlive(here);
   });
 
