@@ -112,13 +112,19 @@ async function waitFor(consent: Consent): Promise<ConsentStatus> {
     for (;;) {
       await delay(Math.min(pause * 1000, Math.max(0, endsAt - Date.now())));
       if (Date.now() >= endsAt) return 'expired';
-      const { status, interval } = await proceed(consent, {});
+      const { status, interval } = await proceed(consent, {}).catch(pendingIfTemporary);
       if (status !== 'pending') return status;
       pause = interval ?? pause;
     }
   } finally {
     waiting.stop();
   }
+}
+
+/** The person is still at it: a broker or vendor that is away for a moment does not end their consent. */
+function pendingIfTemporary(error: unknown): ConsentStatusAnswer {
+  if (error instanceof Failure && error.exitCode === EXIT.temporary) return { status: 'pending' };
+  throw error;
 }
 
 async function proceed({ target, connection, answer }: Consent, body: object) {

@@ -1,4 +1,5 @@
 import { spinner } from '@clack/prompts';
+import { EXIT } from './failure.ts';
 import { isInteractive, tell } from './terminal.ts';
 
 /**
@@ -12,13 +13,20 @@ export function startWaiting(endsAt: number): { stop(): void } {
   }
   const spin = spinner({ output: process.stderr });
   spin.start(message(endsAt));
+  // While it spins, the spinner reads the keyboard itself, and ends the process with 0 on Ctrl+C.
+  process.on('exit', interrupted);
   const timer = setInterval(() => spin.message(message(endsAt)), 1000);
   return {
     stop() {
       clearInterval(timer);
+      process.off('exit', interrupted);
       spin.clear();
     },
   };
+}
+
+function interrupted(): void {
+  process.exitCode = EXIT.interrupted;
 }
 
 function message(endsAt: number): string {

@@ -74,6 +74,13 @@ describe.skipIf(!hasTmux)('on a terminal', () => {
     expect(await pane.shows(/ended with 0/)).toContain('connected: kiosk');
   });
 
+  test('Ctrl+C while a consent is waited for ends with 130', async () => {
+    const pane = terminal(['connect', 'kiosk', '--subject', 'impatient']);
+    await pane.shows(/Waiting for your consent … \d+:\d\d left/);
+    pane.type('C-c');
+    expect(await pane.shows(/ended with \d+/)).toContain('ended with 130');
+  });
+
   test('connect asks for an out-of-band code', async () => {
     const pane = terminal(['connect', 'paste', '--subject', 'alice']);
     const shown = await pane.shows(/The code that the vendor showed/);
