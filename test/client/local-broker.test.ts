@@ -1,4 +1,6 @@
 /** The client against the real broker, in both transports. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { createTokenClient, TokenBrokerError, type TokenClient } from '../../shared/client/index.ts';
 import { type LocalBrokerProcess, startLocalBrokerProcess } from '../support/local-broker.ts';
@@ -76,6 +78,19 @@ describe('by HTTPS', () => {
     vi.stubEnv('AWS_PROFILE', '');
     await expect(createTokenClient({ endpoint: broker.url }).token('crash-symbols')).resolves.toBeDefined();
   });
+});
+
+test('a profile that is named goes before keys in the environment, as in the AWS SDK', async () => {
+  const file = join(broker.data, 'credentials');
+  await writeFile(file, '[team]\naws_access_key_id = role-job\naws_secret_access_key = local\n');
+  vi.stubEnv('AWS_ACCESS_KEY_ID', 'local');
+  vi.stubEnv('AWS_SECRET_ACCESS_KEY', 'wrong');
+  vi.stubEnv('AWS_SHARED_CREDENTIALS_FILE', file);
+  vi.stubEnv('AWS_PROFILE', 'team');
+  await expect(createTokenClient({ endpoint: broker.url }).token('crash-symbols')).resolves.toBeDefined();
+  vi.stubEnv('AWS_PROFILE', 'nobody');
+  const error = await caught(createTokenClient({ endpoint: broker.url }).token('crash-symbols'));
+  expect(error).toMatchObject({ code: 'no_credentials', message: expect.stringMatching(/AWS_PROFILE/) });
 });
 
 test('by direct invoke, a connection is not described, and its API hosts must be given', async () => {
