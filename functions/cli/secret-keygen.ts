@@ -1,4 +1,4 @@
-import { generateKeyPair } from 'node:crypto';
+import { generateKeyPair, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
 import { isObject } from '../../shared/connections/json.ts';
 import { AwsRefusal } from './aws.ts';
@@ -20,36 +20,36 @@ interface KeygenOptions extends TargetOptions, SecretOptions {
 /** The private key exists in this process and in Secrets Manager only: never in a file, never on the screen. */
 export async function keygenAction(connection: string, options: KeygenOptions): Promise<void> {
   const target = await findTarget(options);
-  const { secretName } = await settingsOf(target, connection, { ...options, clientAuth: 'private_key_jwt' });
-  const before = await current(secretName, () => readSecret(target.aws, secretName));
-  if ('private_key' in before && !options.replace) {
-    throw new Failure(
-      EXIT.failed,
-      `${secretName} holds a private key already: a new one works only once the vendor knows its public half.`,
-      `token-broker secret keygen ${connection} --replace   (the broker falls back to the old key meanwhile)`,
-    );
+  const { secretName, methods } = await settingsOf(target, connection, options);
+  if (!methods.includes('private_key_jwt')) {
+    throw usage(`${connection} proves itself by ${methods.join(' or ')}: it has no use for a key.`);
   }
+  const { key_id: _, ...before } = await current(secretName, () => readSecret(target.aws, secretName));
+  if ('private_key' in before && !options.replace) throw keyInUse(secretName, connection);
   const client_id = options.clientId ?? before.client_id ?? (await askClientId());
   const { publicKey, privateKey } = await promisify(generateKeyPair)('rsa', {
     modulusLength: Number(options.bits),
   });
   const private_key = privateKey.export({ type: 'pkcs8', format: 'pem' });
-  await writeSecret(target, secretName, {
-    client_id,
-    private_key,
-    ...(options.keyId && { key_id: options.keyId }),
-  });
+  const keyId = options.keyId && { key_id: options.keyId };
+  // What else the secret holds may still be in use while a connection changes over to a key.
+  await writeSecret(target, secretName, { ...before, client_id, private_key, ...keyId });
   tell(`The private key is in ${secretName}. Give this public key to the vendor:`);
-  if (options.jwk) {
-    printJson({
-      ...publicKey.export({ format: 'jwk' }),
-      use: 'sig',
-      alg: 'RS256',
-      ...(options.keyId && { kid: options.keyId }),
-    });
-  } else {
-    print(publicKey.export({ type: 'spki', format: 'pem' }).toString().trimEnd());
-  }
+  showPublicKey(publicKey, options);
+}
+
+function keyInUse(secretName: string, connection: string): Failure {
+  return new Failure(
+    EXIT.failed,
+    `${secretName} holds a private key already: a new one works only once the vendor knows its public half.`,
+    `token-broker secret keygen ${connection} --replace   (the broker falls back to the old key meanwhile)`,
+  );
+}
+
+function showPublicKey(key: KeyObject, { jwk, keyId }: KeygenOptions): void {
+  const kid = keyId && { kid: keyId };
+  if (jwk) printJson({ ...key.export({ format: 'jwk' }), use: 'sig', alg: 'RS256', ...kid });
+  else print(key.export({ type: 'spki', format: 'pem' }).toString().trimEnd());
 }
 
 /** What the secret holds now; nothing where it has no value that can be read as one. */

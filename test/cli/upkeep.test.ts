@@ -106,8 +106,17 @@ describe('secret keygen', () => {
     expect(jwk).not.toHaveProperty('d');
   });
 
+  test('makes no key for a connection that has no use for one, and leaves its secret alone', async () => {
+    const ended = await run(['secret', 'keygen', 'crash', '--client-id', 'a']);
+    expect(ended).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/proves itself by client_secret_post/),
+    });
+    expect(await run(['token', 'crash'])).toMatchObject({ code: 0 });
+  });
+
   test('asks for the client’s id where there is nobody to ask', async () => {
-    const ended = await run(['secret', 'keygen', 'kiosk', '--secret', 'token-broker/none']);
+    const ended = await run(['secret', 'keygen', 'jobs', '--secret', 'token-broker/none']);
     expect(ended).toMatchObject({ code: 2, stderr: expect.stringMatching(/--client-id ID/) });
   });
 });
