@@ -18,9 +18,6 @@ function snippets(language: string): string[] {
   return [...fences].map(([, text = '']) => text);
 }
 
-/** Files that the README shows whole; what they do is tested beside the client and the command line. */
-const shown = [...readme.matchAll(/^`(test\/examples\/[^`]+)`:\n\n```\w+\n(.*?)^```/gms)];
-
 /** The two commands that a newcomer begins with. They install, so that only a clean checkout can run them whole. */
 const FIRST = ['npm ci && npm start\n', 'npm ci && npm test\n'];
 
@@ -76,11 +73,6 @@ describe('against the local program', () => {
     if (script.includes('/token')) expect(JSON.parse(stdout)).toMatchObject({ source: 'vendor' });
     if (script.includes('lambda invoke')) expect(stdout).toContain('"access_token"');
   });
-});
-
-test('every example that is shown is the file that is tested', async () => {
-  expect(shown.length).toBeGreaterThan(5);
-  for (const [, path = '', text] of shown) expect(text).toBe(await readFile(join(root, path), 'utf8'));
 });
 
 test('every TypeScript snippet type-checks', { timeout: 60_000 }, async () => {

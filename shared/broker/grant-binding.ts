@@ -3,7 +3,7 @@ import { DEFAULT_SUBJECT } from '../contract.ts';
 import { BrokerError } from '../errors.ts';
 import type { Endpoints } from '../oauth/types.ts';
 import type { Vendor } from '../vendors/vendor.ts';
-import type { Grant, GrantBinding } from './ports.ts';
+import type { Grant, GrantBinding, GrantKey } from './ports.ts';
 
 /** Whose a grant is: it is never sent to another server, nor under another client (invariant 12). */
 export function bindingOf(endpoints: Endpoints, clientId: string): GrantBinding {
@@ -54,10 +54,17 @@ export function ending(grant: Grant): BrokerError | undefined {
 }
 
 /** The error whose text names the command that gives the consent. */
-export function consentRequired(key: { connection: string; subject: string }, why: string): BrokerError {
-  const subject = key.subject === DEFAULT_SUBJECT ? '' : ` --subject ${JSON.stringify(key.subject)}`;
+export function consentRequired(key: GrantKey & Partial<Pick<Grant, 'status'>>, why: string): BrokerError {
+  const subject = key.subject === DEFAULT_SUBJECT ? '' : ` --subject ${quoted(key.subject)}`;
+  // A live grant is replaced only by those who say so.
+  const replace = key.status === 'active' ? ' --replace' : '';
   return new BrokerError(
     'consent_required',
-    `Consent is required: ${why}. Run: token-broker connect ${key.connection}${subject} --replace`,
+    `Consent is required: ${why}. Run: token-broker connect ${key.connection}${subject}${replace}`,
   );
+}
+
+/** For a shell: somebody will paste it, and a subject is any caller's choice. */
+function quoted(text: string): string {
+  return /^[\w@.-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }

@@ -181,7 +181,7 @@ export function refresher(parts: RefreshParts): Refresher {
       attempt,
       vendorError: 'invalid_grant',
     });
-    throw consentRequired(held, 'the vendor ended the grant (invalid_grant)');
+    throw consentRequired(identity(held), 'the vendor ended the grant (invalid_grant)');
   }
 
   async function adoptRescue(
