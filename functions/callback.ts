@@ -3,7 +3,7 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context
 import type { CallbackOutcome } from '../shared/broker/consent.ts';
 import { BrokerError } from '../shared/errors.ts';
 import type { Broker } from './compose.ts';
-import { escaped } from './html.ts';
+import { escaped, facts, htmlPage } from './html.ts';
 
 export type CallbackHandler = (
   event: APIGatewayProxyEventV2,
@@ -95,25 +95,15 @@ export function callbackPage(outcome: Shown): APIGatewayProxyStructuredResultV2 
       'x-content-type-options': 'nosniff',
       'cross-origin-opener-policy': 'same-origin',
     },
-    body: `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<meta name="robots" content="noindex">
-<title>${heading} – token broker</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<main class="${outcome.kind}">
+    body: htmlPage({
+      title: `${heading} – token broker`,
+      style: STYLE,
+      body: `<main class="${outcome.kind}">
 <h1>${heading}</h1>
 ${whoseAndWhy(outcome)}
 <p>${advice}</p>
-</main>
-</body>
-</html>
-`,
+</main>`,
+    }),
   };
 }
 
@@ -123,11 +113,6 @@ function whoseAndWhy(outcome: Shown): string {
   const { connection, subject, detail } = outcome;
   const whose = facts({ Connection: connection, Subject: subject });
   return detail === undefined ? whose : `${whose}\n<p>${escaped(detail)}</p>`;
-}
-
-function facts(pairs: Readonly<Record<string, string>>): string {
-  const rows = Object.entries(pairs).map(([name, value]) => `<dt>${name}</dt><dd>${escaped(value)}</dd>`);
-  return `<dl>${rows.join('')}</dl>`;
 }
 
 const STYLE = `

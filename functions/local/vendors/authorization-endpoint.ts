@@ -1,9 +1,9 @@
 import { OUT_OF_BAND } from '../../../shared/connections/connection.ts';
-import { escaped } from '../../html.ts';
+import { escaped, facts } from '../../html.ts';
 import type { AuthorizationCodes } from './authorization-codes.ts';
 import { admitsRedirect, type RegisteredClient } from './clients.ts';
 import { type Answer, Refusal, unrepeated, type VendorRequest } from './http.ts';
-import { decisionForm, facts, page, paragraph, textField } from './pages.ts';
+import { decisionForm, page, paragraph, textField } from './pages.ts';
 import { type Route, requireScopes, type VendorState } from './vendor.ts';
 
 /** How one vendor's authorization endpoint differs from another's. */

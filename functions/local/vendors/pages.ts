@@ -1,4 +1,4 @@
-import { escaped } from '../../html.ts';
+import { escaped, htmlPage } from '../../html.ts';
 import type { Answer } from './http.ts';
 
 /** A page of a simulated vendor. `body` is HTML whose variable parts are escaped already. */
@@ -12,37 +12,20 @@ export function page(status: number, vendor: string, heading: string, body: stri
       'content-security-policy': "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'",
       'referrer-policy': 'no-referrer',
     },
-    body: `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="color-scheme" content="light dark">
-<title>${escaped(heading)} – simulated ${escaped(vendor)}</title>
-<style>${STYLE}</style>
-</head>
-<body>
-<p class="simulation">Simulation of ${escaped(vendor)}. No real account is involved.</p>
+    body: htmlPage({
+      title: `${heading} – simulated ${vendor}`,
+      style: STYLE,
+      body: `<p class="simulation">Simulation of ${escaped(vendor)}. No real account is involved.</p>
 <main>
 <h1>${escaped(heading)}</h1>
 ${body}
-</main>
-</body>
-</html>
-`,
+</main>`,
+    }),
   };
 }
 
 export function paragraph(text: string): string {
   return `<p>${escaped(text)}</p>`;
-}
-
-/** Name and value, one pair a line. */
-export function facts(pairs: Readonly<Record<string, string>>): string {
-  const rows = Object.entries(pairs).map(
-    ([name, value]) => `<dt>${escaped(name)}</dt><dd>${escaped(value)}</dd>`,
-  );
-  return `<dl>${rows.join('')}</dl>`;
 }
 
 /** A form that posts to the page's own address, with the buttons Approve and Deny (`decision`). */
