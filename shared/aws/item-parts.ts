@@ -1,6 +1,7 @@
 /** Parts that items of both tables have: their form in DynamoDB, and the way there and back. */
 import * as v from 'valibot';
 import type { Failure, Lease } from '../broker/ports.ts';
+import { ERROR_CODES, type ErrorCode } from '../errors.ts';
 
 /** Milliseconds since the epoch. */
 export const time = v.pipe(v.number(), v.finite());
@@ -8,7 +9,7 @@ export const time = v.pipe(v.number(), v.finite());
 export const leaseItem = v.object({ id: v.string(), until: time });
 
 export const failureItem = v.object({
-  code: v.picklist(['vendor_rejected', 'vendor_unavailable']),
+  code: v.picklist(Object.keys(ERROR_CODES) as ErrorCode[]),
   description: v.string(),
   vendor_error: v.optional(v.string()),
   secret_version: v.optional(v.string()),

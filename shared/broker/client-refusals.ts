@@ -1,4 +1,4 @@
-import { StoreUnavailable, type VendorError } from '../errors.ts';
+import { type BrokerError, StoreUnavailable, type VendorError } from '../errors.ts';
 import type { Clock } from '../oauth/clock.ts';
 import type { Timing } from './constants.ts';
 import { nextFailure, rememberedError } from './failure.ts';
@@ -7,7 +7,7 @@ import type { ClientRefusal, RefusalsTable, Stored } from './ports.ts';
 /** `invalid_client`, remembered per connection and secret version, however many subjects ask (invariant 8). */
 export interface ClientRefusals {
   /** The refusal that still stands for this version of the secret. */
-  standing(connection: string, secretVersion: string): Promise<VendorError | undefined>;
+  standing(connection: string, secretVersion: string): Promise<BrokerError | undefined>;
   remember(connection: string, error: VendorError, secretVersion: string): Promise<void>;
 }
 

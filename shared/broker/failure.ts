@@ -14,7 +14,7 @@ const RETRY_AFTER_CAP = 60;
  * in a row on: the lease already lets just one worker ask at a time, and the vendor may be back at once.
  */
 export function nextFailure(
-  error: VendorError,
+  error: BrokerError,
   before: Failure | undefined,
   timing: Timing,
   now: number,
@@ -25,7 +25,7 @@ export function nextFailure(
   const backoff = doublings < 0 ? 0 : Math.min(timing.refusalFirst * 2 ** doublings, timing.refusalLast);
   const asked = Math.min(error.retryAfter ?? 0, RETRY_AFTER_CAP) * 1000;
   return {
-    code: error.code as Failure['code'],
+    code: error.code,
     description: error.message,
     ...(error.vendorError === undefined ? {} : { vendorError: error.vendorError }),
     ...(secretVersion === undefined ? {} : { secretVersion }),
@@ -36,11 +36,15 @@ export function nextFailure(
 }
 
 /** The remembered failure as the error that its caller gets. */
-export function rememberedError(failure: Failure, now: number): VendorError {
-  return new VendorError(failure.code, failure.description, {
-    ...(failure.vendorError === undefined ? {} : { vendorError: failure.vendorError }),
-    ...(failure.until > now ? { retryAfter: (failure.until - now) / 1000 } : {}),
-  });
+export function rememberedError(failure: Failure, now: number): BrokerError {
+  const { code, description, vendorError, until } = failure;
+  const details = {
+    ...(vendorError !== undefined && { vendorError }),
+    ...(until > now && { retryAfter: (until - now) / 1000 }),
+  };
+  return code === 'vendor_rejected' || code === 'vendor_unavailable'
+    ? new VendorError(code, description, details)
+    : new BrokerError(code, description, details);
 }
 
 /** Whether a request that began at `begunAt` must take the failure as its answer instead of asking again. */

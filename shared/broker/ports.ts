@@ -8,6 +8,7 @@
  * plain code, on the entry that was read.
  */
 import type { GrantState } from '../contract.ts';
+import type { ErrorCode } from '../errors.ts';
 import type { Token } from '../oauth/token.ts';
 import type { Redacted } from '../redacted.ts';
 
@@ -23,7 +24,7 @@ export interface Lease {
 
 /** The last failure for a key, and until when it is believed without asking the vendor again. */
 export interface Failure {
-  readonly code: 'vendor_rejected' | 'vendor_unavailable';
+  readonly code: ErrorCode;
   readonly description: string;
   readonly vendorError?: string;
   /** Version of the secret that was refused: a newer one is tried at once (invariant 8). */

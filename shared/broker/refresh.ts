@@ -203,12 +203,9 @@ export function refresher(parts: RefreshParts): Refresher {
   }
 
   function failureOf(error: BrokerError, grant: Grant, now: number): Failure {
-    if (error instanceof VendorError) return nextFailure(error, grant.lastFailure, timing, now);
-    // Our own trouble (a missing secret, say) is not held against the vendor.
-    return {
-      ...nextFailure(new VendorError('vendor_unavailable', error.message), grant.lastFailure, timing, now),
-      until: now,
-    };
+    const failure = nextFailure(error, grant.lastFailure, timing, now);
+    // Our own trouble (a missing secret, say) is held against nobody: the next caller may find it mended.
+    return error instanceof VendorError ? failure : { ...failure, until: now };
   }
 
   function policy({ connection, vendor }: Pick<Wish, 'connection' | 'vendor'>): DuePolicy {
