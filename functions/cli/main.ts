@@ -2,9 +2,7 @@
 /** `token-broker`: the command line. */
 import { readFile } from 'node:fs/promises';
 import { CommanderError } from 'commander';
-import { TokenBrokerError } from '../../shared/client/errors.ts';
-import { AwsRefusal } from './aws.ts';
-import { EXIT, Failure, failureOf } from './failure.ts';
+import { asFailure } from './as-failure.ts';
 import { program } from './program.ts';
 import { styled, tell } from './terminal.ts';
 
@@ -24,14 +22,6 @@ function fail(error: unknown): void {
   tell(`${styled('red', 'error:', process.stderr)} ${message}`);
   if (next) tell(`${styled('bold', 'next:', process.stderr)}  ${next}`);
   process.exitCode = exitCode;
-}
-
-function asFailure(error: unknown): Failure {
-  if (error instanceof Failure) return error;
-  if (error instanceof TokenBrokerError) return failureOf(error);
-  if (error instanceof AwsRefusal)
-    return new Failure(EXIT.denied, error.message, 'Check the credentials and --region.');
-  throw error;
 }
 
 main().catch(fail);

@@ -166,6 +166,13 @@ All is well.
     expect(code).toBe(1);
   });
 
+  test('shows what nothing can be checked without as a check, and stops there', async () => {
+    const ended = await run(['doctor', '--endpoint', 'http://127.0.0.1:9']);
+    expect(ended).toMatchObject({ code: 1, stderr: '' });
+    expect(ended.stdout).toMatch(/✘ broker: .*\n {4}fix: Is it running/);
+    expect(ended.stdout).toMatch(/\n1 to mend\.\n$/);
+  });
+
   test('tells a connection that is not there as every command does', async () => {
     const ended = await run(['doctor', 'crush']);
     expect(ended).toMatchObject({ code: 3 });

@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { asFailure } from '../as-failure.ts';
 import { callerIdentity } from '../aws.ts';
 import { withTarget } from '../command.ts';
 import { type Listed, listConnections, onConnection } from '../connection-list.ts';
@@ -57,11 +58,18 @@ It gets a token of every connection that acts for itself. Exit code 0: all is we
     });
 }
 
-async function examine(names: readonly string[], options: Options, report: (finding: Finding) => void) {
-  const target = await findTarget(options);
-  report(ok('credentials', await identityOf(target)));
+type Report = (finding: Finding) => void;
+
+async function examine(names: readonly string[], options: Options, report: Report) {
+  const target = await needed('stack', report, () => findTarget(options));
+  if (!target) return;
+  const identity = await needed('credentials', report, () => identityOf(target));
+  if (identity === undefined) return;
+  report(ok('credentials', identity));
   report(ok('region', target.aws.region));
-  const listed = await chosen(target, names);
+  const all = await needed('broker', report, () => listConnections(target));
+  if (!all) return;
+  const listed = await chosen(target, all, names);
   report(ok('broker', `${target.endpoint.origin} answers; ${listed.length} connections`));
   const file =
     options.connections === undefined
@@ -71,14 +79,26 @@ async function examine(names: readonly string[], options: Options, report: (find
   for (const check of CHECKS) (await check(patient)).forEach(report);
 }
 
+/** What all other checks need: when it fails, that is the last finding. A wrong command line is none. */
+async function needed<T>(check: string, report: Report, look: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await look();
+  } catch (error) {
+    const { exitCode, message: detail, next: fix } = asFailure(error);
+    if (exitCode === EXIT.usage) throw error;
+    const name = exitCode === EXIT.denied ? 'credentials' : check;
+    report({ check: name, status: 'problem', detail, ...(fix !== undefined && { fix }) });
+    return undefined;
+  }
+}
+
 async function identityOf({ aws, isLocal }: Target): Promise<string> {
   return isLocal
     ? `key id ${(await aws.credentials()).accessKeyId} of the local broker`
     : callerIdentity(aws);
 }
 
-async function chosen(target: Target, names: readonly string[]): Promise<Listed[]> {
-  const listed = await listConnections(target);
+async function chosen(target: Target, listed: Listed[], names: readonly string[]): Promise<Listed[]> {
   if (names.length === 0) return listed;
   return Promise.all(
     names.map(async (connection) => {
