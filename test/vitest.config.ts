@@ -1,8 +1,11 @@
+import { availableParallelism } from 'node:os';
 import { defineConfig } from 'vitest/config';
 
 /** The fast tier is every `*.test.ts`; `*.long.ts` holds process kills, large fuzz runs, browsers and packing. */
 export default defineConfig({
   test: {
+    // Tests wait for sockets and processes as much as they compute; by default Vitest even leaves a core idle.
+    maxWorkers: availableParallelism() + 1,
     projects: [
       {
         root: new URL('..', import.meta.url).pathname,
