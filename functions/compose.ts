@@ -45,6 +45,7 @@ import type { Connection } from '../shared/connections/connection.ts';
 import { type Clock, systemClock } from '../shared/oauth/clock.ts';
 import { createDiscovery } from '../shared/oauth/discovery.ts';
 import { VENDORS } from '../shared/vendors/index.ts';
+import type { Vendor } from '../shared/vendors/vendor.ts';
 import {
   toConsentStart,
   toConsentStep,
@@ -107,6 +108,7 @@ export interface Composition {
   /** Without a trailing slash; `/callback` is below it. */
   readonly publicUrl: string;
   readonly allowLoopbackHttp?: boolean;
+  readonly vendors?: Readonly<Record<string, Vendor>>;
   readonly clock?: Clock;
   readonly timing?: Timing;
 }
@@ -115,12 +117,13 @@ export type Broker = ReturnType<typeof compose>;
 
 export function compose(composition: Composition) {
   const { connections, stores, observe, publicUrl } = composition;
-  const { clock = systemClock, timing = PRODUCTION, allowLoopbackHttp = false } = composition;
+  const { vendors = VENDORS, allowLoopbackHttp = false } = composition;
+  const { clock = systemClock, timing = PRODUCTION } = composition;
   const common = { ...stores, clock, timing, observe };
 
   const find: FindConnection = (name) => {
     const connection = connections.get(name);
-    const vendor = connection && VENDORS[connection.vendor];
+    const vendor = connection && vendors[connection.vendor];
     return vendor && { connection, vendor };
   };
 

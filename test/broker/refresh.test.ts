@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { FaultOrder } from '../../functions/local/vendors/fault-plan.ts';
+import { VENDORS } from '../../shared/vendors/index.ts';
 import { brokerWorld, refusal } from '../support/broker.ts';
 import { type GrantProcess, grantProcess, portal, quick, research, untilDue } from '../support/grants.ts';
 
@@ -214,6 +215,22 @@ describe('a refusal or a failure', () => {
       await expectAlive(process);
     },
   );
+
+  test('an answer that is lost is asked for again at once where the vendor declares a grace window', async () => {
+    const vendors = { ...VENDORS, bugfender: { ...VENDORS.bugfender!, graceWindow: 60 } };
+    const process = grantProcess(world, await portal(world), { timing: quick, vendors });
+    await process.consent();
+    untilDue(world);
+    world.vendors.bugfender.counters.reset();
+    world.vendors.bugfender.set({ grace_window: 60 });
+    misbehave({ fault: 'answer_lost' });
+    const answer = await process.token();
+    expect(answer).toMatchObject({ source: 'vendor' });
+    expect(answer.warning).toBeUndefined();
+    expect(refreshes()).toBe(2);
+    expect(process.changes().slice(-1)).toEqual(['refreshed']);
+    await expectAlive(process);
+  });
 
   test.each(LOST)(
     'without a grace window, an answer that is %s ends in consent_required',

@@ -13,6 +13,7 @@ import type { Connection } from '../../shared/connections/connection.ts';
 import { parseConnections } from '../../shared/connections/parse.ts';
 import type { TokenAnswer } from '../../shared/contract.ts';
 import { VENDORS } from '../../shared/vendors/index.ts';
+import type { Vendor } from '../../shared/vendors/vendor.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import { type RunningClock, runningClock } from './running-clock.ts';
 import { startStoreEndpoint } from './store-endpoint.ts';
@@ -24,6 +25,8 @@ export const CALLER = 'arn:aws:sts::111122223333:assumed-role/ci/session';
 export const HTTPS_LIMIT = 29_000;
 
 export interface ProcessOptions {
+  /** Vendors described otherwise than the shipped ones. */
+  readonly vendors?: Readonly<Record<string, Vendor>>;
   readonly timing?: Partial<Timing>;
   /** Changes a store, e.g. to make it wait. */
   readonly stores?: (stores: Stores) => Stores;
@@ -103,7 +106,7 @@ export async function startBrokerWorld(): Promise<{ world: BrokerWorld; close():
         }),
       );
     },
-    process(connections, { timing = {}, stores: change, observe } = {}) {
+    process(connections, { timing = {}, stores: change, observe, vendors: described } = {}) {
       const list = [connections].flat() as Connection[];
       const events: BrokerEvent[] = [];
       const opened = openStores(proxied, names, clock, { shards: 1 });
@@ -117,6 +120,7 @@ export async function startBrokerWorld(): Promise<{ world: BrokerWorld; close():
         },
         publicUrl: 'https://broker.example',
         allowLoopbackHttp: true,
+        ...(described && { vendors: described }),
         clock,
         timing: { ...PRODUCTION, ...timing },
       });
