@@ -1,7 +1,8 @@
-import { type BrokerError, StoreUnavailable, type VendorError } from '../errors.ts';
+import type { BrokerError, VendorError } from '../errors.ts';
 import type { Clock } from '../oauth/clock.ts';
 import type { Timing } from './constants.ts';
 import { nextFailure, rememberedError } from './failure.ts';
+import { ignoringUnavailable } from './ignoring-unavailable.ts';
 import type { ClientRefusal, RefusalsTable, Stored } from './ports.ts';
 
 /** `invalid_client`, remembered per connection and secret version, however many subjects ask (invariant 8). */
@@ -49,14 +50,5 @@ export function clientRefusals(table: RefusalsTable, clock: Clock, timing: Timin
 
   function stored(connection: string): Promise<Stored<ClientRefusal> | undefined> {
     return ignoringUnavailable(table.read(connection));
-  }
-}
-
-async function ignoringUnavailable<T>(operation: Promise<T>): Promise<T | undefined> {
-  try {
-    return await operation;
-  } catch (error) {
-    if (error instanceof StoreUnavailable) return undefined;
-    throw error;
   }
 }

@@ -52,7 +52,7 @@ export async function keepAnswer(
   ).finally(() => clearTimeout(silence));
   if (commit === 'overtaken') return (await startRescue()) ? 'rescued' : 'lost';
   if (commit === undefined) return (await rescue) ? 'rescued' : 'lost';
-  if (rescue && (await rescue)) await discardQuietly(parts.rescues, held, answer.attempt);
+  if (rescue && (await rescue)) await discardQuietly(parts.rescues, held, [answer.attempt]);
   return commit;
 }
 
@@ -92,7 +92,11 @@ async function untilDeadline(clock: Clock, deadline: number, save: () => Promise
   return saved ?? false;
 }
 
-/** A rescue of a committed attempt is never adopted, so leaving it costs only cents; failing the caller would cost more. */
-async function discardQuietly(rescues: Rescues, grant: Grant, attempt: string): Promise<void> {
-  await rescues.discard(grant, attempt).catch(() => undefined);
+/** A rescue of a resolved attempt is never adopted, so leaving it costs only cents; failing the caller would cost more. */
+export async function discardQuietly(
+  rescues: Rescues,
+  grant: Grant,
+  attempts: readonly string[],
+): Promise<void> {
+  await Promise.allSettled(attempts.map((attempt) => rescues.discard(grant, attempt)));
 }

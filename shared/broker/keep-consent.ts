@@ -8,6 +8,7 @@ import type { Vendor } from '../vendors/vendor.ts';
 import { bindingOf } from './grant-binding.ts';
 import { dueAfter, scopeKey } from './grant-states.ts';
 import { judged } from './judged.ts';
+import { discardQuietly } from './keep-answer.ts';
 import type { Grant, GrantBinding, GrantsTable, PendingConsent, Rescues, Stored } from './ports.ts';
 import type { Forget, RevokeQuietly } from './revoke.ts';
 import { untilSettled } from './until-settled.ts';
@@ -63,18 +64,11 @@ export function grantKeeper(parts: KeepConsentParts): GrantKeeper {
     throw new StoreUnavailable('The grant could not be stored. Start the consent again.');
   };
 
-  function send({ connection, vendor, parameters, acquisition }: Redemption) {
-    const { budget } = acquisition;
-    return access.withClient(connection, (client) =>
-      access.timed(connection, 'code', async () => {
-        const endpoints = await access.endpoints(connection, vendor, budget);
-        const { clientAuth } = connection;
-        const { dialect } = vendor;
-        const call = { endpoints, client, clientAuth, dialect, parameters, budget };
-        const reply = await requestToken({ ...call, resend: 'unsent' });
-        return { reply, binding: bindingOf(endpoints, client.clientId) };
-      }),
-    );
+  function send({ parameters, acquisition, ...found }: Redemption) {
+    return access.asClient(found, 'code', acquisition.budget, async (call) => {
+      const reply = await requestToken({ ...call, parameters, resend: 'unsent' });
+      return { reply, binding: bindingOf(call.endpoints, call.client.clientId) };
+    });
   }
 
   async function store(grant: Grant, pending: PendingConsent): Promise<'stored' | 'taken'> {
@@ -85,16 +79,10 @@ export function grantKeeper(parts: KeepConsentParts): GrantKeeper {
       const newer = existing?.generation !== pending.generation;
       if (isLive(existing) && newer && !pending.replace) return 'taken';
       if (!(await grants.write(existing, grant))) continue;
-      await discardRescues(existing);
+      // Those of the grant that was replaced open for nobody any more, and would lie there for ever.
+      if (existing) await discardQuietly(parts.rescues, existing, existing.attempts);
       return 'stored';
     }
-  }
-
-  /** Of the grant that was replaced: they open for nobody any more, and would lie there for ever. */
-  async function discardRescues(replaced: Grant | undefined): Promise<void> {
-    const attempts = replaced?.attempts ?? [];
-    const discarded = attempts.map((attempt) => parts.rescues.discard(replaced as Grant, attempt));
-    await Promise.allSettled(discarded);
   }
 
   function grantOf(

@@ -30,7 +30,7 @@ export interface MintParts extends Pick<VendorAccessParts, 'clock' | 'timing' | 
 
 export function mintingPlace(parts: MintParts, request: TokenRequest): Place {
   const { clock, timing, observe, tokens, standIn, access } = parts;
-  const { connection, vendor } = request;
+  const { connection } = request;
   const key = cacheKey(request);
 
   return { key, margin: timing.renewAhead, exclusive: false, look };
@@ -100,26 +100,17 @@ export function mintingPlace(parts: MintParts, request: TokenRequest): Place {
   }
 
   function mint(budget: Acquisition['budget']): Promise<Token> {
-    return access.withClient(connection, (client) =>
-      access.timed(connection, 'mint', async () => {
-        const reply = await requestToken({
-          endpoints: await access.endpoints(connection, vendor, budget),
-          client,
-          clientAuth: connection.clientAuth,
-          dialect: vendor.dialect,
-          parameters: {
-            ...request.params,
-            grant_type: 'client_credentials',
-            ...(request.scopes.length > 0 && { scope: request.scopes.join(' ') }),
-          },
-          resend: 'idempotent',
-          budget,
-        });
-        const token = reply.token();
-        if (token.expiresAt <= clock.now()) throw endedAlready();
-        return token;
-      }),
-    );
+    return access.asClient(request, 'mint', budget, async (call) => {
+      const parameters = {
+        ...request.params,
+        grant_type: 'client_credentials',
+        ...(request.scopes.length > 0 && { scope: request.scopes.join(' ') }),
+      };
+      const reply = await requestToken({ ...call, parameters, resend: 'idempotent' });
+      const token = reply.token();
+      if (token.expiresAt <= clock.now()) throw endedAlready();
+      return token;
+    });
   }
 
   /** A failing cache is a miss (invariant 6): reported, and gone on without. */

@@ -5,8 +5,9 @@
  */
 import { createHash } from 'node:crypto';
 import type { Connection } from '../connections/connection.ts';
-import { BrokerError, StoreUnavailable, VendorError } from '../errors.ts';
+import { BrokerError, VendorError } from '../errors.ts';
 import type { Vendor } from '../vendors/vendor.ts';
+import { ignoringUnavailable } from './ignoring-unavailable.ts';
 import type { GrantKeeper } from './keep-consent.ts';
 import type { ConsentsTable, PendingConsent, Stored } from './ports.ts';
 import type { VendorAccess, VendorAccessParts } from './vendor-access.ts';
@@ -74,10 +75,8 @@ export function pendingConsents(parts: PendingConsentParts): PendingConsents {
       else await close(handle, claimed, 'failed', describe(error));
       throw error;
     }
-    await close(handle, claimed, 'granted').catch((error: unknown) => {
-      // The grant is stored; that the page cannot say so later is no reason to call it failed.
-      if (!(error instanceof StoreUnavailable)) throw error;
-    });
+    // The grant is stored; that the page cannot say so later is no reason to call it failed.
+    await ignoringUnavailable(close(handle, claimed, 'granted'));
   }
 
   async function close(

@@ -14,7 +14,7 @@
  * What the vendor did not definitively refuse is sent again after the lease. `invalid_grant` is believed only
  * after another look, and even then nothing is erased.
  */
-import { BrokerError, StoreUnavailable, VendorError } from '../errors.ts';
+import { BrokerError, VendorError } from '../errors.ts';
 import type { Token } from '../oauth/token.ts';
 import { requestToken } from '../oauth/token-endpoint.ts';
 import type { TokenReply } from '../oauth/types.ts';
@@ -30,8 +30,9 @@ import {
   scopeKey,
   unspent,
 } from './grant-states.ts';
+import { ignoringUnavailable } from './ignoring-unavailable.ts';
 import { judged } from './judged.ts';
-import { keepAnswer } from './keep-answer.ts';
+import { discardQuietly, keepAnswer } from './keep-answer.ts';
 import type { Failure, Grant, GrantsTable, Rescues, Stored } from './ports.ts';
 import type { TokenRequest } from './request.ts';
 import type { RevokeQuietly } from './revoke.ts';
@@ -45,7 +46,7 @@ export interface RefreshParts extends Pick<VendorAccessParts, 'clock' | 'timing'
   readonly revokeQuietly: RevokeQuietly;
 }
 
-/** What a refresh is to bring; the sweep asks for the consented scopes and no particular life. */
+/** What a refresh is to bring; the sweep asks for the scopes that it keeps warm and no particular life. */
 export interface Wish extends Pick<TokenRequest, 'connection' | 'vendor' | 'scopes' | 'minTtl' | 'endsAt'> {
   /** Brought about by `rejected` or `min_ttl`. */
   readonly forced: boolean;
@@ -83,22 +84,11 @@ export function refresher(parts: RefreshParts): Refresher {
   }
 
   function send(held: Stored<Grant>, wish: Wish, { budget }: Acquisition): Promise<TokenReply> {
-    const { connection, vendor } = wish;
-    return access.withClient(connection, (client) =>
-      access.timed(connection, 'refresh', async () => {
-        const endpoints = await access.endpoints(connection, vendor, budget);
-        checkBinding(held, endpoints, client.clientId);
-        return requestToken({
-          endpoints,
-          client,
-          clientAuth: connection.clientAuth,
-          dialect: vendor.dialect,
-          parameters: refreshParameters(held, wish),
-          resend: vendor.graceWindow > 0 ? 'idempotent' : 'unsent',
-          budget,
-        });
-      }),
-    );
+    return access.asClient(wish, 'refresh', budget, async (call) => {
+      checkBinding(held, call.endpoints, call.client.clientId);
+      const resend = wish.vendor.graceWindow > 0 ? 'idempotent' : 'unsent';
+      return requestToken({ ...call, parameters: refreshParameters(held, wish), resend });
+    });
   }
 
   async function keep(
@@ -160,9 +150,7 @@ export function refresher(parts: RefreshParts): Refresher {
 
   /** What cannot be noted is no loss: the lease runs out, and the attempt is seen to be unresolved. */
   async function note(held: Stored<Grant>, next: Grant): Promise<void> {
-    await grants.write(held, next).catch((error: unknown) => {
-      if (!(error instanceof StoreUnavailable)) throw error;
-    });
+    await ignoringUnavailable(grants.write(held, next));
   }
 
   /** `invalid_grant` is believed once a settled, consistent look shows no other writer and no rescued answer. */
@@ -194,9 +182,7 @@ export function refresher(parts: RefreshParts): Refresher {
       if (!(await grants.write(held, committed(held, rescue, policy(wish))))) return true;
       observe({ type: 'grant', change: 'adopted', ...identity(held), attempt });
       // Older ones too: with a newer answer in the grant, nobody asks for theirs again.
-      await Promise.all(
-        held.attempts.map((each) => parts.rescues.discard(held, each).catch(() => undefined)),
-      );
+      await discardQuietly(parts.rescues, held, held.attempts);
       return true;
     }
     return false;

@@ -4,6 +4,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Connection } from '../connections/connection.ts';
 import { BrokerError, VendorError } from '../errors.ts';
+import type { ClientCall } from '../oauth/client-request.ts';
 import { parseClient } from '../oauth/client-secret.ts';
 import type { Budget, Clock } from '../oauth/clock.ts';
 import type { Discovery } from '../oauth/discovery.ts';
@@ -14,7 +15,7 @@ import type { Timing } from './constants.ts';
 import type { BrokerEvent, Observe } from './events.ts';
 import { busy } from './failure.ts';
 import type { Lease, Secrets, SecretVersion } from './ports.ts';
-import type { Span } from './request.ts';
+import type { Found, Span } from './request.ts';
 
 export interface VendorAccessParts {
   readonly clock: Clock;
@@ -48,6 +49,13 @@ export interface VendorAccess {
   hasNewSecret(connection: Connection, refusedVersion: string): Promise<boolean>;
   /** The version that would be used now; `undefined` when the secret cannot be read. */
   secretVersion(connection: Connection): Promise<string | undefined>;
+  /** `withClient` and `timed` around one call: `use` gets all that an authenticated request needs. */
+  asClient<T>(
+    found: Found,
+    purpose: VendorCall['purpose'],
+    budget: Budget,
+    use: (call: ClientCall) => Promise<T>,
+  ): Promise<T>;
   /** Reports duration and outcome of one call. */
   timed<T>(connection: Connection, purpose: VendorCall['purpose'], call: () => Promise<T>): Promise<T>;
 }
@@ -58,7 +66,7 @@ export function vendorAccess(parts: VendorAccessParts): VendorAccess {
   const { clock, timing, secrets, refusals, observe } = parts;
   const recheckedAt = new Map<string, number>();
 
-  return { acquire, endpoints, withClient, hasNewSecret, secretVersion, timed };
+  return { acquire, endpoints, withClient, hasNewSecret, secretVersion, asClient, timed };
 
   function acquire({ endsAt }: Pick<Span, 'endsAt'>): Acquisition {
     const deadline = clock.now() + timing.deadline;
@@ -140,6 +148,21 @@ export function vendorAccess(parts: VendorAccessParts): VendorAccess {
   async function secretVersion(connection: Connection): Promise<string | undefined> {
     const version = await secrets.read(connection.secret).catch(() => undefined);
     return version?.versionId;
+  }
+
+  function asClient<T>(
+    { connection, vendor }: Found,
+    purpose: VendorCall['purpose'],
+    budget: Budget,
+    use: (call: ClientCall) => Promise<T>,
+  ): Promise<T> {
+    const { clientAuth } = connection;
+    const { dialect } = vendor;
+    return withClient(connection, (client) =>
+      timed(connection, purpose, async () =>
+        use({ endpoints: await endpoints(connection, vendor, budget), client, clientAuth, dialect, budget }),
+      ),
+    );
   }
 
   async function timed<T>(
