@@ -1,5 +1,5 @@
 import { callbackHandler } from './callback.ts';
-import { composeFromEnvironment } from './composed.ts';
+import { composeFromEnvironment } from './compose-from-environment.ts';
 import { answered, observed } from './middleware.ts';
 
 const { broker, telemetry } = composeFromEnvironment();

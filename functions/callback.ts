@@ -1,7 +1,7 @@
 /** The page that a person lands on after the vendor's consent: no script, nothing loaded, nothing else revealed. */
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
-import type { CallbackOutcome } from '../shared/broker/consent.ts';
-import { BrokerError } from '../shared/errors.ts';
+import type { CallbackOutcome } from '../shared/broker/consent/callback.ts';
+import { BrokerError } from '../shared/contract/errors.ts';
 import type { Broker } from './compose.ts';
 import { escaped, facts, htmlPage } from './html.ts';
 

@@ -14,16 +14,17 @@ import { createRescues } from '../shared/aws/rescues.ts';
 import { createSealer } from '../shared/aws/sealing.ts';
 import { createSecrets } from '../shared/aws/secrets.ts';
 import { createTokensTable } from '../shared/aws/tokens-table.ts';
+import { audited, authorized, watched } from '../shared/broker/audit.ts';
 import { authorizer } from '../shared/broker/authorize.ts';
-import { clientRefusals } from '../shared/broker/client-refusals.ts';
-import { consents } from '../shared/broker/consent.ts';
-import { PRODUCTION, type Timing } from '../shared/broker/constants.ts';
-import { describer } from '../shared/broker/describe.ts';
+import { consents } from '../shared/broker/consent/callback.ts';
+import { grantStorer } from '../shared/broker/consent/store-grant.ts';
 import type { Observe } from '../shared/broker/events.ts';
-import { grantKeeper } from '../shared/broker/keep-consent.ts';
+import { describer } from '../shared/broker/grants/describe.ts';
+import { refresher } from '../shared/broker/grants/refresh.ts';
+import { type Forget, revoker } from '../shared/broker/grants/revoke.ts';
+import { refreshingSupply } from '../shared/broker/grants/supply.ts';
+import { sweeper } from '../shared/broker/grants/sweep.ts';
 import { MemoryCache } from '../shared/broker/memory-cache.ts';
-import { mintingPlace } from '../shared/broker/mint.ts';
-import { audited, authorized, watched } from '../shared/broker/pipeline.ts';
 import type {
   ConsentsTable,
   GrantsTable,
@@ -33,14 +34,13 @@ import type {
   TokenEntry,
   TokensTable,
 } from '../shared/broker/ports.ts';
-import { refresher } from '../shared/broker/refresh.ts';
-import { refreshingPlace } from '../shared/broker/refreshing-place.ts';
 import { type FindConnection, isGrant } from '../shared/broker/request.ts';
-import { type Remembered, resolver } from '../shared/broker/resolve.ts';
-import { type Forget, revoker } from '../shared/broker/revoke.ts';
-import { sweeper } from '../shared/broker/sweep.ts';
-import { userinfo } from '../shared/broker/userinfo.ts';
-import { vendorAccess } from '../shared/broker/vendor-access.ts';
+import { PRODUCTION, type Timing } from '../shared/broker/times.ts';
+import { mintingSupply } from '../shared/broker/tokens/mint.ts';
+import { type Remembered, resolver } from '../shared/broker/tokens/resolve.ts';
+import { userinfo } from '../shared/broker/tokens/userinfo.ts';
+import { vendorAccess } from '../shared/broker/vendor/access.ts';
+import { clientRefusals } from '../shared/broker/vendor/refusals.ts';
 import type { Connection } from '../shared/connections/connection.ts';
 import { type Clock, systemClock } from '../shared/oauth/clock.ts';
 import { createDiscovery } from '../shared/oauth/discovery.ts';
@@ -54,7 +54,7 @@ import {
   toTokenRequest,
   toUserinfoRequest,
 } from './requests.ts';
-import { servedTo } from './served.ts';
+import { tokenAnswers } from './token-answer.ts';
 
 /** Everything outside that the broker keeps something in. */
 export interface Stores {
@@ -142,24 +142,24 @@ export function compose(composition: Composition) {
   const resolve = resolver({
     ...common,
     memory,
-    placeOf: (request) =>
+    supplyOf: (request) =>
       isGrant(request.connection)
-        ? refreshingPlace({ ...common, ...renewal, memory }, request)
-        : mintingPlace({ ...common, access, standIn }, request),
+        ? refreshingSupply({ ...common, ...renewal, memory }, request)
+        : mintingSupply({ ...common, access, standIn }, request),
   });
 
   const consenting = consents({
     ...common,
     access,
     find,
-    keepGrant: grantKeeper({ ...common, access, revokeQuietly, forget }),
+    storeGrant: grantStorer({ ...common, access, revokeQuietly, forget }),
     callbackUrl: `${publicUrl}/callback`,
   });
   const describe = describer(stores);
 
   const gate = { authorizer: authorizer(connections), find };
   return {
-    token: audited(common, 'token', authorized(gate, 'token', toTokenRequest, servedTo(resolve, clock))),
+    token: audited(common, 'token', authorized(gate, 'token', toTokenRequest, tokenAnswers(resolve, clock))),
     userinfo: audited(common, 'read', authorized(gate, 'read', toUserinfoRequest, userinfo(resolve, access))),
     describe: audited(common, 'read', authorized(gate, 'read', toDescription, describe)),
     startConsent: audited(common, 'consent', authorized(gate, 'consent', toConsentStart, consenting.start)),

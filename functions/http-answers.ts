@@ -1,5 +1,5 @@
 import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
-import { BrokerError } from '../shared/errors.ts';
+import { BrokerError } from '../shared/contract/errors.ts';
 
 /** Nothing that the broker answers may be kept by anybody on the way. */
 const HEADERS = {

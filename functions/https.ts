@@ -7,12 +7,12 @@ import type {
   APIGatewayProxyStructuredResultV2,
   Context,
 } from 'aws-lambda';
+import type { Ask, Operation } from '../shared/broker/audit.ts';
 import { accessDenied } from '../shared/broker/authorize.ts';
 import type { Caller } from '../shared/broker/caller.ts';
-import type { Ask, Operation } from '../shared/broker/pipeline.ts';
 import type { Span } from '../shared/broker/request.ts';
-import { parseBody } from '../shared/contract-body.ts';
-import { BrokerError } from '../shared/errors.ts';
+import { parseBody } from '../shared/contract/body.ts';
+import { BrokerError } from '../shared/contract/errors.ts';
 import type { Broker } from './compose.ts';
 import { jsonAnswer } from './http-answers.ts';
 

@@ -3,8 +3,8 @@
  * nothing about the invoker, and the event is all the invoker's: no identity in it is believed.
  */
 import type { Context } from 'aws-lambda';
-import { CONNECTION_NAME, type TokenAnswer } from '../shared/contract.ts';
-import { BrokerError } from '../shared/errors.ts';
+import { BrokerError } from '../shared/contract/errors.ts';
+import { CONNECTION_NAME, type TokenAnswer } from '../shared/contract/messages.ts';
 import type { Broker } from './compose.ts';
 import { internalError } from './http-answers.ts';
 

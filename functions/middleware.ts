@@ -3,7 +3,7 @@ import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
 import middy from '@middy/core';
 import type { APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
-import { BrokerError } from '../shared/errors.ts';
+import { BrokerError } from '../shared/contract/errors.ts';
 import { errorAnswer, internalError } from './http-answers.ts';
 import type { Telemetry } from './telemetry.ts';
 

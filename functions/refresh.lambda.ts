@@ -1,4 +1,4 @@
-import { composeFromEnvironment } from './composed.ts';
+import { composeFromEnvironment } from './compose-from-environment.ts';
 import { observed } from './middleware.ts';
 import { refreshHandler } from './refresh.ts';
 

@@ -1,7 +1,7 @@
 /** The scheduled sweep: one invocation is one pass over one shard of the due index. */
 import type { Context } from 'aws-lambda';
 import * as v from 'valibot';
-import type { SweepReport } from '../shared/broker/sweep.ts';
+import type { SweepReport } from '../shared/broker/grants/sweep.ts';
 import type { Broker } from './compose.ts';
 
 const wholeNumber = v.pipe(v.number(), v.integer(), v.minValue(0));

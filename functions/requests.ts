@@ -2,20 +2,21 @@
  * From what a caller sent to what the broker works on, one function an operation. Each is called only once
  * the caller is known to be admitted to the connection.
  */
+
+import type { Ask } from '../shared/broker/audit.ts';
 import type { Target } from '../shared/broker/authorize.ts';
-import type { ContinueConsent } from '../shared/broker/consent.ts';
-import type { DescribeRequest } from '../shared/broker/describe.ts';
-import type { Ask } from '../shared/broker/pipeline.ts';
+import type { ContinueConsent } from '../shared/broker/consent/callback.ts';
+import type { StartConsent } from '../shared/broker/consent/start.ts';
+import type { DescribeRequest } from '../shared/broker/grants/describe.ts';
+import type { RevokeRequest } from '../shared/broker/grants/revoke.ts';
 import { type Found, subjectOf, type TokenRequest, tokenRequest } from '../shared/broker/request.ts';
-import type { RevokeRequest } from '../shared/broker/revoke.ts';
-import type { StartConsent } from '../shared/broker/start-consent.ts';
+import { BrokerError } from '../shared/contract/errors.ts';
 import {
   parseConsentCompletion,
   parseConsentRequest,
   parseSubject,
   parseTokenRequest,
-} from '../shared/contract-schemas.ts';
-import { BrokerError } from '../shared/errors.ts';
+} from '../shared/contract/schemas.ts';
 
 /** A body, parsed as JSON but not looked at. */
 export type BodyAsk = Ask<unknown>;

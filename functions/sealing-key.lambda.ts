@@ -1,6 +1,6 @@
 import { grantsClient, secretsManagerClient } from '../shared/aws/clients.ts';
 import { keyringRotation } from '../shared/aws/rotate-keyring.ts';
-import { fromEnvironment } from '../shared/environment.ts';
+import { fromEnvironment } from '../shared/contract/names.ts';
 import { systemClock } from '../shared/oauth/clock.ts';
 import { observed } from './middleware.ts';
 import { telemetry } from './telemetry.ts';

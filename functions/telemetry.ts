@@ -5,14 +5,14 @@
 import { Logger } from '@aws-lambda-powertools/logger';
 import { Metrics } from '@aws-lambda-powertools/metrics';
 import type { AuditRecord, BrokerEvent, Observe } from '../shared/broker/events.ts';
-import { ENVIRONMENT } from '../shared/environment.ts';
 import {
   connectionDimension,
   METRICS,
   METRICS_NAMESPACE,
   type MetricName,
   SERVICE,
-} from '../shared/metrics.ts';
+} from '../shared/contract/metrics.ts';
+import { ENVIRONMENT } from '../shared/contract/names.ts';
 
 export interface Telemetry {
   readonly logger: Logger;

@@ -1,4 +1,4 @@
-import { composeFromEnvironment } from './composed.ts';
+import { composeFromEnvironment } from './compose-from-environment.ts';
 import { httpsHandler } from './https.ts';
 import { answered, observed } from './middleware.ts';
 

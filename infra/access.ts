@@ -3,7 +3,7 @@ import { Arn, ArnFormat, Aws, Stack } from 'aws-cdk-lib';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 import type { Connection } from '../shared/connections/connection.ts';
-import type { Action } from '../shared/contract.ts';
+import type { Action } from '../shared/contract/messages.ts';
 
 /**
  * `METHOD/path` of the routes that an action needs. `*` stands where the caller names what cannot be known

@@ -18,7 +18,7 @@ import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { ARecord, type IHostedZone, RecordTarget } from 'aws-cdk-lib/aws-route53';
 import { ApiGatewayv2DomainProperties } from 'aws-cdk-lib/aws-route53-targets';
 import { Construct } from 'constructs';
-import { SERVICE } from '../shared/metrics.ts';
+import { SERVICE } from '../shared/contract/metrics.ts';
 import type { Stage } from './stage.ts';
 
 /** The wire contract's routes that callers sign. */

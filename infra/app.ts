@@ -1,6 +1,6 @@
 /** The CDK app: one stack, set up from `cdk.json` or with `-c NAME=VALUE`. */
 import { App, Errors } from 'aws-cdk-lib';
-import { SERVICE } from '../shared/metrics.ts';
+import { SERVICE } from '../shared/contract/metrics.ts';
 import { OperatorError } from './operator-error.ts';
 import { TokenBrokerStack } from './stack.ts';
 import { Stage } from './stage.ts';

@@ -1,6 +1,6 @@
 import type { Acknowledgment } from 'aws-cdk-lib';
 import type { PolicyStatement } from 'aws-cdk-lib/aws-iam';
-import type { EnvironmentName } from '../shared/environment.ts';
+import type { EnvironmentName } from '../shared/contract/names.ts';
 
 /**
  * What a resource gives a function: the variables that name it together with the permissions on it, so that

@@ -1,7 +1,7 @@
 /** The five programs: what each is bound to is all that it may do. */
 import { Duration } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import { NAMES } from '../shared/environment.ts';
+import { NAMES } from '../shared/contract/names.ts';
 import type { Binding } from './binding.ts';
 import { codeOf, type Program } from './bundling/bundle.ts';
 import {

@@ -1,7 +1,7 @@
 import { toJsonSchema } from '@valibot/to-json-schema';
 import * as v from 'valibot';
 import { connectionSchema } from '../shared/connections/schema.ts';
-import { CONNECTION_NAME } from '../shared/contract.ts';
+import { CONNECTION_NAME } from '../shared/contract/messages.ts';
 import { VENDORS } from '../shared/vendors/index.ts';
 
 const file = v.strictObject({

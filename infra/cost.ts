@@ -4,7 +4,7 @@
  * Operations are counted (a test compares them with what the synthesized functions do); prices are AWS's list
  * prices for us-east-1 without free tiers, as known in mid-2025. Data transfer, support and taxes are left out.
  */
-import { METRICS, type MetricDimension } from '../shared/metrics.ts';
+import { METRICS, type MetricDimension } from '../shared/contract/metrics.ts';
 
 /** Dollars. */
 const PRICES = {

@@ -14,7 +14,7 @@ import {
 import { LogGroup, type RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
-import { ENVIRONMENT, type EnvironmentName } from '../shared/environment.ts';
+import { ENVIRONMENT, type EnvironmentName } from '../shared/contract/names.ts';
 import type { Binding } from './binding.ts';
 
 /** The alias through which everything but a direct invoke reaches a function. */

@@ -4,7 +4,7 @@ import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { CfnRotationSchedule, CfnSecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
-import { NAMES } from '../shared/environment.ts';
+import { NAMES } from '../shared/contract/names.ts';
 import type { Binding } from './binding.ts';
 import { useKeyToReadSecrets, useKeyToWriteSecrets } from './encryption.ts';
 import type { BrokerFunction } from './functions.ts';

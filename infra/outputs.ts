@@ -2,7 +2,7 @@
 import { CfnOutput } from 'aws-cdk-lib';
 import { StringParameter } from 'aws-cdk-lib/aws-ssm';
 import type { Construct } from 'constructs';
-import { SERVICE } from '../shared/metrics.ts';
+import { SERVICE } from '../shared/contract/metrics.ts';
 import type { Stage } from './stage.ts';
 
 export interface Published {

@@ -4,7 +4,7 @@ import { AnyPrincipal, Effect, PolicyDocument, PolicyStatement } from 'aws-cdk-l
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { CfnResourcePolicy, CfnSecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
-import { NAMES } from '../shared/environment.ts';
+import { NAMES } from '../shared/contract/names.ts';
 import type { Binding } from './binding.ts';
 import { useKeyToReadSecrets } from './encryption.ts';
 import type { Stage } from './stage.ts';

@@ -1,5 +1,5 @@
 /** A stage is put before every fixed name, so that several brokers fit one account and Region. */
-import { NAMES } from '../shared/environment.ts';
+import { NAMES } from '../shared/contract/names.ts';
 import { OperatorError } from './operator-error.ts';
 
 const STAGE = /^[a-z][a-z0-9-]{0,15}$/;

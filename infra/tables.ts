@@ -11,7 +11,7 @@ import {
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
-import { DUE_INDEX, NAMES } from '../shared/environment.ts';
+import { DUE_INDEX, NAMES } from '../shared/contract/names.ts';
 import type { Binding } from './binding.ts';
 import { useKeyForTables } from './encryption.ts';
 import type { Stage } from './stage.ts';

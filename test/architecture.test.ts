@@ -3,24 +3,27 @@ import { dirname, join, normalize } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 /** Who may import whom. A path that ends in `/` is all that is below it, else it is that file. */
-const BASE = [
-  'shared/contract.ts',
-  'shared/contract-schemas.ts',
-  'shared/contract-body.ts',
-  'shared/errors.ts',
-  'shared/redacted.ts',
-  'shared/environment.ts',
-  // Names that the stack and the functions share, as `environment` is.
-  'shared/metrics.ts',
-  'shared/connections/',
-];
+const CONTRACT = ['shared/contract/'];
+const BASE = [...CONTRACT, 'shared/connections/'];
+const BROKER = ['shared/oauth/', 'type shared/vendors/vendor.ts', ...BASE];
+/** What every room of the broker may use: the files that stand in none. */
+const HALL = globSync('shared/broker/*.ts', { cwd: new URL('..', import.meta.url).pathname });
+const ROOMS = ['vendor', 'tokens', 'grants', 'consent'];
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
-  ...Object.fromEntries(BASE.map((path) => [path, BASE])),
+  'shared/contract/': CONTRACT,
+  'shared/connections/': BASE,
   'shared/oauth/': ['shared/oauth/', ...BASE],
   'shared/vendors/': ['shared/vendors/', 'shared/oauth/', ...BASE],
-  'shared/broker/': ['shared/broker/', 'shared/oauth/', 'type shared/vendors/vendor.ts', ...BASE],
+  // The rooms of the broker, each on those before it.
+  ...Object.fromEntries(
+    ROOMS.map((room, index) => [
+      `shared/broker/${room}/`,
+      [...ROOMS.slice(0, index + 1).map((each) => `shared/broker/${each}/`), ...HALL, ...BROKER],
+    ]),
+  ),
+  'shared/broker/': [...HALL, ...BROKER],
   'shared/aws/': ['shared/aws/', 'type shared/broker/ports.ts', 'shared/oauth/', ...BASE],
-  'shared/client/': ['shared/client/', 'shared/contract.ts', 'shared/errors.ts'],
+  'shared/client/': ['shared/client/', ...CONTRACT],
   'functions/': ['functions/', 'shared/'],
   // Vendors, because their rules check the connections at synth.
   'infra/': ['infra/', 'shared/vendors/', ...BASE],
@@ -35,14 +38,14 @@ const SIGNING_PACKAGE = /^@(?:smithy\/|aws-crypto\/|aws-sdk\/credential-provider
 
 /** The only places that turn a secret into text: to send it, to seal it, or to answer with it. */
 const REVEALS = [
-  'shared/redacted.ts',
+  'shared/contract/redacted.ts',
   'shared/oauth/',
   'shared/aws/',
   // What is redeemed at a token endpoint: a refresh token, a device code.
-  'shared/broker/refresh.ts',
-  'shared/broker/poll-device.ts',
+  'shared/broker/grants/refresh.ts',
+  'shared/broker/consent/device.ts',
   // The token answer.
-  'functions/served.ts',
+  'functions/token-answer.ts',
   'test/',
 ];
 
@@ -113,7 +116,7 @@ test('every import is seen: each leads to a file, and the ones known to be there
 
 describe('a planted violation is found', () => {
   test.each([
-    ['shared/errors.ts', "import { a } from './oauth/token.ts';"],
+    ['shared/contract/errors.ts', "import { a } from '../oauth/token.ts';"],
     ['shared/connections/x.ts', "import type { a } from '../broker/ports.ts';"],
     ['shared/oauth/x.ts', "import { custom } from '../vendors/custom.ts';"],
     ['shared/vendors/x.ts', "import type { Clock } from '../aws/table.ts';"],
@@ -127,7 +130,7 @@ describe('a planted violation is found', () => {
     ['shared/broker/x.ts', "export * from '../aws/table.ts';"],
     ['shared/aws/x.ts', "import { resolver } from '../broker/resolve.ts';"],
     ['shared/aws/x.ts', "import { a } from '../broker/ports.ts';"],
-    ['shared/client/x.ts', "import { SCOPE } from '../connections/scope.ts';"],
+    ['shared/client/x.ts', "import { parse } from '../connections/parse.ts';"],
     ['shared/client/x.ts', "import { DynamoDBClient } from '@aws-sdk/client-dynamodb';"],
     ['infra/x.ts', "import '../functions/compose.ts';"],
     ['infra/x.ts', "import type { Token } from '../shared/oauth/token.ts';"],

@@ -1,8 +1,8 @@
 /** What the commands around secrets must know of a connection. */
 import { CLIENT_AUTH_METHODS, type ClientAuthMethod } from '../../shared/connections/connection.ts';
-import { didYouMean } from '../../shared/connections/suggest.ts';
-import type { ConnectionAnswer } from '../../shared/contract.ts';
-import { NAMES } from '../../shared/environment.ts';
+import type { ConnectionAnswer } from '../../shared/contract/messages.ts';
+import { NAMES } from '../../shared/contract/names.ts';
+import { didYouMean } from '../../shared/contract/suggest.ts';
 import { VENDORS } from '../../shared/vendors/index.ts';
 import { onConnection } from './connection-list.ts';
 import { readConnectionsFile } from './connections-file.ts';

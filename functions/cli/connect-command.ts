@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { OUT_OF_BAND } from '../../shared/connections/connection.ts';
-import type { ConsentAnswer, ConsentStatus, ConsentStatusAnswer } from '../../shared/contract.ts';
+import type { ConsentAnswer, ConsentStatus, ConsentStatusAnswer } from '../../shared/contract/messages.ts';
 import { openInBrowser } from './browser.ts';
 import { withTarget } from './command.ts';
 import { onConnection } from './connection-list.ts';

@@ -1,8 +1,8 @@
 /** What the broker says of its connections, and help with their names. */
 
 import { TokenBrokerError } from '../../shared/client/errors.ts';
-import { didYouMean } from '../../shared/connections/suggest.ts';
-import { CONNECTION_NAME, type ConnectionAnswer } from '../../shared/contract.ts';
+import { CONNECTION_NAME, type ConnectionAnswer } from '../../shared/contract/messages.ts';
+import { didYouMean } from '../../shared/contract/suggest.ts';
 import { Failure, failureOf, usage } from './failure.ts';
 import type { Target } from './target.ts';
 

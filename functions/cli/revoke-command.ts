@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { DEFAULT_SUBJECT } from '../../shared/contract.ts';
+import { DEFAULT_SUBJECT } from '../../shared/contract/messages.ts';
 import { withTarget } from './command.ts';
 import { onConnection } from './connection-list.ts';
 import { findTarget, type TargetOptions } from './target.ts';

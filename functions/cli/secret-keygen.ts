@@ -1,6 +1,6 @@
 import { generateKeyPair, type KeyObject } from 'node:crypto';
 import { promisify } from 'node:util';
-import { isObject } from '../../shared/connections/json.ts';
+import { isObject } from '../../shared/contract/json.ts';
 import { AwsRefusal } from './aws.ts';
 import { type SecretOptions, settingsOf } from './client-settings.ts';
 import { EXIT, Failure, usage } from './failure.ts';

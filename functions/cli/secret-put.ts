@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import type { ClientAuthMethod } from '../../shared/connections/connection.ts';
-import { isObject } from '../../shared/connections/json.ts';
-import { BrokerError } from '../../shared/errors.ts';
+import { BrokerError } from '../../shared/contract/errors.ts';
+import { isObject } from '../../shared/contract/json.ts';
+import { Redacted } from '../../shared/contract/redacted.ts';
 import { parseClient } from '../../shared/oauth/client-secret.ts';
-import { Redacted } from '../../shared/redacted.ts';
 import { type ClientSettings, type SecretOptions, settingsOf } from './client-settings.ts';
 import { EXIT, Failure, usage } from './failure.ts';
 import { ask, askSecret, choose } from './prompts.ts';

@@ -6,7 +6,7 @@ import {
   remembered,
 } from '../../shared/client/credentials.ts';
 import { isLoopback, regionOf, secureUrl } from '../../shared/client/region.ts';
-import { SERVICE } from '../../shared/metrics.ts';
+import { SERVICE } from '../../shared/contract/metrics.ts';
 import { type Aws, AwsRefusal, callJson } from './aws.ts';
 import { EXIT, Failure, usage } from './failure.ts';
 

@@ -1,6 +1,6 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { type Token, tokenOf } from '../../shared/client/token.ts';
-import { MAX_MIN_TTL, type TokenAnswer, type TokenRequestBody } from '../../shared/contract.ts';
+import { MAX_MIN_TTL, type TokenAnswer, type TokenRequestBody } from '../../shared/contract/messages.ts';
 import { withTarget } from './command.ts';
 import { onConnection } from './connection-list.ts';
 import { findTarget, type TargetOptions } from './target.ts';

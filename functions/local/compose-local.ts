@@ -1,7 +1,7 @@
 /** The one place where the local program gets the handlers that Lambda runs. */
 import type { AwsConfig } from '../../shared/aws/clients.ts';
 import type { Connection } from '../../shared/connections/connection.ts';
-import { NAMES } from '../../shared/environment.ts';
+import { NAMES } from '../../shared/contract/names.ts';
 import { callbackHandler } from '../callback.ts';
 import { awsStores, compose } from '../compose.ts';
 import { httpsHandler } from '../https.ts';

@@ -1,10 +1,10 @@
 /** What is there to try when no connections file is given: all four vendors, simulated on loopback. */
 import { createPublicKey } from 'node:crypto';
 import { DEVICE_CODE_GRANT } from '../../shared/connections/connection.ts';
-import { NAMES } from '../../shared/environment.ts';
+import { NAMES } from '../../shared/contract/names.ts';
+import { DEMO_CLIENTS, type DemoClientName, type VendorName } from '../simulator/clients.ts';
+import { startSimulatedVendors } from '../simulator/server.ts';
 import type { Seeds } from './stores.ts';
-import { DEMO_CLIENTS, type DemoClientName, type VendorName } from './vendors/clients.ts';
-import { startSimulatedVendors } from './vendors/server.ts';
 
 export interface Demo {
   /** As a connections file would have it. */

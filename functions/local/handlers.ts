@@ -9,7 +9,7 @@ import type {
   APIGatewayProxyStructuredResultV2,
   Context,
 } from 'aws-lambda';
-import { NAMES } from '../../shared/environment.ts';
+import { NAMES } from '../../shared/contract/names.ts';
 import { LOCAL_ACCOUNT, LOCAL_REGION } from './identities.ts';
 
 /** The deployed handlers' shapes; the very same functions run here. */

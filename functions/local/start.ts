@@ -1,9 +1,9 @@
 /** Starts the parts of the local program in order, and stops them in the reverse one. */
 import type { AwsConfig } from '../../shared/aws/clients.ts';
-import { startAwsEndpoint } from './aws/endpoint.ts';
-import { lambdaService } from './aws/lambda.ts';
 import { composeLocal } from './compose-local.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
+import { startAwsEndpoint } from './emulator/endpoint.ts';
+import { lambdaService } from './emulator/lambda.ts';
 import { startGateway } from './gateway.ts';
 import type { LocalHandlers } from './handlers.ts';
 import type { LocalOptions } from './options.ts';
@@ -82,8 +82,8 @@ async function chooseConnections(file: string | undefined) {
 
 async function embedData(directory: DataDirectory) {
   const [{ embedDynamoDb }, { secretsManagerService }] = await Promise.all([
-    import('./aws/dynamodb.ts'),
-    import('./aws/secrets-manager.ts'),
+    import('./emulator/dynamodb.ts'),
+    import('./emulator/secrets-manager.ts'),
   ]);
   const secretsmanager = await secretsManagerService(directory.secrets);
   const dynamodb = await embedDynamoDb(directory.dynamodb);

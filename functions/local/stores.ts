@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { AwsConfig } from '../../shared/aws/clients.ts';
-import { NAMES } from '../../shared/environment.ts';
+import { NAMES } from '../../shared/contract/names.ts';
 import { LOCAL_KEY_ID, LOCAL_REGION, LOCAL_SECRET } from './identities.ts';
 
 /** Values of secrets by name; each is made when there is none yet. */

@@ -1,6 +1,6 @@
 /** What the local program prints when it is ready: where it is, and how to get a token, ready to paste. */
 import type { Connection } from '../../shared/connections/connection.ts';
-import { NAMES } from '../../shared/environment.ts';
+import { NAMES } from '../../shared/contract/names.ts';
 import { LOCAL_KEY_ID, LOCAL_REGION, LOCAL_SECRET } from './identities.ts';
 
 export interface Welcome {

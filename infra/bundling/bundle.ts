@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AssetHashType, DockerImage } from 'aws-cdk-lib';
 import { type AssetCode, Code } from 'aws-cdk-lib/aws-lambda';
-import { CONNECTIONS_FILE } from '../../shared/environment.ts';
+import { CONNECTIONS_FILE } from '../../shared/contract/names.ts';
 import { build } from './build.ts';
 import type { Bundle, Program } from './programs.ts';
 

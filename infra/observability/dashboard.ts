@@ -13,9 +13,9 @@ import {
 } from 'aws-cdk-lib/aws-cloudwatch';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import type { Construct } from 'constructs';
-import type { TokenOrigin } from '../../shared/contract.ts';
-import { ERROR_CODES } from '../../shared/errors.ts';
-import { connectionDimension } from '../../shared/metrics.ts';
+import { ERROR_CODES } from '../../shared/contract/errors.ts';
+import type { TokenOrigin } from '../../shared/contract/messages.ts';
+import { connectionDimension } from '../../shared/contract/metrics.ts';
 import type { BrokerFunctions } from '../broker-functions.ts';
 import { type BrokerMetrics, FIVE_MINUTES } from './metrics.ts';
 

@@ -1,8 +1,8 @@
 /** CloudWatch's view of the metrics that the functions write, and a few that AWS writes. */
 import { Duration } from 'aws-cdk-lib';
 import { type IMetric, MathExpression, Metric } from 'aws-cdk-lib/aws-cloudwatch';
-import type { ErrorCode } from '../../shared/errors.ts';
-import { METRICS, METRICS_NAMESPACE, type MetricName } from '../../shared/metrics.ts';
+import type { ErrorCode } from '../../shared/contract/errors.ts';
+import { METRICS, METRICS_NAMESPACE, type MetricName } from '../../shared/contract/metrics.ts';
 
 export const FIVE_MINUTES = Duration.minutes(5);
 

@@ -4,7 +4,7 @@
  */
 import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import { SecretsManagerClient, type SecretsManagerClientConfig } from '@aws-sdk/client-secrets-manager';
-import { StoreUnavailable } from '../errors.ts';
+import { StoreUnavailable } from '../contract/errors.ts';
 
 /** A client, and how many milliseconds one operation may take: every attempt, pause and the body included. */
 export interface Bounded<Client> {

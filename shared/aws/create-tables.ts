@@ -6,7 +6,7 @@ import {
   type DynamoDBClient,
   UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb';
-import { DUE_INDEX } from '../environment.ts';
+import { DUE_INDEX } from '../contract/names.ts';
 import { errorName } from './clients.ts';
 
 export interface TableNames {

@@ -1,8 +1,8 @@
 import { QueryCommand, type QueryCommandInput } from '@aws-sdk/client-dynamodb';
 import * as v from 'valibot';
 import type { GrantKey, GrantsTable } from '../broker/ports.ts';
-import type { GrantState } from '../contract.ts';
-import { DUE_INDEX } from '../environment.ts';
+import type { GrantState } from '../contract/messages.ts';
+import { DUE_INDEX } from '../contract/names.ts';
 import type { Clock } from '../oauth/clock.ts';
 import { fromItem } from './attributes.ts';
 import type { Dynamo } from './clients.ts';

@@ -1,7 +1,7 @@
 /** Parts that items of both tables have: their form in DynamoDB, and the way there and back. */
 import * as v from 'valibot';
 import type { Failure, Lease } from '../broker/ports.ts';
-import { ERROR_CODES, type ErrorCode } from '../errors.ts';
+import { ERROR_CODES, type ErrorCode } from '../contract/errors.ts';
 
 /** Milliseconds since the epoch. */
 export const time = v.pipe(v.number(), v.finite());

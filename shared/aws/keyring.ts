@@ -6,8 +6,8 @@
  */
 import { createHash, randomBytes } from 'node:crypto';
 import * as v from 'valibot';
-import { UnreadableValue } from '../errors.ts';
-import { Redacted } from '../redacted.ts';
+import { UnreadableValue } from '../contract/errors.ts';
+import { Redacted } from '../contract/redacted.ts';
 
 export interface SealingKey {
   /** Unpadded base64url of 32 bytes. */

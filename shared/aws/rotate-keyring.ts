@@ -8,8 +8,8 @@ import {
   PutSecretValueCommand,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
+import { Redacted } from '../contract/redacted.ts';
 import type { Clock } from '../oauth/clock.ts';
-import { Redacted } from '../redacted.ts';
 import { type Dynamo, errorName, type SecretsManager, within } from './clients.ts';
 import { kidsInUse } from './grants-table.ts';
 import { parseKeyring, serializeKeyring, withNewKey, withoutOldKeys } from './keyring.ts';

@@ -1,8 +1,8 @@
 /** Access tokens as they are stored: sealed whole, so that neither the token nor what is known of it can be altered. */
 import * as v from 'valibot';
-import { UnreadableValue } from '../errors.ts';
+import { UnreadableValue } from '../contract/errors.ts';
+import { Redacted } from '../contract/redacted.ts';
 import { fingerprint, type Token } from '../oauth/token.ts';
-import { Redacted } from '../redacted.ts';
 import type { Binding, Sealer } from './sealing.ts';
 
 const tokenMembers = v.object({

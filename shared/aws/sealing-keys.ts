@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { CryptoKey } from 'jose';
-import { StoreUnavailable, UnreadableValue } from '../errors.ts';
+import { StoreUnavailable, UnreadableValue } from '../contract/errors.ts';
 import type { Clock } from '../oauth/clock.ts';
 import type { SecretsManager } from './clients.ts';
 import { type Keyring, parseKeyring } from './keyring.ts';

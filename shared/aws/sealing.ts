@@ -5,9 +5,9 @@
  */
 import { Buffer } from 'node:buffer';
 import { CompactEncrypt, type CryptoKey, compactDecrypt } from 'jose';
-import { UnreadableValue } from '../errors.ts';
+import { UnreadableValue } from '../contract/errors.ts';
+import { Redacted } from '../contract/redacted.ts';
 import type { Clock } from '../oauth/clock.ts';
-import { Redacted } from '../redacted.ts';
 import type { SecretsManager } from './clients.ts';
 import { SealingKeys } from './sealing-keys.ts';
 

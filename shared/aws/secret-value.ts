@@ -1,7 +1,7 @@
 /** Reading one secret, with the outcomes that matter told apart. */
 import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import type { SecretStage, SecretVersion } from '../broker/ports.ts';
-import { Redacted } from '../redacted.ts';
+import { Redacted } from '../contract/redacted.ts';
 import { errorName, type SecretsManager, within } from './clients.ts';
 
 /** Why there is no value; all but `unavailable` stay so until somebody acts. */

@@ -1,5 +1,5 @@
 import type { Secrets, SecretVersion } from '../broker/ports.ts';
-import { BrokerError } from '../errors.ts';
+import { BrokerError } from '../contract/errors.ts';
 import type { Clock } from '../oauth/clock.ts';
 import type { SecretsManager } from './clients.ts';
 import { type NoSecret, readSecret, type SecretReading } from './secret-value.ts';

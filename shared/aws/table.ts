@@ -8,7 +8,7 @@
 import { randomBytes } from 'node:crypto';
 import { DeleteItemCommand, GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import * as v from 'valibot';
-import { UnreadableValue } from '../errors.ts';
+import { UnreadableValue } from '../contract/errors.ts';
 import { fromItem, type Item, type Plain, toItem } from './attributes.ts';
 import { type Dynamo, storeUnavailable, within } from './clients.ts';
 

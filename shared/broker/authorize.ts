@@ -1,7 +1,7 @@
 import type { CallerRule, Connection } from '../connections/connection.ts';
 import { parsePrincipalRule } from '../connections/principal.ts';
-import type { Action } from '../contract.ts';
-import { BrokerError } from '../errors.ts';
+import { BrokerError } from '../contract/errors.ts';
+import type { Action } from '../contract/messages.ts';
 import type { Caller } from './caller.ts';
 import { covers, type Principal, parsePrincipal } from './principals.ts';
 

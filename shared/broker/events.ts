@@ -2,8 +2,9 @@
  * Everything worth a log line or a metric, as one closed union: the broker says what happened, the
  * functions' telemetry decides how it is written. No event holds a secret, a token or a vendor's body.
  */
-import type { Action, TokenOrigin } from '../contract.ts';
-import type { ErrorCode } from '../errors.ts';
+
+import type { ErrorCode } from '../contract/errors.ts';
+import type { Action, TokenOrigin } from '../contract/messages.ts';
 
 /** One per outcome of a caller's request: who asked for what, and what came of it. */
 export interface AuditRecord {

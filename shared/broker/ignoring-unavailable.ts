@@ -1,4 +1,4 @@
-import { StoreUnavailable } from '../errors.ts';
+import { StoreUnavailable } from '../contract/errors.ts';
 
 /** For what is no loss if the store is down just then: its outcome, or `undefined`. Any other error passes through. */
 export async function ignoringUnavailable<T>(operation: Promise<T>): Promise<T | undefined> {

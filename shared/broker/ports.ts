@@ -7,10 +7,11 @@
  * itself (`rev = :seen OR rev = :mine`). Lease, due time, generation and version rules are then judged in
  * plain code, on the entry that was read.
  */
-import type { GrantState } from '../contract.ts';
-import type { ErrorCode } from '../errors.ts';
+
+import type { ErrorCode } from '../contract/errors.ts';
+import type { GrantState } from '../contract/messages.ts';
+import type { Redacted } from '../contract/redacted.ts';
 import type { Token } from '../oauth/token.ts';
-import type { Redacted } from '../redacted.ts';
 
 /** An entry as it was read, or as a successful write left it. */
 export type Stored<T> = T & { readonly rev: string };

@@ -1,7 +1,7 @@
 import type { Connection } from '../connections/connection.ts';
-import { scopeTokens } from '../connections/scope.ts';
-import { DEFAULT_SUBJECT, type TokenOrigin, type TokenRequestBody } from '../contract.ts';
-import { BrokerError } from '../errors.ts';
+import { BrokerError } from '../contract/errors.ts';
+import { DEFAULT_SUBJECT, type TokenOrigin, type TokenRequestBody } from '../contract/messages.ts';
+import { scopeTokens } from '../contract/scope.ts';
 import type { Token } from '../oauth/token.ts';
 import type { Vendor } from '../vendors/vendor.ts';
 

@@ -1,4 +1,4 @@
-import type { ConnectionAnswer } from '../contract.ts';
+import type { ConnectionAnswer } from '../contract/messages.ts';
 import { TokenBrokerError } from './errors.ts';
 
 /** Where a connection's tokens may go, and what its API answers to one that is no good. */

@@ -1,4 +1,4 @@
-import { CONNECTION_NAME, type ConnectionAnswer } from '../contract.ts';
+import { CONNECTION_NAME, type ConnectionAnswer } from '../contract/messages.ts';
 import { apiFetch } from './api-fetch.ts';
 import { vendorApis } from './apis.ts';
 import { brokerApi } from './broker-api.ts';

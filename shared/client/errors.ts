@@ -1,4 +1,4 @@
-import { ERROR_CODES, type ErrorCode } from '../errors.ts';
+import { ERROR_CODES, type ErrorCode } from '../contract/errors.ts';
 
 /** What can go wrong before the broker has decided anything, and whether asking again can help. */
 const CLIENT_CODES = {

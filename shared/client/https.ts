@@ -1,4 +1,4 @@
-import type { ConnectionAnswer } from '../contract.ts';
+import type { ConnectionAnswer } from '../contract/messages.ts';
 import type { BrokerApi } from './broker-api.ts';
 import { TokenBrokerError } from './errors.ts';
 import { tokenOf } from './token.ts';

@@ -1,5 +1,5 @@
 /** What callers of the token broker use: `createTokenClient`, and the types of what it takes and gives. */
-export type { ConnectionAnswer, GrantState, TokenOrigin } from '../contract.ts';
+export type { ConnectionAnswer, GrantState, TokenOrigin } from '../contract/messages.ts';
 export {
   type BrokerLocation,
   createTokenClient,

@@ -1,4 +1,4 @@
-import type { TokenRequestBody } from '../contract.ts';
+import type { TokenRequestBody } from '../contract/messages.ts';
 import { TokenBrokerError } from './errors.ts';
 import type { Token } from './token.ts';
 

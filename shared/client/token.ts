@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { TokenAnswer, TokenOrigin } from '../contract.ts';
+import type { TokenAnswer, TokenOrigin } from '../contract/messages.ts';
 import { TokenBrokerError } from './errors.ts';
 
 /**

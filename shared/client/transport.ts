@@ -1,4 +1,4 @@
-import type { ConnectionAnswer, TokenRequestBody } from '../contract.ts';
+import type { ConnectionAnswer, TokenRequestBody } from '../contract/messages.ts';
 import { TokenBrokerError } from './errors.ts';
 import { type AwsRequest, sendSigned } from './signing.ts';
 import type { Token } from './token.ts';

@@ -1,4 +1,4 @@
-import type { Action } from '../contract.ts';
+import type { Action } from '../contract/messages.ts';
 
 /** How the broker proves itself at a token endpoint (RFC 6749 §2.3, RFC 7523 §2.2). */
 export const CLIENT_AUTH_METHODS = [

@@ -1,8 +1,8 @@
-import type { Action } from '../contract.ts';
-import { NAMES } from '../environment.ts';
+import type { Action } from '../contract/messages.ts';
+import { NAMES } from '../contract/names.ts';
+import { canonicalScopes, scopeTokens } from '../contract/scope.ts';
 import type { Connection, VendorRules } from './connection.ts';
 import type { ConnectionMembers } from './schema.ts';
-import { canonicalScopes, scopeTokens } from './scope.ts';
 
 /** What a rule of `callers` allows when it does not say. */
 const DEFAULT_ACTIONS: readonly Action[] = ['token', 'read'];

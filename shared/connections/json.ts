@@ -1,11 +1,6 @@
 import type { ConnectionsIssue } from './connection.ts';
 import { ConnectionsFileError, pathOf } from './issues.ts';
 
-/** Is it what JSON calls an object? */
-export function isObject(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
 /**
  * `JSON.parse` that says where the text is wrong and refuses a name that stands twice in one object,
  * because of two connections with one name the first would vanish without a word.

@@ -1,12 +1,13 @@
-import { CONNECTION_NAME } from '../contract.ts';
+import { isObject } from '../contract/json.ts';
+import { CONNECTION_NAME } from '../contract/messages.ts';
+import { didYouMean } from '../contract/suggest.ts';
 import type { Connection, ConnectionsIssue, VendorRules } from './connection.ts';
 import { withDefaults } from './defaults.ts';
 import { ConnectionsFileError, pathOf, show } from './issues.ts';
-import { isObject, parseJson } from './json.ts';
+import { parseJson } from './json.ts';
 import { checkRules } from './rules.ts';
 import { maySecretsBeSame } from './secret.ts';
 import { checkShape, unknownMembers } from './shape.ts';
-import { didYouMean } from './suggest.ts';
 
 export interface ParseOptions {
   /** By the name that `vendor` takes. */

@@ -1,9 +1,9 @@
 import * as v from 'valibot';
-import { ACTIONS, SUBJECT } from '../contract.ts';
+import { isObject } from '../contract/json.ts';
+import { ACTIONS, SUBJECT } from '../contract/messages.ts';
+import { SCOPE, SCOPE_TOKEN } from '../contract/scope.ts';
 import { CLIENT_AUTH_METHODS, GRANT_TYPES, type VendorMember } from './connection.ts';
-import { isObject } from './json.ts';
 import { PRINCIPAL_FORMS, parsePrincipalRule, principalHint } from './principal.ts';
-import { SCOPE, SCOPE_TOKEN } from './scope.ts';
 
 /*
  * The shape of the connections file. Every message says what is allowed; every description says what the

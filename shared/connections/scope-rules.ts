@@ -1,6 +1,6 @@
+import { didYouMean } from '../contract/suggest.ts';
 import { list, type Rule } from './draft.ts';
 import { show } from './issues.ts';
-import { didYouMean } from './suggest.ts';
 
 const scopesOfTheVendor: Rule = ({ vendor, members }, report) => {
   const { scopes } = vendor;

@@ -1,4 +1,4 @@
-import { NAMES } from '../environment.ts';
+import { NAMES } from '../contract/names.ts';
 import { show } from './issues.ts';
 
 /** Secrets Manager's own rules for names. */

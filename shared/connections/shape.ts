@@ -1,9 +1,9 @@
 import * as v from 'valibot';
+import { isObject } from '../contract/json.ts';
+import { didYouMean } from '../contract/suggest.ts';
 import type { ConnectionsIssue } from './connection.ts';
 import { pathOf, show } from './issues.ts';
-import { isObject } from './json.ts';
 import { type ConnectionMembers, callerRuleSchema, connectionSchema } from './schema.ts';
-import { didYouMean } from './suggest.ts';
 
 /** Checks each member by itself, and says which of them cannot be used. */
 export function checkShape(name: string, entry: Record<string, unknown>, issues: ConnectionsIssue[]) {

@@ -1,4 +1,4 @@
-import { VendorError } from '../errors.ts';
+import { VendorError } from '../contract/errors.ts';
 import type { Answer } from './exchange.ts';
 import { RETRY_AFTER_CAP } from './retry-after.ts';
 

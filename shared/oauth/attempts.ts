@@ -1,4 +1,4 @@
-import { VendorError } from '../errors.ts';
+import { VendorError } from '../contract/errors.ts';
 import type { Budget } from './clock.ts';
 import { RETRY_AFTER_CAP } from './retry-after.ts';
 

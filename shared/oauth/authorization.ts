@@ -1,6 +1,6 @@
 import * as oauth from 'oauth4webapi';
-import { BrokerError } from '../errors.ts';
-import { Redacted } from '../redacted.ts';
+import { BrokerError } from '../contract/errors.ts';
+import { Redacted } from '../contract/redacted.ts';
 import { showableError } from './answer.ts';
 
 export interface AuthorizationRequest {

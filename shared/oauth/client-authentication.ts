@@ -1,6 +1,6 @@
 import * as oauth from 'oauth4webapi';
 import type { ClientAuthMethod } from '../connections/connection.ts';
-import { BrokerError } from '../errors.ts';
+import { BrokerError } from '../contract/errors.ts';
 import type { Clock } from './clock.ts';
 import type { Client } from './types.ts';
 

@@ -1,5 +1,5 @@
 import * as oauth from 'oauth4webapi';
-import { BrokerError } from '../errors.ts';
+import { BrokerError } from '../contract/errors.ts';
 import { encodeBody } from './body.ts';
 import { clientAuthentication } from './client-authentication.ts';
 import { type Answer, exchange } from './exchange.ts';

@@ -1,6 +1,6 @@
 import type { ClientAuthMethod } from '../connections/connection.ts';
-import { BrokerError } from '../errors.ts';
-import { Redacted } from '../redacted.ts';
+import { BrokerError } from '../contract/errors.ts';
+import { Redacted } from '../contract/redacted.ts';
 import { importPrivateKey } from './private-key.ts';
 import type { Client } from './types.ts';
 

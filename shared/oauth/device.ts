@@ -1,6 +1,6 @@
 import * as oauth from 'oauth4webapi';
 import { parseEndpoint } from '../connections/urls.ts';
-import { Redacted } from '../redacted.ts';
+import { Redacted } from '../contract/redacted.ts';
 import { nonsense, successObject } from './answer.ts';
 import { withAttempts } from './attempts.ts';
 import { type ClientCall, sendAsClient } from './client-request.ts';

@@ -1,5 +1,5 @@
 import { isIpLiteral, isLoopback, parseEndpoint } from '../connections/urls.ts';
-import { VendorError } from '../errors.ts';
+import { VendorError } from '../contract/errors.ts';
 import { failureOf, type JsonObject, jsonObject } from './answer.ts';
 import { withAttempts } from './attempts.ts';
 import type { Budget, Clock } from './clock.ts';

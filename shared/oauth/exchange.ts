@@ -1,7 +1,7 @@
 import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { parseEndpoint } from '../connections/urls.ts';
-import { VendorError } from '../errors.ts';
+import { VendorError } from '../contract/errors.ts';
 import type { Budget } from './clock.ts';
 import { readRetryAfter } from './retry-after.ts';
 

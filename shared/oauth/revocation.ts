@@ -1,5 +1,5 @@
 import * as oauth from 'oauth4webapi';
-import type { Redacted } from '../redacted.ts';
+import type { Redacted } from '../contract/redacted.ts';
 import { errorMember, failureOf, jsonObject } from './answer.ts';
 import { withAttempts } from './attempts.ts';
 import { type ClientCall, sendAsClient } from './client-request.ts';

@@ -1,5 +1,5 @@
-import { VendorError } from '../errors.ts';
-import { Redacted } from '../redacted.ts';
+import { VendorError } from '../contract/errors.ts';
+import { Redacted } from '../contract/redacted.ts';
 import { errorMember, failureOf, type JsonObject, jsonObject, nonsense } from './answer.ts';
 import type { Answer } from './exchange.ts';
 import { readSeconds } from './seconds.ts';

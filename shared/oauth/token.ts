@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Redacted } from '../redacted.ts';
+import type { Redacted } from '../contract/redacted.ts';
 
 /** An access token with what is known of its life. Times are milliseconds since the epoch. */
 export interface Token {

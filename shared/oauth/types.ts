@@ -1,6 +1,6 @@
 import type { CryptoKey } from 'jose';
 import type { ClientAuthMethod } from '../connections/connection.ts';
-import type { Redacted } from '../redacted.ts';
+import type { Redacted } from '../contract/redacted.ts';
 import type { Budget } from './clock.ts';
 import type { Token } from './token.ts';
 

@@ -1,4 +1,4 @@
-import { VendorError } from '../errors.ts';
+import { VendorError } from '../contract/errors.ts';
 import { type JsonObject, successObject } from './answer.ts';
 import { withAttempts } from './attempts.ts';
 import type { Budget } from './clock.ts';

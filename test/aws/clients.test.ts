@@ -5,7 +5,7 @@ import { afterEach, expect, test } from 'vitest';
 import { grantsClient, secretsManagerClient, tokensClient } from '../../shared/aws/clients.ts';
 import { createTables } from '../../shared/aws/create-tables.ts';
 import { Table } from '../../shared/aws/table.ts';
-import { StoreUnavailable } from '../../shared/errors.ts';
+import { StoreUnavailable } from '../../shared/contract/errors.ts';
 import { startStoreEndpoint } from '../support/store-endpoint.ts';
 import { localAccess } from '../support/stores.ts';
 

@@ -7,7 +7,7 @@ import {
   withNewKey,
   withoutOldKeys,
 } from '../../shared/aws/keyring.ts';
-import { Redacted } from '../../shared/redacted.ts';
+import { Redacted } from '../../shared/contract/redacted.ts';
 
 const DAY = 86_400_000;
 const START = Date.parse('2026-01-01T00:00:00Z');

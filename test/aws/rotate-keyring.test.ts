@@ -3,8 +3,8 @@ import { GetSecretValueCommand, PutSecretValueCommand } from '@aws-sdk/client-se
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Keyring, parseKeyring, serializeKeyring } from '../../shared/aws/keyring.ts';
 import { keyringRotation } from '../../shared/aws/rotate-keyring.ts';
-import { StoreUnavailable } from '../../shared/errors.ts';
-import { Redacted } from '../../shared/redacted.ts';
+import { StoreUnavailable } from '../../shared/contract/errors.ts';
+import { Redacted } from '../../shared/contract/redacted.ts';
 import { startFaultProxy } from '../support/fault-proxy.ts';
 import { type StoreEndpoint, startStoreEndpoint } from '../support/store-endpoint.ts';
 import { aGrant, createStores, openStores, storeClock } from '../support/stores.ts';

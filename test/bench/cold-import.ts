@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
 import { bundle } from '../../infra/bundling/bundle.ts';
-import { CONNECTIONS_FILE, ENVIRONMENT } from '../../shared/environment.ts';
+import { CONNECTIONS_FILE, ENVIRONMENT } from '../../shared/contract/names.ts';
 import { median, type Topic } from './topic.ts';
 
 const run = promisify(execFile);

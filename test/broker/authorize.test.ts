@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { authorizer } from '../../shared/broker/authorize.ts';
 import type { Caller } from '../../shared/broker/caller.ts';
-import { ACTIONS } from '../../shared/contract.ts';
-import { BrokerError } from '../../shared/errors.ts';
+import { BrokerError } from '../../shared/contract/errors.ts';
+import { ACTIONS } from '../../shared/contract/messages.ts';
 import { parse } from '../support/connections.ts';
 
 const role = (name: string): Caller => ({

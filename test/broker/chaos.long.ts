@@ -4,11 +4,11 @@
  */
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { FaultOrder } from '../../functions/local/vendors/fault-plan.ts';
-import type { TokenAnswer } from '../../shared/contract.ts';
-import { BrokerError } from '../../shared/errors.ts';
+import type { FaultOrder } from '../../functions/simulator/fault-plan.ts';
+import { BrokerError } from '../../shared/contract/errors.ts';
+import type { TokenAnswer } from '../../shared/contract/messages.ts';
+import { Redacted } from '../../shared/contract/redacted.ts';
 import { fingerprint } from '../../shared/oauth/token.ts';
-import { Redacted } from '../../shared/redacted.ts';
 import { type BrokerProcess, brokerWorld } from '../support/broker.ts';
 import type { Fault } from '../support/fault-proxy.ts';
 

@@ -2,7 +2,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Connection } from '../../shared/connections/connection.ts';
-import { BrokerError } from '../../shared/errors.ts';
+import { BrokerError } from '../../shared/contract/errors.ts';
 import { type BrokerProcess, brokerWorld } from '../support/broker.ts';
 
 const world = brokerWorld();

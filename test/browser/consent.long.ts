@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { NAMES } from '../../shared/environment.ts';
+import { NAMES } from '../../shared/contract/names.ts';
 import { type LocalBrokerProcess, startLocalBrokerProcess } from '../support/local-broker.ts';
 import { signedFetch } from '../support/signed-fetch.ts';
 import { localAccess } from '../support/stores.ts';

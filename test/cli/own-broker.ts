@@ -2,7 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect } from 'vitest';
-import { type SimulatedVendors, startSimulatedVendors } from '../../functions/local/vendors/server.ts';
+import { type SimulatedVendors, startSimulatedVendors } from '../../functions/simulator/server.ts';
 import { OUT_OF_BAND } from '../../shared/connections/connection.ts';
 import { type LocalBrokerProcess, startLocalBrokerProcess } from '../support/local-broker.ts';
 import { cli } from './support.ts';

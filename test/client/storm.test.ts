@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { expect, onTestFinished, test } from 'vitest';
-import { startSimulatedVendors } from '../../functions/local/vendors/server.ts';
+import { startSimulatedVendors } from '../../functions/simulator/server.ts';
 import { cli } from '../cli/support.ts';
 import { startHttpPeer, text } from '../support/http-peer.ts';
 import { startLocalBrokerProcess } from '../support/local-broker.ts';

@@ -2,7 +2,7 @@ import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { callbackHandler, callbackPage } from '../../functions/callback.ts';
-import type { CallbackOutcome } from '../../shared/broker/consent.ts';
+import type { CallbackOutcome } from '../../shared/broker/consent/callback.ts';
 import { brokerWorld } from '../support/broker.ts';
 import { forgedQueries } from '../support/forged-queries.ts';
 import { decide, type GrantProcess, grantProcess, redirecting, research } from '../support/grants.ts';

@@ -5,7 +5,7 @@ import { MAX_SHARDS } from '../../infra/stores.ts';
 import { createTables } from '../../shared/aws/create-tables.ts';
 import { MAX_SHARDS as SHARDS_READ } from '../../shared/aws/grants-table.ts';
 import { parseKeyring } from '../../shared/aws/keyring.ts';
-import { Redacted } from '../../shared/redacted.ts';
+import { Redacted } from '../../shared/contract/redacted.ts';
 import { type StoreEndpoint, startStoreEndpoint } from '../support/store-endpoint.ts';
 import { Deployed } from './deployed.ts';
 import { REGION, synthesize } from './synth.ts';

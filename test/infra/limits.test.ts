@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { ConnectionsDocument } from '../../infra/connections-file.ts';
-import { METRICS, METRICS_NAMESPACE } from '../../shared/metrics.ts';
+import { METRICS, METRICS_NAMESPACE } from '../../shared/contract/metrics.ts';
 import { Deployed } from './deployed.ts';
 import { everything, synthesize } from './synth.ts';
 

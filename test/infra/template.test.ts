@@ -2,8 +2,8 @@ import { Match } from 'aws-cdk-lib/assertions';
 import { Vpc } from 'aws-cdk-lib/aws-ec2';
 import { describe, expect, test } from 'vitest';
 import { CALLBACK_ROUTE, CALLER_ROUTES } from '../../infra/api.ts';
-import { ENVIRONMENT } from '../../shared/environment.ts';
-import { METRICS_NAMESPACE } from '../../shared/metrics.ts';
+import { METRICS_NAMESPACE } from '../../shared/contract/metrics.ts';
+import { ENVIRONMENT } from '../../shared/contract/names.ts';
 import { Deployed } from './deployed.ts';
 import { ACCOUNT, everything, REGION, synthesize } from './synth.ts';
 

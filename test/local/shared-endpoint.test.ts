@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startSimulatedVendors } from '../../functions/local/vendors/server.ts';
+import { startSimulatedVendors } from '../../functions/simulator/server.ts';
 import { type LocalBrokerProcess, startLocalBrokerProcess } from '../support/local-broker.ts';
 import { signedFetch } from '../support/signed-fetch.ts';
 

@@ -1,13 +1,13 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { BrokerError } from '../../shared/errors.ts';
+import { BrokerError } from '../../shared/contract/errors.ts';
+import { Redacted } from '../../shared/contract/redacted.ts';
 import {
   authorizationCodeParameters,
   authorizationUrl,
   createCodeVerifier,
   readAuthorizationResponse,
 } from '../../shared/oauth/authorization.ts';
-import { Redacted } from '../../shared/redacted.ts';
 
 const REQUEST = {
   endpoint: 'https://as.example/authorize?tenant=1',

@@ -2,8 +2,8 @@ import { createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } fr
 import { inspect } from 'node:util';
 import { describe, expect, test } from 'vitest';
 import type { ClientAuthMethod } from '../../shared/connections/connection.ts';
+import { Redacted } from '../../shared/contract/redacted.ts';
 import { parseClient } from '../../shared/oauth/client-secret.ts';
-import { Redacted } from '../../shared/redacted.ts';
 import { brokerErrorOf } from './support.ts';
 
 const { privateKey: rsa } = generateKeyPairSync('rsa', { modulusLength: 2048 });

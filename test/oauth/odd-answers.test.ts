@@ -1,7 +1,7 @@
 import { inspect } from 'node:util';
 import fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { BrokerError, VendorError } from '../../shared/errors.ts';
+import { BrokerError, VendorError } from '../../shared/contract/errors.ts';
 import type { Answer } from '../../shared/oauth/exchange.ts';
 import { requestToken } from '../../shared/oauth/token-endpoint.ts';
 import { readTokenReply } from '../../shared/oauth/token-reply.ts';

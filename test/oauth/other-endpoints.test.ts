@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { Redacted } from '../../shared/contract/redacted.ts';
 import { requestDeviceAuthorization } from '../../shared/oauth/device.ts';
 import { revokeToken } from '../../shared/oauth/revocation.ts';
 import { getUserinfo } from '../../shared/oauth/userinfo.ts';
-import { Redacted } from '../../shared/redacted.ts';
 import {
   type HttpPeer,
   hangUp,

@@ -1,7 +1,7 @@
-import { BrokerError, VendorError } from '../../shared/errors.ts';
+import { BrokerError, VendorError } from '../../shared/contract/errors.ts';
+import { Redacted } from '../../shared/contract/redacted.ts';
 import type { Budget } from '../../shared/oauth/clock.ts';
 import type { TokenCall } from '../../shared/oauth/types.ts';
-import { Redacted } from '../../shared/redacted.ts';
 import { type FakeClock, fakeClock } from '../support/fake-clock.ts';
 
 export const SECRET = 'CANARY-secret:%+&é';

@@ -3,11 +3,11 @@ import { inspect } from 'node:util';
 import { jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ClientAuthMethod } from '../../shared/connections/connection.ts';
+import { Redacted } from '../../shared/contract/redacted.ts';
 import { parseClient } from '../../shared/oauth/client-secret.ts';
 import { fingerprint } from '../../shared/oauth/token.ts';
 import { requestToken } from '../../shared/oauth/token-endpoint.ts';
 import type { BodyEncoding, TokenCall } from '../../shared/oauth/types.ts';
-import { Redacted } from '../../shared/redacted.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 import {
   endless,

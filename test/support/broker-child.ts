@@ -3,10 +3,10 @@
  * is ready, and runs requests at the moment that it is told. Started by `broker-processes.ts`.
  */
 import { compose, type Stores } from '../../functions/compose.ts';
-import { PRODUCTION } from '../../shared/broker/constants.ts';
 import type { TokensTable } from '../../shared/broker/ports.ts';
+import { PRODUCTION } from '../../shared/broker/times.ts';
 import { parseConnections } from '../../shared/connections/parse.ts';
-import { BrokerError } from '../../shared/errors.ts';
+import { BrokerError } from '../../shared/contract/errors.ts';
 import { systemClock } from '../../shared/oauth/clock.ts';
 import { VENDORS } from '../../shared/vendors/index.ts';
 import type { ChildOrder, ChildOutcome, ChildReport, ChildSetup } from './broker-processes.ts';

@@ -1,7 +1,7 @@
 /** Processes of the broker that share one endpoint, and that can be started, stopped and killed. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import type { Timing } from '../../shared/broker/constants.ts';
+import type { Timing } from '../../shared/broker/times.ts';
 import type { Origins, StoreNames } from './stores.ts';
 
 export interface ChildSetup {

@@ -5,13 +5,13 @@
 import { randomUUID } from 'node:crypto';
 import { CreateSecretCommand, PutSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import { type Broker, compose, type Stores } from '../../functions/compose.ts';
-import { DEMO_CLIENTS, type DemoClientName } from '../../functions/local/vendors/clients.ts';
-import { type SimulatedVendors, startSimulatedVendors } from '../../functions/local/vendors/server.ts';
-import { PRODUCTION, type Timing } from '../../shared/broker/constants.ts';
+import { DEMO_CLIENTS, type DemoClientName } from '../../functions/simulator/clients.ts';
+import { type SimulatedVendors, startSimulatedVendors } from '../../functions/simulator/server.ts';
 import type { BrokerEvent, Observe } from '../../shared/broker/events.ts';
+import { PRODUCTION, type Timing } from '../../shared/broker/times.ts';
 import type { Connection } from '../../shared/connections/connection.ts';
 import { parseConnections } from '../../shared/connections/parse.ts';
-import type { TokenAnswer } from '../../shared/contract.ts';
+import type { TokenAnswer } from '../../shared/contract/messages.ts';
 import { VENDORS } from '../../shared/vendors/index.ts';
 import type { Vendor } from '../../shared/vendors/vendor.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';

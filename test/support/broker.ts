@@ -1,6 +1,6 @@
 /** A `BrokerWorld` for one test file, and what tests ask of it. */
 import { afterAll, beforeAll, beforeEach } from 'vitest';
-import { DEFAULT_SETTINGS } from '../../functions/local/vendors/settings.ts';
+import { DEFAULT_SETTINGS } from '../../functions/simulator/settings.ts';
 import { type BrokerWorld, startBrokerWorld } from './broker-world.ts';
 import type { FaultProxy } from './fault-proxy.ts';
 

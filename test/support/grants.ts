@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import type { Stores } from '../../functions/compose.ts';
 import type { Grant, Stored } from '../../shared/broker/ports.ts';
 import type { Connection } from '../../shared/connections/connection.ts';
-import type { ConsentAnswer, ConsentStatusAnswer } from '../../shared/contract.ts';
+import type { ConsentAnswer, ConsentStatusAnswer } from '../../shared/contract/messages.ts';
 import { type BrokerProcess, type BrokerWorld, CALLER, HTTPS_LIMIT } from './broker.ts';
 
 /** What a test asks of the grants of one connection, as one process of the broker. */

@@ -3,9 +3,9 @@
  * `refreshing-processes.ts`, bundled, so that hundreds of them can be.
  */
 import { compose, type Stores } from '../../functions/compose.ts';
-import { PRODUCTION } from '../../shared/broker/constants.ts';
+import { PRODUCTION } from '../../shared/broker/times.ts';
 import { parseConnections } from '../../shared/connections/parse.ts';
-import { BrokerError } from '../../shared/errors.ts';
+import { BrokerError } from '../../shared/contract/errors.ts';
 import { systemClock } from '../../shared/oauth/clock.ts';
 import { VENDORS } from '../../shared/vendors/index.ts';
 import type { RefreshingReport, RefreshingSetup, Step } from './refreshing-processes.ts';

@@ -5,7 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { build } from 'esbuild';
-import type { Timing } from '../../shared/broker/constants.ts';
+import type { Timing } from '../../shared/broker/times.ts';
 import type { Origins, StoreNames } from './stores.ts';
 
 export const STEPS = [

@@ -5,8 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import dynalite from 'dynalite';
-import { AwsError, errorAnswer } from '../../functions/local/aws/errors.ts';
-import { secretsManagerService } from '../../functions/local/aws/secrets-manager.ts';
+import { AwsError, errorAnswer } from '../../functions/local/emulator/errors.ts';
+import { secretsManagerService } from '../../functions/local/emulator/secrets-manager.ts';
 
 export interface StoreEndpoint {
   /** `http://127.0.0.1:PORT`, for `endpoint` of a client or `AWS_ENDPOINT_URL`. */

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { GetSecretValueCommand, ListSecretsCommand } from '@aws-sdk/client-secrets-manager';
 import { afterEach, expect, test } from 'vitest';
 import type { Rescue } from '../../shared/broker/ports.ts';
-import { StoreUnavailable, UnreadableValue } from '../../shared/errors.ts';
-import { Redacted } from '../../shared/redacted.ts';
+import { StoreUnavailable, UnreadableValue } from '../../shared/contract/errors.ts';
+import { Redacted } from '../../shared/contract/redacted.ts';
 import type { StoreSuite } from './store-tests.ts';
 import { aGrant, aToken } from './stores.ts';
 

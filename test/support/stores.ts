@@ -11,9 +11,9 @@ import { createSealer } from '../../shared/aws/sealing.ts';
 import { createSecrets } from '../../shared/aws/secrets.ts';
 import { createTokensTable } from '../../shared/aws/tokens-table.ts';
 import type { Grant } from '../../shared/broker/ports.ts';
+import { Redacted } from '../../shared/contract/redacted.ts';
 import type { Clock } from '../../shared/oauth/clock.ts';
 import { fingerprint, type Token } from '../../shared/oauth/token.ts';
-import { Redacted } from '../../shared/redacted.ts';
 import { type FakeClock, fakeClock } from './fake-clock.ts';
 
 /** Where DynamoDB and Secrets Manager are. */

@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { ClientSecretValue } from '../../functions/local/vendors/clients.ts';
-import { type SimulatedVendors, startSimulatedVendors } from '../../functions/local/vendors/server.ts';
+import type { ClientSecretValue } from '../../functions/simulator/clients.ts';
+import { type SimulatedVendors, startSimulatedVendors } from '../../functions/simulator/server.ts';
 import { DEVICE_CODE_GRANT, OUT_OF_BAND } from '../../shared/connections/connection.ts';
+import { Redacted } from '../../shared/contract/redacted.ts';
 import {
   authorizationCodeParameters,
   authorizationUrl,
@@ -11,9 +12,8 @@ import {
 import { requestDeviceAuthorization } from '../../shared/oauth/device.ts';
 import { revokeToken } from '../../shared/oauth/revocation.ts';
 import { getUserinfo } from '../../shared/oauth/userinfo.ts';
-import { Redacted } from '../../shared/redacted.ts';
-import { decide } from '../local/vendors/support.ts';
 import { vendorErrorOf } from '../oauth/support.ts';
+import { decide } from '../simulator/support.ts';
 import { budget, clientCall, mint } from './support.ts';
 
 /** Our descriptions of the vendors against simulations that refuse what the real ones would. */

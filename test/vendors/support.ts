@@ -1,12 +1,12 @@
 import type { Connection } from '../../shared/connections/connection.ts';
 import { parseConnections } from '../../shared/connections/parse.ts';
+import { Redacted } from '../../shared/contract/redacted.ts';
 import type { ClientCall } from '../../shared/oauth/client-request.ts';
 import { parseClient } from '../../shared/oauth/client-secret.ts';
 import { type Budget, systemClock } from '../../shared/oauth/clock.ts';
 import { discover } from '../../shared/oauth/discovery.ts';
 import { requestToken } from '../../shared/oauth/token-endpoint.ts';
 import type { TokenReply } from '../../shared/oauth/types.ts';
-import { Redacted } from '../../shared/redacted.ts';
 import { VENDORS } from '../../shared/vendors/index.ts';
 import type { Vendor } from '../../shared/vendors/vendor.ts';
 

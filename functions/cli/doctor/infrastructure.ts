@@ -1,4 +1,4 @@
-import { NAMES } from '../../../shared/environment.ts';
+import { NAMES } from '../../../shared/contract/names.ts';
 import { type Aws, AwsRefusal, call, callJson } from '../aws.ts';
 import { type Check, type Finding, ok, problem, skipped } from './check.ts';
 

@@ -1,9 +1,9 @@
 import { createPrivateKey } from 'node:crypto';
-import { isObject } from '../../../shared/connections/json.ts';
-import { NAMES } from '../../../shared/environment.ts';
-import { BrokerError } from '../../../shared/errors.ts';
+import { BrokerError } from '../../../shared/contract/errors.ts';
+import { isObject } from '../../../shared/contract/json.ts';
+import { NAMES } from '../../../shared/contract/names.ts';
+import { Redacted } from '../../../shared/contract/redacted.ts';
 import { parseClient } from '../../../shared/oauth/client-secret.ts';
-import { Redacted } from '../../../shared/redacted.ts';
 import { VENDORS } from '../../../shared/vendors/index.ts';
 import { AwsRefusal, callJson } from '../aws.ts';
 import { staged } from '../client-settings.ts';

@@ -1,0 +1,36 @@
+/** The deployed functions' broker: from the environment that the stack wrote and the file beside the bundle. */
+import { readFileSync } from 'node:fs';
+import type { Connection } from '../shared/connections/connection.ts';
+import { parseConnectionsText } from '../shared/connections/parse.ts';
+import { CONNECTIONS_FILE, fromEnvironment } from '../shared/contract/names.ts';
+import { VENDORS } from '../shared/vendors/index.ts';
+import { awsStores, type Broker, compose } from './compose.ts';
+import { type Telemetry, telemetry } from './telemetry.ts';
+
+export interface Composed {
+  readonly broker: Broker;
+  readonly telemetry: Telemetry;
+}
+
+/** Called once per cold start. @throws BrokerError `internal`, ConnectionsFileError */
+export function composeFromEnvironment(): Composed {
+  const connections = readConnections();
+  const instruments = telemetry([...connections.keys()]);
+  const stores = awsStores({
+    tokensTable: fromEnvironment('tokensTable'),
+    grantsTable: fromEnvironment('grantsTable'),
+    keyringSecret: fromEnvironment('keyringSecret'),
+    rescuePrefix: fromEnvironment('rescuePrefix'),
+    shards: Number(fromEnvironment('shards')),
+  });
+  const publicUrl = fromEnvironment('publicUrl');
+  return {
+    broker: compose({ connections, stores, observe: instruments.observe, publicUrl }),
+    telemetry: instruments,
+  };
+}
+
+function readConnections(): ReadonlyMap<string, Connection> {
+  const text = readFileSync(new URL(CONNECTIONS_FILE, import.meta.url), 'utf8');
+  return parseConnectionsText(text, { vendors: VENDORS, allowLoopbackHttp: false });
+}

@@ -1,0 +1,136 @@
+/**
+ * From "may we?" to a stored grant: authorization code with PKCE (RFC 6749 §4.1, RFC 7636) and device
+ * authorization (RFC 8628). This is how a consent goes on once it was started (`start.ts`): by what the
+ * caller brings, or by what the vendor sends a person's browser back with.
+ */
+import type { Connection } from '../../connections/connection.ts';
+import { BrokerError } from '../../contract/errors.ts';
+import type { ConsentStatusAnswer } from '../../contract/messages.ts';
+import type { Redacted } from '../../contract/redacted.ts';
+import { authorizationCodeParameters, readAuthorizationResponse } from '../../oauth/authorization.ts';
+import type { Vendor } from '../../vendors/vendor.ts';
+import { accessDenied } from '../authorize.ts';
+import type { PendingConsent } from '../ports.ts';
+import type { FindConnection, Span } from '../request.ts';
+import { devicePoller } from './device.ts';
+import { handleOf, type PendingConsentParts, pendingConsents } from './pending.ts';
+import { consentStarter, type StartConsentParts } from './start.ts';
+
+export interface ConsentParts extends PendingConsentParts, StartConsentParts {
+  readonly find: FindConnection;
+}
+
+export interface ContinueConsent extends Span {
+  readonly connection: Connection;
+  readonly vendor: Vendor;
+  readonly consent: string;
+  readonly principal: string;
+  /** What the vendor showed on screen (out-of-band redirect). */
+  readonly code?: Redacted;
+}
+
+/** What the page of `/callback` says. `unknown` names nothing, since nothing is known of who asks. */
+export type CallbackOutcome =
+  | { readonly kind: 'unknown' }
+  | {
+      readonly kind: 'connected' | 'denied' | 'expired' | 'failed' | 'pending';
+      readonly connection: string;
+      readonly subject: string;
+      readonly detail?: string;
+    };
+
+export interface Consents {
+  readonly start: ReturnType<typeof consentStarter>;
+  /** Redeems an out-of-band code, or polls a device consent once. */
+  proceed(request: ContinueConsent): Promise<ConsentStatusAnswer>;
+  /** Finishes a consent with what the vendor sent the person's browser back with. */
+  callback(parameters: URLSearchParams, span: Span): Promise<CallbackOutcome>;
+}
+
+export function consents(parts: ConsentParts): Consents {
+  const table = parts.consents;
+  const pendings = pendingConsents(parts);
+  const poll = devicePoller({ ...parts, pendings });
+
+  return { start: consentStarter(parts), proceed, callback };
+
+  async function proceed(request: ContinueConsent): Promise<ConsentStatusAnswer> {
+    const { connection, vendor, consent: handle, code, endsAt } = request;
+    const pending = await table.read(handle);
+    // Another's consent is as good as none: whoever started it finishes it.
+    if (pending && pending.connection !== connection.name) throw accessDenied();
+    if (pending && pending.startedBy !== request.principal) throw accessDenied();
+    if (!pending) return { status: 'expired' };
+    if (pendings.isOver(pending)) return { status: 'expired' };
+    if (pending.status !== 'pending') return { status: statusOf(pending) };
+    if (pending.deviceCode) return poll(handle, pending, pending.deviceCode, request);
+    if (!code) return { status: 'pending' };
+    const parameters = codeParameters(pending, code);
+    await pendings.redeem(pending, { handle, connection, vendor, parameters, endsAt });
+    return { status: 'granted' };
+  }
+
+  async function callback(parameters: URLSearchParams, span: Span): Promise<CallbackOutcome> {
+    const state = parameters.get('state') ?? '';
+    const handle = handleOf(state);
+    const pending = await table.read(handle);
+    const found = pending && parts.find(pending.connection);
+    if (!pending || !found || pending.deviceCode) return { kind: 'unknown' };
+    const whose = { connection: pending.connection, subject: pending.subject };
+    if (pendings.isOver(pending)) return { ...whose, kind: 'expired' };
+    if (pending.status !== 'pending') return { ...whose, ...outcomeOf(pending) };
+    const response = readQuietly(parameters, state, pending);
+    // Malformed, or of another server: nothing is used up, and the person's true answer may still come.
+    if (response instanceof BrokerError) return { ...whose, kind: 'failed', detail: response.message };
+    if ('refused' in response) {
+      const denied = response.error === 'access_denied';
+      const named = response.error ?? 'one that it did not name';
+      const detail = denied ? undefined : `The vendor answered with an error: ${named}.`;
+      return {
+        ...whose,
+        ...outcomeOf(await pendings.close(handle, pending, denied ? 'denied' : 'failed', detail)),
+      };
+    }
+    try {
+      const codeGrant = codeParameters(pending, response.code);
+      await pendings.redeem(pending, { handle, ...found, parameters: codeGrant, endsAt: span.endsAt });
+      return { ...whose, kind: 'connected' };
+    } catch (error) {
+      if (!(error instanceof BrokerError)) throw error;
+      if (error.code === 'busy') return { ...whose, kind: 'pending' };
+      const current = await table.read(handle);
+      if (current?.status === 'pending') await pendings.close(handle, current, 'failed', error.message);
+      return { ...whose, kind: 'failed', detail: error.message };
+    }
+  }
+}
+
+function readQuietly(parameters: URLSearchParams, state: string, { endpoints }: PendingConsent) {
+  try {
+    return readAuthorizationResponse(parameters, { state, ...endpoints });
+  } catch (error) {
+    if (error instanceof BrokerError) return error;
+    throw error;
+  }
+}
+
+function codeParameters(
+  { redirectUri, codeVerifier }: PendingConsent,
+  code: Redacted,
+): Record<string, string> {
+  return authorizationCodeParameters({ code, redirectUri: redirectUri ?? '', codeVerifier });
+}
+
+function statusOf({ status }: PendingConsent): ConsentStatusAnswer['status'] {
+  if (status === 'finishing') return 'pending';
+  return status === 'failed' ? 'denied' : status;
+}
+
+function outcomeOf({
+  status,
+  outcome,
+}: PendingConsent): Pick<Exclude<CallbackOutcome, { kind: 'unknown' }>, 'kind' | 'detail'> {
+  const kind = ({ granted: 'connected', finishing: 'pending' } as const)[status as 'granted' | 'finishing'];
+  const named = kind ?? (status as 'denied' | 'expired' | 'failed' | 'pending');
+  return { kind: named, ...(outcome !== undefined && { detail: outcome }) };
+}

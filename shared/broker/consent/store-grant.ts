@@ -1,0 +1,112 @@
+import { randomUUID } from 'node:crypto';
+import type { Connection } from '../../connections/connection.ts';
+import { BrokerError, StoreUnavailable } from '../../contract/errors.ts';
+import type { Token } from '../../oauth/token.ts';
+import { requestToken } from '../../oauth/token-endpoint.ts';
+import type { TokenReply } from '../../oauth/types.ts';
+import type { Vendor } from '../../vendors/vendor.ts';
+import { bindingOf } from '../grants/binding.ts';
+import { discardQuietly } from '../grants/commit-refresh.ts';
+import type { Forget, RevokeQuietly } from '../grants/revoke.ts';
+import { dueAfter, scopeKey } from '../grants/states.ts';
+import { tryReadToken } from '../grants/try-read-token.ts';
+import type { Grant, GrantBinding, GrantsTable, PendingConsent, Rescues, Stored } from '../ports.ts';
+import { retryWhileUnavailable } from '../retry-while-unavailable.ts';
+import type { Acquisition, VendorAccess, VendorAccessParts } from '../vendor/access.ts';
+
+export interface KeepConsentParts extends Pick<VendorAccessParts, 'clock' | 'timing'> {
+  readonly grants: GrantsTable;
+  readonly rescues: Rescues;
+  readonly access: VendorAccess;
+  readonly revokeQuietly: RevokeQuietly;
+  readonly forget: Forget;
+}
+
+export interface Redemption {
+  readonly pending: PendingConsent;
+  readonly connection: Connection;
+  readonly vendor: Vendor;
+  /** Of the token request: the code, or the device code, and what belongs to it. */
+  readonly parameters: Readonly<Record<string, string>>;
+  readonly acquisition: Acquisition;
+}
+
+/**
+ * Redeems a code and stores the grant, under a new generation, over whatever was there.
+ * @throws VendorError when the vendor refuses or fails; StoreUnavailable when the grant could not be stored
+ */
+export type GrantKeeper = (redemption: Redemption) => Promise<void>;
+
+export function isLive(grant: Grant | undefined): boolean {
+  return grant?.status === 'active';
+}
+
+export function grantStorer(parts: KeepConsentParts): GrantKeeper {
+  const { clock, timing, grants, access } = parts;
+
+  return async (redemption) => {
+    const { reply, binding } = await send(redemption);
+    const { token, error } = tryReadToken(reply);
+    if (!reply.refreshToken && error) throw error;
+    const grant = grantOf(redemption, binding, reply, token);
+    const stored = await retryWhileUnavailable(clock, redemption.acquisition.deadline, () =>
+      store(grant, redemption.pending),
+    );
+    parts.forget(grant);
+    if (stored === 'stored') return;
+    if (stored === 'taken') {
+      await parts.revokeQuietly(redemption.connection, redemption.vendor, grant, redemption.acquisition);
+      throw new BrokerError(
+        'invalid_request',
+        'Another consent for this subject was finished first, and is kept.',
+      );
+    }
+    throw new StoreUnavailable('The grant could not be stored. Start the consent again.');
+  };
+
+  function send({ parameters, acquisition, ...found }: Redemption) {
+    return access.asClient(found, 'code', acquisition.budget, async (call) => {
+      const reply = await requestToken({ ...call, parameters, resend: 'unsent' });
+      return { reply, binding: bindingOf(call.endpoints, call.client.clientId) };
+    });
+  }
+
+  async function store(grant: Grant, pending: PendingConsent): Promise<'stored' | 'taken'> {
+    for (;;) {
+      const existing: Stored<Grant> | undefined = await grants.read(grant);
+      // An earlier try of this very write whose answer was lost.
+      if (existing?.generation === grant.generation) return 'stored';
+      const newer = existing?.generation !== pending.generation;
+      if (isLive(existing) && newer && !pending.replace) return 'taken';
+      if (!(await grants.write(existing, grant))) continue;
+      // Those of the grant that was replaced open for nobody any more, and would lie there for ever.
+      if (existing) await discardQuietly(parts.rescues, existing, existing.attempts);
+      return 'stored';
+    }
+  }
+
+  function grantOf(
+    { pending, connection, vendor }: Redemption,
+    binding: GrantBinding,
+    reply: TokenReply,
+    token?: Token,
+  ): Grant {
+    const now = clock.now();
+    const grant: Grant = {
+      connection: pending.connection,
+      subject: pending.subject,
+      generation: randomUUID(),
+      status: 'active',
+      ...(reply.refreshToken && { refreshToken: reply.refreshToken }),
+      tokens: token ? { [scopeKey(pending.scopes)]: token } : {},
+      attempts: [],
+      dueAt: now,
+      binding,
+      ...(pending.redirectUri !== undefined && { redirectUri: pending.redirectUri }),
+      scopes: pending.scopes,
+      consentedAt: now,
+      consentedBy: pending.startedBy,
+    };
+    return { ...grant, dueAt: dueAfter(grant, token, { connection, vendor, timing, now }) };
+  }
+}

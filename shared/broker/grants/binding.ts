@@ -1,0 +1,70 @@
+import type { Connection } from '../../connections/connection.ts';
+import { BrokerError } from '../../contract/errors.ts';
+import { DEFAULT_SUBJECT } from '../../contract/messages.ts';
+import type { Endpoints } from '../../oauth/types.ts';
+import type { Vendor } from '../../vendors/vendor.ts';
+import type { Grant, GrantBinding, GrantKey } from '../ports.ts';
+
+/** Whose a grant is: it is never sent to another server, nor under another client (invariant 12). */
+export function bindingOf(endpoints: Endpoints, clientId: string): GrantBinding {
+  const { issuer, tokenEndpoint } = endpoints;
+  return { ...(issuer !== undefined && { issuer }), tokenEndpoint, clientId };
+}
+
+/** @throws BrokerError `consent_required` when the connection now names another server or client */
+export function checkBinding(grant: Grant, endpoints: Endpoints, clientId: string): void {
+  const { issuer, tokenEndpoint } = grant.binding;
+  if (
+    issuer !== endpoints.issuer ||
+    tokenEndpoint !== endpoints.tokenEndpoint ||
+    grant.binding.clientId !== clientId
+  ) {
+    throw consentRequired(
+      grant,
+      'the connection now points to another server or client than the one consented to',
+    );
+  }
+}
+
+/** Why not even the grant's live tokens are for this request, judged without asking anybody. */
+export function mismatch(
+  grant: Grant,
+  connection: Connection,
+  vendor: Vendor,
+  scopes: readonly string[],
+): BrokerError | undefined {
+  const server = vendor.server(connection);
+  const elsewhere =
+    'tokenEndpoint' in server
+      ? server.tokenEndpoint !== grant.binding.tokenEndpoint
+      : server.issuer !== grant.binding.issuer;
+  if (elsewhere)
+    return consentRequired(grant, 'the connection now points to another server than the one consented to');
+  const beyond = grant.scopes.length > 0 && scopes.some((scope) => !grant.scopes.includes(scope));
+  return beyond
+    ? consentRequired(grant, `the consent does not cover scope "${scopes.join(' ')}"`)
+    : undefined;
+}
+
+/** Why the grant cannot be refreshed, though its live tokens may still be used. */
+export function ending(grant: Grant): BrokerError | undefined {
+  if (grant.status === 'consent_required') return consentRequired(grant, 'the vendor ended the grant');
+  if (!grant.refreshToken) return consentRequired(grant, 'the vendor gave no refresh token');
+  return undefined;
+}
+
+/** The error whose text names the command that gives the consent. */
+export function consentRequired(key: GrantKey & Partial<Pick<Grant, 'status'>>, why: string): BrokerError {
+  const subject = key.subject === DEFAULT_SUBJECT ? '' : ` --subject ${quoted(key.subject)}`;
+  // A live grant is replaced only by those who say so.
+  const replace = key.status === 'active' ? ' --replace' : '';
+  return new BrokerError(
+    'consent_required',
+    `Consent is required: ${why}. Run: token-broker connect ${key.connection}${subject}${replace}`,
+  );
+}
+
+/** For a shell: somebody will paste it, and a subject is any caller's choice. */
+function quoted(text: string): string {
+  return /^[\w@.-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}

@@ -1,0 +1,90 @@
+import type { ConnectionAnswer, GrantState } from '../../contract/messages.ts';
+import type { Failure, Grant, GrantsTable, TokenEntry, TokensTable } from '../ports.ts';
+import { type Found, isGrant, type Span, subjectOf, tokenRequest } from '../request.ts';
+import { cacheKey } from '../tokens/cache-key.ts';
+import { mismatch } from './binding.ts';
+import { scopeKey } from './states.ts';
+
+export interface DescribeParts {
+  readonly tokens: TokensTable;
+  readonly grants: GrantsTable;
+}
+
+export interface DescribeRequest extends Found, Span {
+  /** Absent: the whole connection. */
+  readonly subject?: string;
+}
+
+/**
+ * One connection's state, never a secret. A connection that acts for itself shows its default token's; one
+ * that acts for others shows one subject's grant, or the number of its grants by state.
+ */
+export function describer({ tokens, grants }: DescribeParts) {
+  return async (request: DescribeRequest): Promise<ConnectionAnswer> => {
+    const settings = settingsOf(request);
+    if (!isGrant(request.connection)) return { ...settings, ...(await tokenState(request)) };
+    const { name } = request.connection;
+    if (request.subject === undefined) return { ...settings, grants: await grants.count(name) };
+    const { subject } = request;
+    return { ...settings, subject, ...grantState(request, await grants.read({ connection: name, subject })) };
+  };
+
+  async function tokenState(request: DescribeRequest): Promise<Partial<ConnectionAnswer>> {
+    const { connection, vendor } = request;
+    subjectOf(connection, request.subject);
+    // A connection without a default scope has no default token to show.
+    if (vendor.scopeProblem?.(connection.scope, connection.grant)) return {};
+    if (connection.scope.some((scope) => vendor.params[scope])) return {};
+    const key = cacheKey(tokenRequest(connection, vendor, {}, request));
+    return entryState(await tokens.read(key, { consistent: false }));
+  }
+}
+
+function settingsOf({ connection, vendor }: Found): ConnectionAnswer {
+  return {
+    connection: connection.name,
+    vendor: vendor.name,
+    grant_type: connection.grant,
+    ...(connection.scope.length > 0 && { scope: connection.scope.join(' ') }),
+    scopes: [...connection.scopes],
+    api_hosts: [...connection.apiHosts],
+    rejection_statuses: [...vendor.rejectionStatuses],
+    ...(connection.owner !== undefined && { owner: connection.owner }),
+    ...(connection.tags && { tags: { ...connection.tags } }),
+  };
+}
+
+function entryState(entry: TokenEntry | undefined): Partial<ConnectionAnswer> {
+  return {
+    ...(entry?.token && {
+      expires_at: rfc3339(entry.token.expiresAt),
+      last_refresh: rfc3339(entry.token.mintedAt),
+    }),
+    ...(entry?.failure && { last_failure: shown(entry.failure) }),
+  };
+}
+
+function grantState(found: Found, grant: Grant | undefined): Partial<ConnectionAnswer> {
+  if (!grant) return { grant_status: 'none' };
+  const token = grant.tokens[scopeKey(grant.scopes)];
+  return {
+    grant_status: statusOf(found, grant),
+    ...(token && { expires_at: rfc3339(token.expiresAt) }),
+    last_refresh: rfc3339(grant.lastRefreshAt ?? grant.consentedAt),
+    ...(grant.lastFailure && { last_failure: shown(grant.lastFailure) }),
+  };
+}
+
+function statusOf({ connection, vendor }: Found, grant: Grant): GrantState {
+  if (grant.status !== 'active') return grant.status;
+  if (mismatch(grant, connection, vendor, connection.scope)) return 'consent_required';
+  return grant.attempts.length > 0 ? 'in_doubt' : 'active';
+}
+
+function shown({ code, vendorError, at }: Failure): NonNullable<ConnectionAnswer['last_failure']> {
+  return { error: code, ...(vendorError !== undefined && { vendor_error: vendorError }), at: rfc3339(at) };
+}
+
+export function rfc3339(milliseconds: number): string {
+  return new Date(milliseconds).toISOString();
+}

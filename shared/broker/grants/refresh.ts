@@ -1,0 +1,224 @@
+/**
+ * Refreshing a grant without ever losing its refresh token (invariants 3 and 4).
+ *
+ *   begin    one write proves the store writable and leaves intent: attempt, lease, due time
+ *     │      a crash from here on leaves an unresolved attempt: the grant is in doubt
+ *   recover  the answers to attempts that others left unresolved are adopted, if they were rescued
+ *     │
+ *   send     the refresh token travels once, unless the vendor declares a grace window
+ *     │
+ *   keep     the new refresh token and the access token go into the grant in one write, before anything else
+ *     │      in the answer is judged; if that write fails, into a rescue secret too
+ *   judge    only now
+ *
+ * What the vendor did not definitively refuse is sent again after the lease. `invalid_grant` is believed only
+ * after another look, and even then nothing is erased.
+ */
+import { BrokerError, VendorError } from '../../contract/errors.ts';
+import type { Token } from '../../oauth/token.ts';
+import { requestToken } from '../../oauth/token-endpoint.ts';
+import type { TokenReply } from '../../oauth/types.ts';
+import { ignoringUnavailable } from '../ignoring-unavailable.ts';
+import type { Failure, Grant, GrantsTable, Rescues, Stored } from '../ports.ts';
+import type { TokenRequest } from '../request.ts';
+import type { Acquisition, VendorAccess, VendorAccessParts } from '../vendor/access.ts';
+import { nextFailure } from '../vendor/failure.ts';
+import { checkBinding, consentRequired } from './binding.ts';
+import { commitRefresh, discardQuietly } from './commit-refresh.ts';
+import type { RevokeQuietly } from './revoke.ts';
+import {
+  type Answer,
+  begun,
+  committed,
+  type DuePolicy,
+  ended,
+  inDoubt,
+  scopeKey,
+  unspent,
+} from './states.ts';
+import { tryReadToken } from './try-read-token.ts';
+
+export interface RefreshParts extends Pick<VendorAccessParts, 'clock' | 'timing' | 'observe'> {
+  readonly grants: GrantsTable;
+  readonly rescues: Rescues;
+  readonly access: VendorAccess;
+  /** Ends a refresh token at the vendor, where it can; never fails. */
+  readonly revokeQuietly: RevokeQuietly;
+}
+
+/** What a refresh is to bring; the sweep asks for the scopes that it keeps warm and no particular life. */
+export interface RefreshRequest
+  extends Pick<TokenRequest, 'connection' | 'vendor' | 'scopes' | 'minTtl' | 'endsAt'> {
+  /** Brought about by `rejected` or `min_ttl`. */
+  readonly forced: boolean;
+}
+
+/**
+ * Refreshes the grant as it was seen. `undefined`: it has moved on since, or a rescued answer was adopted; look again.
+ * @throws BrokerError with any code that a vendor or a store can cause
+ */
+export type Refresh = (seen: Stored<Grant>, request: RefreshRequest) => Promise<Token | undefined>;
+
+export interface Refresher {
+  readonly refresh: Refresh;
+  /** Puts the newest rescued answer to an unresolved attempt into the grant. `false`: there is none. */
+  readonly adoptRescue: (
+    grant: Stored<Grant>,
+    request: Pick<RefreshRequest, 'connection' | 'vendor'>,
+  ) => Promise<boolean>;
+}
+
+export function refresher(parts: RefreshParts): Refresher {
+  const { clock, timing, observe, grants, access } = parts;
+
+  return { refresh, adoptRescue };
+
+  async function refresh(seen: Stored<Grant>, request: RefreshRequest): Promise<Token | undefined> {
+    const acquisition = access.acquire(request);
+    const held = await grants.write(seen, begun(seen, acquisition.lease));
+    if (!held) return undefined;
+    let reply: TokenReply;
+    try {
+      if (seen.attempts.length > 0 && (await adoptRescue(held, request))) return undefined;
+      reply = await send(held, request, acquisition);
+    } catch (error) {
+      return settle(held, request, acquisition, error);
+    }
+    return keep(held, request, acquisition, reply);
+  }
+
+  function send(held: Stored<Grant>, request: RefreshRequest, { budget }: Acquisition): Promise<TokenReply> {
+    return access.asClient(request, 'refresh', budget, async (call) => {
+      checkBinding(held, call.endpoints, call.client.clientId);
+      const resend = request.vendor.graceWindow > 0 ? 'idempotent' : 'unsent';
+      return requestToken({ ...call, parameters: refreshParameters(held, request), resend });
+    });
+  }
+
+  async function keep(
+    held: Stored<Grant>,
+    request: RefreshRequest,
+    acquisition: Acquisition,
+    reply: TokenReply,
+  ): Promise<Token | undefined> {
+    const { token, error } = tryReadToken(reply);
+    const failure = error && nextFailure(error, held.lastFailure, timing, clock.now());
+    const answer: Answer = {
+      attempt: acquisition.lease.id,
+      generation: held.generation,
+      scopeKey: scopeKey(request.scopes),
+      ...(reply.refreshToken && { refreshToken: reply.refreshToken }),
+      ...(token && { token }),
+    };
+    const onDemand = token && (request.forced || token.expiresAt - token.mintedAt < request.minTtl);
+    const next = (grant: Grant): Grant => ({
+      ...committed(grant, answer, policy(request), failure),
+      ...(onDemand && { forcedAt: token.mintedAt }),
+    });
+    const result = await commitRefresh(parts, held, answer, next, acquisition.deadline);
+    if (result === 'superseded' || result === 'outrun') {
+      observe({ type: 'grant', change: 'superseded', ...identity(held), attempt: answer.attempt });
+      // An outrun answer is of the same consent as the one that stands: to revoke it might end both (RFC 7009 §2.1).
+      if (result === 'superseded')
+        await parts.revokeQuietly(request.connection, request.vendor, answer, acquisition);
+      return undefined;
+    }
+    const change = { committed: 'refreshed', rescued: 'rescued', lost: 'in_doubt' } as const;
+    observe({ type: 'grant', change: change[result], ...identity(held), attempt: answer.attempt });
+    if (error) throw error;
+    return token;
+  }
+
+  /** After a refusal or a failure: what it says of the refresh token decides what the grant becomes. */
+  async function settle(
+    held: Stored<Grant>,
+    request: RefreshRequest,
+    acquisition: Acquisition,
+    error: unknown,
+  ): Promise<undefined> {
+    // Not one of ours: a defect. The lease runs out and the attempt is seen.
+    if (!(error instanceof BrokerError)) throw error;
+    const now = clock.now();
+    if (error instanceof VendorError && error.vendorError === 'invalid_grant')
+      return believe(held, request, error);
+    const failure = failureOf(error, held, now);
+    if (error instanceof VendorError && error.ambiguous) {
+      // A grace window makes sending again harmless; without one, the vendor gets the lease's time to finish.
+      const soonest = request.vendor.graceWindow > 0 ? failure.until : acquisition.lease.until;
+      await note(held, inDoubt(held, { ...failure, until: Math.max(failure.until, soonest) }, now));
+      observe({ type: 'grant', change: 'in_doubt', ...identity(held), attempt: acquisition.lease.id });
+    } else {
+      await note(held, unspent(held, acquisition.lease.id, failure, now));
+    }
+    throw error;
+  }
+
+  /** What cannot be noted is no loss: the lease runs out, and the attempt is seen to be unresolved. */
+  async function note(held: Stored<Grant>, next: Grant): Promise<void> {
+    await ignoringUnavailable(grants.write(held, next));
+  }
+
+  /** `invalid_grant` is believed once a settled, consistent look shows no other writer and no rescued answer. */
+  async function believe(
+    held: Stored<Grant>,
+    request: RefreshRequest,
+    error: VendorError,
+  ): Promise<undefined> {
+    await clock.sleep(timing.settle);
+    const current = await grants.read(held);
+    if (current?.rev !== held.rev || (await adoptRescue(held, request))) return undefined;
+    const now = clock.now();
+    const attempt = held.lease?.id ?? '';
+    const failure = nextFailure(error, held.lastFailure, timing, now);
+    if (!(await grants.write(held, ended(held, attempt, failure, now)))) return undefined;
+    observe({
+      type: 'grant',
+      change: 'consent_required',
+      ...identity(held),
+      attempt,
+      vendorError: 'invalid_grant',
+    });
+    throw consentRequired(identity(held), 'the vendor ended the grant (invalid_grant)');
+  }
+
+  async function adoptRescue(
+    held: Stored<Grant>,
+    request: Pick<RefreshRequest, 'connection' | 'vendor'>,
+  ): Promise<boolean> {
+    for (const attempt of held.attempts.toReversed()) {
+      const rescue = await parts.rescues.find(held, held.generation, attempt);
+      if (!rescue) continue;
+      if (!(await grants.write(held, committed(held, rescue, policy(request))))) return true;
+      observe({ type: 'grant', change: 'adopted', ...identity(held), attempt });
+      // Older ones too: with a newer answer in the grant, nobody asks for theirs again.
+      await discardQuietly(parts.rescues, held, held.attempts);
+      return true;
+    }
+    return false;
+  }
+
+  function failureOf(error: BrokerError, grant: Grant, now: number): Failure {
+    const failure = nextFailure(error, grant.lastFailure, timing, now);
+    // Our own trouble (a missing secret, say) is held against nobody: the next caller may find it mended.
+    return error instanceof VendorError ? failure : { ...failure, until: now };
+  }
+
+  function policy({ connection, vendor }: Pick<RefreshRequest, 'connection' | 'vendor'>): DuePolicy {
+    return { connection, vendor, timing, now: clock.now() };
+  }
+}
+
+/** RFC 6749 §6. `scope` only where it narrows; `redirect_uri` where the vendor's page shows it (Bugfender). */
+function refreshParameters(grant: Grant, { vendor, scopes }: RefreshRequest): Record<string, string> {
+  const narrowed = scopeKey(scopes) !== scopeKey(grant.scopes);
+  return {
+    grant_type: 'refresh_token',
+    refresh_token: grant.refreshToken?.reveal() ?? '',
+    ...(narrowed && { scope: scopeKey(scopes) }),
+    ...(vendor.refreshSendsRedirectUri && grant.redirectUri && { redirect_uri: grant.redirectUri }),
+  };
+}
+
+function identity({ connection, subject }: Grant): { connection: string; subject: string } {
+  return { connection, subject };
+}

@@ -1,0 +1,140 @@
+/**
+ * Ending a grant: a tombstone first, so that whatever is in flight loses; then the vendor; then forgetting.
+ */
+import type { Connection } from '../../connections/connection.ts';
+import { BrokerError, VendorError } from '../../contract/errors.ts';
+import { revokeToken } from '../../oauth/revocation.ts';
+import type { Vendor } from '../../vendors/vendor.ts';
+import type { Grant, GrantKey, GrantsTable, Rescues, Stored } from '../ports.ts';
+import type { Span } from '../request.ts';
+import type { Acquisition, VendorAccess, VendorAccessParts } from '../vendor/access.ts';
+import { checkBinding } from './binding.ts';
+import { buried } from './states.ts';
+
+export interface RevokeParts extends Pick<VendorAccessParts, 'observe'> {
+  readonly grants: GrantsTable;
+  readonly rescues: Rescues;
+  readonly access: VendorAccess;
+  /** Drops what this process remembers of the grant's tokens. */
+  readonly forget: Forget;
+}
+
+export type Forget = (grant: GrantKey) => void;
+
+export interface RevokeRequest extends Span {
+  readonly connection: Connection;
+  readonly vendor: Vendor;
+  readonly subject: string;
+  /** Forget even if the vendor cannot be reached. */
+  readonly force: boolean;
+}
+
+/** `vendor`: whether the vendor ended its part. `not_supported`: it has no revocation endpoint (RFC 7009). */
+export interface RevokeAnswer {
+  readonly status: 'revoked' | 'none';
+  readonly vendor?: 'revoked' | 'not_supported' | 'failed';
+}
+
+/** A token that the vendor is to end, as `revokeToken` takes it. */
+type Ending = Pick<Parameters<typeof revokeToken>[0], 'token' | 'tokenTypeHint'>;
+
+/** Ends a refresh token at the vendor where it can. Never fails: it is for tokens that nobody will use. */
+export type RevokeQuietly = (
+  connection: Connection,
+  vendor: Vendor,
+  grant: Pick<Grant, 'refreshToken'>,
+  acquisition: Acquisition,
+) => Promise<void>;
+
+export function revoker(parts: RevokeParts) {
+  const { grants, rescues, access, observe } = parts;
+
+  return { revoke, revokeQuietly };
+
+  /** @throws BrokerError what the vendor or a store failed with; the tombstone stays, and asking again goes on */
+  async function revoke(request: RevokeRequest): Promise<RevokeAnswer> {
+    const key = { connection: request.connection.name, subject: request.subject };
+    for (;;) {
+      const seen = await grants.read(key);
+      if (!seen) return { status: 'none' };
+      const tombstone = seen.status === 'revoked' ? seen : await grants.write(seen, buried(seen));
+      if (!tombstone) continue;
+      parts.forget(key);
+      const vendor = await endAtVendor(request, seen);
+      for (const attempt of seen.attempts) await rescues.discard(seen, attempt);
+      if (!(await grants.remove(tombstone))) continue;
+      observe({ type: 'grant', change: 'revoked', ...key });
+      return { status: 'revoked', vendor };
+    }
+  }
+
+  async function endAtVendor(
+    request: RevokeRequest,
+    grant: Stored<Grant>,
+  ): Promise<NonNullable<RevokeAnswer['vendor']>> {
+    try {
+      const acquisition = access.acquire(request);
+      const tokens = await tokensToEnd(grant);
+      const ended = tokens.map((token) => end(request.connection, request.vendor, token, acquisition, grant));
+      const supported = await Promise.all(ended);
+      return supported.every(Boolean) ? 'revoked' : 'not_supported';
+    } catch (error) {
+      if (!(error instanceof BrokerError) || error.code === 'store_unavailable') throw error;
+      if (request.force) return 'failed';
+      throw notForgotten(error);
+    }
+  }
+
+  /**
+   * The stored refresh token, and those in rescued answers that no refresh has adopted yet: what they gave ends
+   * with them. Where the vendor gave none, the access tokens.
+   */
+  async function tokensToEnd(grant: Stored<Grant>): Promise<Ending[]> {
+    // Rescued answers are sealed under the generation before the tombstone's.
+    const rescued =
+      grant.status === 'revoked'
+        ? []
+        : await Promise.all(grant.attempts.map((each) => rescues.find(grant, grant.generation, each)));
+    const refreshTokens = [grant, ...rescued].flatMap((holder) => holder?.refreshToken ?? []);
+    if (refreshTokens.length > 0)
+      return refreshTokens.map((token) => ({ token, tokenTypeHint: 'refresh_token' }));
+    const accessTokens = Object.values(grant.tokens);
+    return accessTokens.map(({ accessToken: token }) => ({ token, tokenTypeHint: 'access_token' }));
+  }
+
+  /** `false` when the vendor has no revocation endpoint. */
+  async function end(
+    connection: Connection,
+    vendor: Vendor,
+    token: Ending,
+    { budget }: Acquisition,
+    grant?: Grant,
+  ): Promise<boolean> {
+    return access.withClient(connection, async (client) => {
+      const endpoints = await access.endpoints(connection, vendor, budget);
+      if (!endpoints.revocationEndpoint) return false;
+      if (grant) checkBinding(grant, endpoints, client.clientId);
+      const { clientAuth } = connection;
+      const { dialect } = vendor;
+      await access.timed(connection, 'revoke', () =>
+        revokeToken({ endpoints, client, clientAuth, dialect, budget, ...token }),
+      );
+      return true;
+    });
+  }
+
+  async function revokeQuietly(
+    ...[connection, vendor, grant, acquisition]: Parameters<RevokeQuietly>
+  ): Promise<void> {
+    if (!grant.refreshToken) return;
+    const token = { token: grant.refreshToken, tokenTypeHint: 'refresh_token' } as const;
+    await end(connection, vendor, token, acquisition).catch(() => undefined);
+  }
+}
+
+function notForgotten(error: BrokerError): BrokerError {
+  const description = `${error.message} The grant gives no more tokens, but is kept so that the vendor can be asked again: repeat this, or send force=true to forget it without the vendor.`;
+  if (error instanceof VendorError)
+    return new VendorError(error.code as 'vendor_unavailable', description, error);
+  return new BrokerError(error.code, description);
+}

@@ -1,0 +1,153 @@
+/**
+ * The states of a grant and how one follows from another, as plain functions: nothing here reads or writes.
+ *
+ *                 begun (attempt noted)                committed / adopted
+ *      active ───────────────────────▶ in doubt ─────────────────────────────▶ active
+ *        │  ▲                            │    │ nothing was sent, or a definitive refusal
+ *        │  └────────────────────────────┼────┘ of this request: the attempt is resolved
+ *        │ invalid_grant, confirmed      │ invalid_grant, confirmed
+ *        ▼                               ▼
+ *      consent_required ──── consent ───▶ active (new generation)
+ *
+ * A revocation makes any of them `revoked` (a tombstone under a new generation), and then forgets it.
+ */
+import { randomUUID } from 'node:crypto';
+import type { Connection } from '../../connections/connection.ts';
+import type { Token } from '../../oauth/token.ts';
+import type { Vendor } from '../../vendors/vendor.ts';
+import type { Failure, Grant, Lease, Rescue } from '../ports.ts';
+import type { Timing } from '../times.ts';
+
+/** What decides when a grant is due again. */
+export interface DuePolicy {
+  readonly connection: Connection;
+  readonly vendor: Vendor;
+  readonly timing: Timing;
+  /** Milliseconds since the epoch. */
+  readonly now: number;
+}
+
+/** The vendor's answer to one attempt. */
+export type Answer = Rescue;
+
+/** Due at no time that matters: nothing can be renewed, but the index still lists the keys in use. */
+const NEVER = 10 * 365 * 86_400_000;
+
+/** How long the sweep leaves a grant alone that it can do nothing for. */
+const SET_ASIDE = 3_600_000;
+
+/** First and longest pause of the sweep after failures of one grant. */
+const RETRY_FIRST = 60_000;
+const RETRY_LAST = 3_600_000;
+
+/**
+ * Unresolved attempts that are remembered. A vendor that is silent for a day must not make the item grow, nor each
+ * refresh look for a day's rescues; with the backoff between attempts, so many reach back for hours.
+ */
+const MOST_ATTEMPTS = 16;
+
+/** An access token's place in its grant. */
+export function scopeKey(scopes: readonly string[]): string {
+  return scopes.join(' ');
+}
+
+/** The scopes that callers get by default, as far as they were consented to: whose token is to be kept warm. */
+export function warmScopes({ scopes }: Grant, connection: Connection): readonly string[] {
+  const covered = scopes.length === 0 || connection.scope.every((scope) => scopes.includes(scope));
+  return covered ? connection.scope : scopes;
+}
+
+/** Intent: whatever happens now, the attempt is seen, and looked at again once its lease has run out. */
+export function begun(grant: Grant, lease: Lease): Grant {
+  const attempts = [...grant.attempts.slice(1 - MOST_ATTEMPTS), lease.id];
+  return { ...grant, lease, attempts, dueAt: lease.until };
+}
+
+/** The answer is in: every attempt up to it is resolved. */
+export function committed(grant: Grant, answer: Answer, policy: DuePolicy, failure?: Failure): Grant {
+  const { lease: _, lastFailure: __, ...kept } = grant;
+  const next: Grant = {
+    ...kept,
+    status: 'active',
+    ...(answer.refreshToken && { refreshToken: answer.refreshToken }),
+    tokens: tokensAfter(grant, answer, policy),
+    attempts: [],
+    lastAttempt: answer.attempt,
+    lastRefreshAt: policy.now,
+    ...(failure && { lastFailure: failure }),
+  };
+  return { ...next, dueAt: failure ? retryAt(failure, policy.now) : dueAfter(next, answer.token, policy) };
+}
+
+/** Failed, and the refresh token was certainly not spent by this attempt. */
+export function unspent(grant: Grant, attempt: string, failure: Failure, now: number): Grant {
+  const { lease: _, ...kept } = grant;
+  const attempts = grant.attempts.filter((each) => each !== attempt);
+  return { ...kept, attempts, lastFailure: failure, dueAt: retryAt(failure, now) };
+}
+
+/**
+ * Failed, and nobody knows whether the refresh token was spent: the attempt stays. Nothing is sent again
+ * before the lease would have ended, since the vendor may still be at work on the request.
+ */
+export function inDoubt(grant: Grant, failure: Failure, now: number): Grant {
+  const { lease: _, ...kept } = grant;
+  // The first time as soon as may be: what the vendor did is most likely to be undone or repeatable then.
+  const dueAt = failure.count > 1 ? retryAt(failure, now) : failure.until;
+  return { ...kept, lastFailure: failure, dueAt };
+}
+
+/** The vendor ended it. The sealed tokens stay, and so do attempts whose late rescue could still mend it. */
+export function ended(grant: Grant, attempt: string, failure: Failure, now: number): Grant {
+  const attempts = grant.attempts.filter((each) => each !== attempt);
+  const { lease: _, ...kept } = grant;
+  const dueAt = now + (attempts.length > 0 ? RETRY_FIRST : NEVER);
+  return { ...kept, status: 'consent_required', attempts, lastFailure: failure, dueAt };
+}
+
+/** No rescue of its unresolved attempts has turned up: it stays ended. */
+export function endedForGood(grant: Grant, now: number): Grant {
+  return { ...grant, attempts: [], dueAt: now + NEVER };
+}
+
+/**
+ * A tombstone: whatever is in flight was begun under another generation, and finds this one. It keeps what the
+ * vendor must be told of: the refresh token, or else the access tokens.
+ */
+export function buried(grant: Grant): Grant {
+  const { lease: _, ...kept } = grant;
+  const tokens = grant.refreshToken ? {} : grant.tokens;
+  return { ...kept, status: 'revoked', generation: randomUUID(), tokens, dueAt: grant.dueAt + NEVER };
+}
+
+/** The connection is gone or points elsewhere: looked at again now and then, in case it comes back. */
+export function setAside(grant: Grant, now: number): Grant {
+  return { ...grant, dueAt: now + SET_ASIDE };
+}
+
+/** When the sweep should look at a grant that holds this token for its default scopes. */
+export function dueAfter(grant: Grant, token: Token | undefined, policy: DuePolicy): number {
+  const { connection, vendor, timing, now } = policy;
+  if (!grant.refreshToken) return now + NEVER;
+  if (connection.refresh === 'on_use')
+    return now + connection.rotateEvery * 1000 * (0.9 + Math.random() / 10);
+  const current = grant.tokens[scopeKey(warmScopes(grant, connection))] ?? token;
+  if (!current) return now;
+  const most = vendor.refreshKillsAccessToken ? timing.renewAheadWhenKilling : timing.renewAhead;
+  const life = current.expiresAt - now;
+  // Callers find a token with less than the minimum of life used up, so that even short-lived ones are renewed before.
+  const least = Math.min(timing.minimumLife * 1.5, life / 2);
+  const margin = Math.max(least, Math.min(most, life / 5));
+  // Jittered towards expiry, so that grants consented together are not renewed together for ever.
+  return current.expiresAt - least - (margin - least) * (0.6 + Math.random() * 0.4);
+}
+
+function tokensAfter(grant: Grant, answer: Answer, policy: DuePolicy): Grant['tokens'] {
+  const kept = policy.vendor.refreshKillsAccessToken ? [] : Object.entries(grant.tokens);
+  const alive = kept.filter(([, token]) => token.expiresAt > policy.now);
+  return { ...Object.fromEntries(alive), ...(answer.token && { [answer.scopeKey]: answer.token }) };
+}
+
+function retryAt(failure: Failure, now: number): number {
+  return Math.max(failure.until, now + Math.min(RETRY_FIRST * 2 ** (failure.count - 1), RETRY_LAST));
+}

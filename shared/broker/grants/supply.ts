@@ -1,0 +1,60 @@
+import { StoreUnavailable } from '../../contract/errors.ts';
+import type { MemoryCache } from '../memory-cache.ts';
+import type { Grant, Stored } from '../ports.ts';
+import type { TokenRequest } from '../request.ts';
+import { cacheKey } from '../tokens/cache-key.ts';
+import type { Look, Remembered, TokenSupply } from '../tokens/resolve.ts';
+import { consentRequired, ending, mismatch } from './binding.ts';
+import type { Refresh, RefreshParts } from './refresh.ts';
+import { scopeKey } from './states.ts';
+
+export interface RefreshingSupplyParts extends Pick<RefreshParts, 'grants' | 'timing'> {
+  readonly refresh: Refresh;
+  readonly memory: MemoryCache<Remembered>;
+}
+
+/** Where the tokens of a grant are: in its own item of the precious table, beside the refresh token. */
+export function refreshingSupply(parts: RefreshingSupplyParts, request: TokenRequest): TokenSupply {
+  const { grants, timing, memory, refresh } = parts;
+  const { connection, vendor, subject, scopes } = request;
+  const key = cacheKey(request);
+  const exclusive = vendor.refreshKillsAccessToken;
+  const most = exclusive ? timing.renewAheadWhenKilling : timing.renewAhead;
+  // Where the sweep keeps a grant warm, callers begin later than it does, so that they find the work done.
+  const ahead = connection.refresh === 'keep_warm' ? { margin: most / 2, share: 1 / 10 } : { margin: most };
+
+  return { key, ...ahead, exclusive, look };
+
+  async function look(): Promise<Look> {
+    try {
+      const grant = await grants.read({ connection: connection.name, subject });
+      return grant && grant.status !== 'revoked' ? lookAt(grant) : withoutGrant();
+    } catch (error) {
+      // A failing grant store stops refreshing, but not the use of a token that is known to be alive.
+      const remembered = exclusive ? undefined : memory.get(key);
+      if (!(error instanceof StoreUnavailable) || !remembered) throw error;
+      return { token: remembered.token, source: 'memory', blockedBy: error, renew: async () => undefined };
+    }
+  }
+
+  function lookAt(grant: Stored<Grant>): Look {
+    const foreign = mismatch(grant, connection, vendor, scopes);
+    const reason = foreign ?? ending(grant);
+    const token = foreign ? undefined : grant.tokens[scopeKey(scopes)];
+    return {
+      ...(token && { token }),
+      ...(grant.lease && { lease: grant.lease }),
+      ...(grant.lastFailure && { failure: grant.lastFailure }),
+      ...(grant.forcedAt !== undefined && { forcedAt: grant.forcedAt }),
+      ...(reason && { blockedBy: reason }),
+      renew: (forced) => refresh(grant, { ...request, forced }),
+    };
+  }
+
+  function withoutGrant(): Look {
+    return {
+      blockedBy: consentRequired({ connection: connection.name, subject }, 'nobody has consented yet'),
+      renew: async () => undefined,
+    };
+  }
+}

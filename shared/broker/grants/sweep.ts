@@ -1,0 +1,172 @@
+/**
+ * One pass of the refresher: renews what is due before callers have to wait for it, and looks after attempts
+ * that were left behind. What it does to a grant is the very refresh that a caller would cause; the lease
+ * settles it when both come at once.
+ */
+import { BrokerError, StoreUnavailable, UnreadableValue, VendorError } from '../../contract/errors.ts';
+import type { BrokerEvent } from '../events.ts';
+import type { Grant, GrantKey, Stored } from '../ports.ts';
+import { type FindConnection, type Found, isGrant } from '../request.ts';
+import { mismatch } from './binding.ts';
+import type { Refresher, RefreshParts } from './refresh.ts';
+import { endedForGood, setAside, warmScopes } from './states.ts';
+
+export interface SweepParts extends Pick<RefreshParts, 'clock' | 'timing' | 'observe' | 'grants'> {
+  readonly refresher: Refresher;
+  readonly find: FindConnection;
+}
+
+export interface SweepRequest {
+  /** Which part of the due index. */
+  readonly shard: number;
+  /** Grants due within this time are taken along, each at its own time; milliseconds. */
+  readonly lookAhead: number;
+  /** Milliseconds since the epoch by which the sweep must be done. */
+  readonly endsAt: number;
+}
+
+export type SweepReport = Omit<Extract<BrokerEvent, { type: 'sweep' }>, 'type'>;
+export type Sweep = (request: SweepRequest) => Promise<SweepReport>;
+
+/** Grants renewed at the same time. */
+const CONCURRENCY = 64;
+
+/**
+ * Keys held in memory at once, tens of megabytes; what is beyond them is still due at the next sweep. Large, since
+ * the grants of a connection that is set aside stay in front of it.
+ */
+const MOST = 100_000;
+
+/** So many failures of one connection in a row leave the rest of it to the next sweep. */
+const PATIENCE = 3;
+
+type Result = 'renewed' | 'failed' | 'skipped' | 'left';
+
+export function sweeper(parts: SweepParts): Sweep {
+  const { clock, timing, observe, grants, refresher, find } = parts;
+
+  return async ({ shard, lookAhead, endsAt }) => {
+    const begun = clock.now();
+    const failures = new Map<string, number>();
+    const tally = { renewed: 0, failed: 0, skipped: 0, left: 0 };
+    const seen = { age: 0, soonest: Number.POSITIVE_INFINITY };
+    let defect: unknown;
+
+    const due = await grants.due(shard, begun, MOST);
+    await pass(fairly(due));
+    if (lookAhead > 0 && timeIsLeft()) {
+      // Only now, because whoever waits for a grant's time takes the place of others.
+      const done = new Set(due.map(nameOf));
+      const soon = await grants.due(shard, begun + lookAhead, MOST);
+      await pass(soon.filter((key) => !done.has(nameOf(key))));
+    }
+    const { left: backlog, ...results } = tally;
+    const report: SweepReport = {
+      shard,
+      due: due.length,
+      ...results,
+      backlog,
+      age: seen.age,
+      ...(seen.soonest < Number.POSITIVE_INFINITY && { soonestExpiry: (seen.soonest - clock.now()) / 1000 }),
+      duration: clock.now() - begun,
+    };
+    observe({ type: 'sweep', ...report });
+    // One grant's defect starves no other, but is not passed over either.
+    if (defect !== undefined) throw defect;
+    return report;
+
+    async function pass(queue: readonly GrantKey[]): Promise<void> {
+      const rest = queue.values();
+      const work = async () => {
+        for (const key of rest) tally[mayTry(key) ? await lookAfter(key) : 'left'] += 1;
+      };
+      await Promise.all(Array.from({ length: Math.min(CONCURRENCY, queue.length) }, work));
+    }
+
+    function mayTry({ connection }: GrantKey): boolean {
+      return timeIsLeft() && (failures.get(connection) ?? 0) < PATIENCE;
+    }
+
+    function timeIsLeft(): boolean {
+      return clock.now() + timing.deadline <= endsAt;
+    }
+
+    async function lookAfter(key: GrantKey): Promise<Result> {
+      try {
+        const result = await renew(key, { lookAhead, endsAt }, note);
+        failures.delete(key.connection);
+        return result;
+      } catch (error) {
+        if (!(error instanceof BrokerError)) defect ??= error;
+        if (isOutage(error)) failures.set(key.connection, (failures.get(key.connection) ?? 0) + 1);
+        if (error instanceof UnreadableValue)
+          observe({ type: 'unreadable_value', connection: key.connection, detail: error.message });
+        return error instanceof BrokerError && error.code === 'busy' ? 'left' : 'failed';
+      }
+    }
+
+    function note(grant: Grant): void {
+      seen.age = Math.max(seen.age, (begun - grant.dueAt) / 1000);
+      for (const { expiresAt } of Object.values(grant.tokens))
+        seen.soonest = Math.min(seen.soonest, expiresAt);
+    }
+  };
+
+  /** The index may lag behind: what it says is checked against the grant itself. */
+  async function renew(
+    key: GrantKey,
+    { lookAhead, endsAt }: Omit<SweepRequest, 'shard'>,
+    note: (grant: Grant) => void,
+  ): Promise<Result> {
+    const grant = await grants.read(key);
+    const now = clock.now();
+    if (!grant || grant.dueAt > now + lookAhead || (grant.lease && grant.lease.until > now)) return 'skipped';
+    note(grant);
+    const found = find(key.connection);
+    const lost = !found || !isGrant(found.connection);
+    if (lost || mismatch(grant, found.connection, found.vendor, grant.scopes)) {
+      await grants.write(grant, setAside(grant, now));
+      return 'skipped';
+    }
+    if (grant.status !== 'active') return lookAfterEnded(grant, found);
+    if (grant.dueAt + timing.deadline > endsAt) return 'skipped';
+    if (grant.dueAt > now) await clock.sleep(grant.dueAt - now);
+    const request = {
+      ...found,
+      scopes: warmScopes(grant, found.connection),
+      minTtl: 0,
+      forced: false,
+      endsAt,
+    };
+    return (await refresher.refresh(grant, request)) ? 'renewed' : 'skipped';
+  }
+
+  /** A rescue may turn up after the vendor's verdict: secrets are eventually consistent. */
+  async function lookAfterEnded(grant: Stored<Grant>, found: Found): Promise<Result> {
+    if (await refresher.adoptRescue(grant, found)) return 'renewed';
+    await grants.write(grant, endedForGood(grant, clock.now()));
+    return 'skipped';
+  }
+}
+
+/** Round and round the connections, so that a large one does not keep the others waiting. */
+function fairly(keys: readonly GrantKey[]): GrantKey[] {
+  const rounds = new Map<string, number>();
+  const placed = keys.map((key) => {
+    const round = rounds.get(key.connection) ?? 0;
+    rounds.set(key.connection, round + 1);
+    return { key, round };
+  });
+  return placed.sort((a, b) => a.round - b.round).map(({ key }) => key);
+}
+
+function nameOf({ connection, subject }: GrantKey): string {
+  return JSON.stringify([connection, subject]);
+}
+
+/** Failures that the next grant of the same connection would most likely meet too. */
+function isOutage(error: unknown): boolean {
+  return (
+    error instanceof StoreUnavailable || (error instanceof VendorError && error.code === 'vendor_unavailable')
+  );
+}

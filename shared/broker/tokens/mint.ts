@@ -1,0 +1,126 @@
+/**
+ * Client credentials: a token minted under a lease, kept in the disposable table.
+ *
+ *   look ─▶ take the lease (rev as seen) ─▶ vendor ─▶ write the result (rev as taken, lease gone)
+ *              │ lost: somebody else wrote        │ refused or failed: write the failure, lease gone
+ *              ▼                                  ▼
+ *           look again                        whoever waited takes the failure as its answer
+ *
+ * A holder that dies leaves the lease to run out. One that is frozen finds, on thawing, the deadline past (and
+ * sends nothing) or the entry moved on (and writes nothing). Without DynamoDB, minting goes on unleased, and
+ * this process's memory stands in for the table.
+ */
+import { StoreUnavailable, VendorError } from '../../contract/errors.ts';
+import type { Token } from '../../oauth/token.ts';
+import { requestToken } from '../../oauth/token-endpoint.ts';
+import type { MemoryCache } from '../memory-cache.ts';
+import type { Stored, TokenEntry, TokensTable } from '../ports.ts';
+import type { TokenRequest } from '../request.ts';
+import type { Acquisition, VendorAccess, VendorAccessParts } from '../vendor/access.ts';
+import { endedAlready, nextFailure } from '../vendor/failure.ts';
+import { cacheKey } from './cache-key.ts';
+import type { Look, TokenSupply } from './resolve.ts';
+
+export interface MintParts extends Pick<VendorAccessParts, 'clock' | 'timing' | 'observe'> {
+  readonly tokens: TokensTable;
+  /** What this process knows of its keys while the table fails. */
+  readonly standIn: MemoryCache<TokenEntry>;
+  readonly access: VendorAccess;
+}
+
+export function mintingSupply(parts: MintParts, request: TokenRequest): TokenSupply {
+  const { clock, timing, observe, tokens, standIn, access } = parts;
+  const { connection } = request;
+  const key = cacheKey(request);
+
+  return { key, margin: timing.renewAhead, exclusive: false, look };
+
+  async function look(consistent: boolean): Promise<Look> {
+    const entry = await asCache('read', () => tokens.read(key, { consistent }));
+    if (entry === 'failed') return { ...(await lookAt(standIn.get(key), mintAlone)), source: 'memory' };
+    if (entry) standIn.put(key, entry);
+    return lookAt(entry, (forced) => mintUnderLease(entry, forced));
+  }
+
+  async function lookAt(entry: TokenEntry | undefined, renew: Look['renew']): Promise<Look> {
+    const { failure, ...rest } = entry ?? {};
+    const stands = failure && !(failure.until > clock.now() && (await overtaken(failure.secretVersion)));
+    return { ...rest, ...(stands && { failure }), renew };
+  }
+
+  /** A refusal does not stand against a newer version of the secret (invariant 8). */
+  async function overtaken(secretVersion: string | undefined): Promise<boolean> {
+    return secretVersion !== undefined && access.hasNewSecret(connection, secretVersion);
+  }
+
+  async function mintUnderLease(
+    seen: Stored<TokenEntry> | undefined,
+    forced: boolean,
+  ): Promise<Token | undefined> {
+    const acquisition = access.acquire(request);
+    const held = await asCache('take', () => tokens.write(key, seen, { ...seen, lease: acquisition.lease }));
+    if (held === undefined) return undefined;
+    if (held === 'failed') return mintAlone(forced);
+    return mintAndKeep(acquisition, held, forced, (next) => tokens.write(key, held, next));
+  }
+
+  async function mintAlone(forced: boolean): Promise<Token> {
+    return mintAndKeep(access.acquire(request), standIn.get(key), forced);
+  }
+
+  async function mintAndKeep(
+    { budget }: Acquisition,
+    before: TokenEntry | undefined,
+    forced: boolean,
+    store?: (next: TokenEntry) => Promise<unknown>,
+  ): Promise<Token> {
+    const { lease: _, failure, ...kept } = before ?? {};
+    const keep = async (next: TokenEntry) => {
+      standIn.put(key, next);
+      if (store) await asCache('result', () => store(next));
+    };
+    try {
+      const token = await mint(budget);
+      // A vendor whose tokens never live that long is asked once per interval, not once per caller.
+      const onDemand = forced || token.expiresAt - token.mintedAt < request.minTtl;
+      const forcedAt = onDemand ? token.mintedAt : kept.forcedAt;
+      await keep({ token, ...(forcedAt && { forcedAt }) });
+      return token;
+    } catch (error) {
+      await keep({
+        ...kept,
+        ...(error instanceof VendorError && { failure: await failureAfter(error, failure) }),
+      });
+      throw error;
+    }
+  }
+
+  async function failureAfter(error: VendorError, before: TokenEntry['failure']) {
+    return nextFailure(error, before, timing, clock.now(), await access.secretVersion(connection));
+  }
+
+  function mint(budget: Acquisition['budget']): Promise<Token> {
+    return access.asClient(request, 'mint', budget, async (call) => {
+      const parameters = {
+        ...request.params,
+        grant_type: 'client_credentials',
+        ...(request.scopes.length > 0 && { scope: request.scopes.join(' ') }),
+      };
+      const reply = await requestToken({ ...call, parameters, resend: 'idempotent' });
+      const token = reply.token();
+      if (token.expiresAt <= clock.now()) throw endedAlready();
+      return token;
+    });
+  }
+
+  /** A failing cache is a miss (invariant 6): reported, and gone on without. */
+  async function asCache<T>(operation: string, run: () => Promise<T>): Promise<T | 'failed'> {
+    try {
+      return await run();
+    } catch (error) {
+      if (!(error instanceof StoreUnavailable)) throw error;
+      observe({ type: 'cache_failed', connection: connection.name, operation });
+      return 'failed';
+    }
+  }
+}

@@ -1,0 +1,269 @@
+/**
+ * From a request to a token: memory, table, lease, vendor, in that order and never further than needed.
+ *
+ * One process has one flight per key at a time; those who come meanwhile join it, and each judges its outcome
+ * by its own need. Between processes the lease in the table does the same (`mint.ts`, `grants/refresh.ts`).
+ */
+
+import { BrokerError } from '../../contract/errors.ts';
+import type { TokenOrigin } from '../../contract/messages.ts';
+import type { Clock } from '../../oauth/clock.ts';
+import type { Token } from '../../oauth/token.ts';
+import type { Observe } from '../events.ts';
+import type { MemoryCache } from '../memory-cache.ts';
+import type { Failure, GrantKey, Lease } from '../ports.ts';
+import type { ServedToken, TokenRequest, TokenSource } from '../request.ts';
+import type { Timing } from '../times.ts';
+import { busy, endedAlready, rememberedError, stillStands } from '../vendor/failure.ts';
+import { fitnessOf, renewalDue } from './fitness.ts';
+
+/** What stands in the table for one key, and the right to renew just that. */
+export interface Look {
+  readonly token?: Token;
+  readonly lease?: Lease;
+  readonly failure?: Failure;
+  /** When the last mint forced by `rejected` or `min_ttl` was sent. */
+  readonly forcedAt?: number;
+  /** Set when the table could not say: the token is what this process remembers. */
+  readonly source?: 'memory';
+  /** Why there is nothing to renew with, whatever the need. */
+  readonly blockedBy?: BrokerError;
+  /**
+   * Takes the lease on what was seen, asks the vendor, stores the answer.
+   * `undefined`: another worker has written since the look.
+   */
+  renew(forced: boolean): Promise<Token | undefined>;
+}
+
+/** Where one key's token is kept, and how a new one is got: by minting or by refreshing. */
+export interface TokenSupply {
+  readonly key: string;
+  /** Milliseconds before expiry at which a token is renewed though it still satisfies. */
+  readonly margin: number;
+  /** … or at this share of the token's life, when that is less; absent: a fifth. */
+  readonly share?: number;
+  /**
+   * Whether a new token ends the one before it (invariant 11): then memory answers nothing without a look at
+   * the table, and `min_ttl` forces nothing.
+   */
+  readonly exclusive: boolean;
+  look(consistent: boolean): Promise<Look>;
+}
+
+/** A token that the table, or the vendor, confirmed at a time (milliseconds since the epoch). */
+export interface Remembered extends GrantKey {
+  readonly token: Token;
+  readonly confirmedAt: number;
+}
+
+export interface ResolverParts {
+  readonly clock: Clock;
+  readonly timing: Timing;
+  readonly memory: MemoryCache<Remembered>;
+  readonly observe: Observe;
+  readonly supplyOf: (request: TokenRequest) => TokenSupply;
+}
+
+/** Why a flight did not bring what its leader wanted. */
+type Reason =
+  | { readonly kind: 'failed'; readonly error: BrokerError; readonly leader: TokenRequest }
+  | { readonly kind: 'interval'; readonly until: number }
+  | { readonly kind: 'exclusive' }
+  | { readonly kind: 'leased'; readonly until: number };
+
+interface Outcome {
+  readonly token?: Token;
+  readonly source: TokenOrigin;
+  readonly reason?: Reason;
+}
+
+interface Flight {
+  readonly looked: Promise<Look>;
+  readonly outcome: Promise<Outcome>;
+}
+
+/** Kept of an invocation's time for its answer, in milliseconds. */
+const ANSWER_RESERVE = 500;
+
+export function resolver(parts: ResolverParts): TokenSource {
+  const { clock, timing, memory, observe } = parts;
+  const flights = new Map<string, Flight>();
+
+  return async (request) => {
+    const supply = parts.supplyOf(request);
+    let pause = timing.pollFirst;
+    for (let waited = false; ; waited = true) {
+      const outcome =
+        fromMemory(supply, request) ?? (await inTime(request, joinOrStart(supply, request, waited)));
+      const answer = answerFor(request, outcome);
+      if (answer || outcome.reason?.kind === 'leased') {
+        if (waited && answer) observe({ type: 'lease_wait', ...waitOf(request) });
+        if (answer) return answer;
+        const now = clock.now();
+        if (now + pause > lastPoll(request)) return insteadOfWaiting(request, outcome, now);
+        await clock.sleep(pause * (0.5 + Math.random() / 2));
+        pause = Math.min(pause * 2, timing.pollLast);
+      }
+    }
+  };
+
+  /** A token confirmed lately that satisfies, unless it should be renewed and nobody here is at it. */
+  function fromMemory(supply: TokenSupply, request: TokenRequest): Outcome | undefined {
+    const found = supply.exclusive ? undefined : memory.get(supply.key);
+    const now = clock.now();
+    if (!found || found.confirmedAt + timing.memoryRecheck <= now) return undefined;
+    if (fitnessOf(found.token, request, timing, now) !== 'good') return undefined;
+    if (renewalDue(found.token, supply.margin, now, supply.share) && !flights.has(supply.key))
+      return undefined;
+    return { token: found.token, source: 'memory' };
+  }
+
+  /** One look at the table and at most one renewal, shared by all who ask for this key meanwhile. */
+  async function joinOrStart(
+    supply: TokenSupply,
+    request: TokenRequest,
+    consistent: boolean,
+  ): Promise<Outcome> {
+    const flight = flights.get(supply.key);
+    if (!flight) return start(supply, request, consistent).outcome;
+    const { token } = await flight.looked;
+    // Whom the token in hand satisfies does not wait for its renewal.
+    if (token && fitnessOf(token, request, timing, clock.now()) === 'good') return { token, source: 'table' };
+    return flight.outcome;
+  }
+
+  function start(supply: TokenSupply, request: TokenRequest, consistent: boolean): Flight {
+    const looked = supply.look(consistent);
+    const outcome = looked
+      .then((look) => renewIfNeeded(supply, request, look))
+      .finally(() => flights.delete(supply.key));
+    const flight = { looked, outcome };
+    flights.set(supply.key, flight);
+    return flight;
+  }
+
+  async function renewIfNeeded(supply: TokenSupply, request: TokenRequest, look: Look): Promise<Outcome> {
+    const now = clock.now();
+    const seen: Outcome = { ...(look.token && { token: look.token }), source: look.source ?? 'table' };
+    if (look.token) remember(supply, request, look.token);
+
+    if (look.blockedBy) return { ...seen, reason: failed(look.blockedBy, request) };
+
+    const fitness = fitnessOf(look.token, request, timing, now);
+    const due = !look.token || renewalDue(look.token, supply.margin, now, supply.share);
+    if (fitness === 'good' && !due) return seen;
+    if (fitness === 'short' && !due && supply.exclusive) return { ...seen, reason: { kind: 'exclusive' } };
+    if (stillStands(look.failure, request.begunAt, now)) {
+      return { ...seen, reason: failed(rememberedError(look.failure, now), request) };
+    }
+    const forced = fitness === 'short' || fitness === 'refused';
+    const nextForced =
+      (look.forcedAt ?? Number.NEGATIVE_INFINITY) + request.connection.minMintInterval * 1000;
+    if (forced && nextForced > now) return { ...seen, reason: { kind: 'interval', until: nextForced } };
+    if (look.lease && look.lease.until > now) {
+      return { ...seen, reason: { kind: 'leased', until: look.lease.until } };
+    }
+    try {
+      const token = await look.renew(forced);
+      if (!token) return { ...seen, reason: { kind: 'leased', until: now } };
+      if (token.expiresAt <= clock.now()) throw endedAlready();
+      remember(supply, request, token);
+      return { token, source: 'vendor' };
+    } catch (error) {
+      if (!(error instanceof BrokerError)) throw error;
+      return { ...seen, reason: failed(error, request) };
+    }
+  }
+
+  function remember(supply: TokenSupply, { connection, subject }: TokenRequest, token: Token): void {
+    memory.put(supply.key, { token, confirmedAt: clock.now(), connection: connection.name, subject });
+  }
+
+  /** The answer that an outcome is to this request; `undefined` when it must look again. */
+  function answerFor(request: TokenRequest, outcome: Outcome): ServedToken | undefined {
+    const { token, source, reason } = outcome;
+    const now = clock.now();
+    const fitness = fitnessOf(token, request, timing, now);
+    if (token && fitness === 'good') {
+      return served(token, source, reason?.kind === 'failed' ? renewalFailed(reason.error) : undefined);
+    }
+    if (reason?.kind === 'failed') {
+      // That the leader had too little time left says nothing about a joiner with more.
+      if (reason.error.code === 'busy' && reason.leader !== request) return undefined;
+      if (token && fitness === 'short') return served(token, source, renewalFailed(reason.error));
+      throw reason.error;
+    }
+    if (reason?.kind === 'exclusive' && token && fitness === 'short') return served(token, source, EXCLUSIVE);
+    if (reason?.kind === 'interval') {
+      const retryAfter = (reason.until - now) / 1000;
+      if (token && fitness === 'short') return served(token, source, heldBack(retryAfter));
+      if (fitness === 'refused') throw rejectedAgain(retryAfter);
+    }
+    // The vendor gave the refused token once more: asking again would only repeat that.
+    if (fitness === 'refused' && source === 'vendor') throw rejectedAgain(request.connection.minMintInterval);
+    return undefined;
+  }
+
+  function insteadOfWaiting(
+    request: TokenRequest,
+    { token, source, reason }: Outcome,
+    now: number,
+  ): ServedToken {
+    const until = reason?.kind === 'leased' ? reason.until : now;
+    const error = busy(
+      'Another worker is getting this token and did not finish in time. Try again.',
+      (until - now) / 1000,
+    );
+    if (token && fitnessOf(token, request, timing, now) === 'short')
+      return served(token, source, renewalFailed(error));
+    throw error;
+  }
+
+  function lastPoll(request: TokenRequest): number {
+    return Math.min(request.endsAt - ANSWER_RESERVE, request.begunAt + timing.waitLimit);
+  }
+
+  function waitOf(request: TokenRequest): { connection: string; duration: number } {
+    return { connection: request.connection.name, duration: clock.now() - request.begunAt };
+  }
+
+  /** A joined flight may outlast this invocation; its answer may not. */
+  async function inTime(request: TokenRequest, outcome: Promise<Outcome>): Promise<Outcome> {
+    const settled = new AbortController();
+    const left = request.endsAt - ANSWER_RESERVE - clock.now();
+    const late = clock.sleep(Math.max(0, left), settled.signal).then((): Outcome => {
+      return {
+        source: 'table',
+        reason: failed(busy('The token did not come in time. Try again.'), request),
+      };
+    });
+    return Promise.race([outcome, late]).finally(() => settled.abort());
+  }
+}
+
+function failed(error: BrokerError, leader: TokenRequest): Reason {
+  return { kind: 'failed', error, leader };
+}
+
+function served(token: Token, source: TokenOrigin, warning: string | undefined): ServedToken {
+  return { token, source, ...(warning === undefined ? {} : { warning }) };
+}
+
+function renewalFailed(error: BrokerError): string {
+  return `A new token could not be had (${error.code}: ${error.message}); this one is still valid.`;
+}
+
+const EXCLUSIVE =
+  'A refresh at this vendor ends the current token for everybody else, so that min_ttl does not force one; this is the current one.';
+
+function heldBack(retryAfter: number): string {
+  return `A new token was minted on demand less than min_mint_interval ago; this is the current one. Ask again in ${Math.ceil(retryAfter)} s.`;
+}
+
+function rejectedAgain(retryAfter: number): BrokerError {
+  return new BrokerError(
+    'vendor_rejected',
+    "The vendor's API refused the current token, and a new one was minted on demand less than min_mint_interval ago.",
+    { retryAfter },
+  );
+}

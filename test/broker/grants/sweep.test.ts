@@ -1,0 +1,325 @@
+import { randomUUID } from 'node:crypto';
+import { GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { Grant } from '../../../shared/broker/ports.ts';
+import { Redacted } from '../../../shared/contract/redacted.ts';
+import { brokerWorld } from '../../support/broker.ts';
+import {
+  type GrantProcess,
+  grantProcess,
+  hooked,
+  portal,
+  quick,
+  research,
+  someone,
+} from '../../support/grants.ts';
+import { aGrant, openStores } from '../../support/stores.ts';
+
+const world = brokerWorld();
+
+/** What earlier tests left due is not this one's. */
+beforeEach(async () => {
+  world.vendors.bugfender.set({ reuse_detection: true });
+  world.vendors.bipsync.set({ reuse_detection: true });
+  const stores = grantProcess(world, await portal(world)).stores;
+  for (const key of await stores.grants.due(0, Number.MAX_SAFE_INTEGER, 1_000)) {
+    await stores.grants.remove((await stores.grants.read(key))!);
+  }
+});
+
+const refreshes = (name: 'bugfender' | 'bipsync' = 'bugfender') =>
+  world.vendors[name].counters.received('token', 'refresh_token');
+
+async function consented(members: object = {}, subjects = ['default']): Promise<GrantProcess> {
+  const process = grantProcess(world, await portal(world, members), { timing: quick });
+  for (const subject of subjects) await process.consent(subject);
+  return process;
+}
+
+const until = (time: number) => world.clock.advance(Math.max(0, time - world.clock.now()));
+
+describe('when a grant is due', () => {
+  test('keep_warm: before callers would renew it, by a jittered margin', async () => {
+    const process = await consented({}, [someone(), someone(), someone(), someone(), someone()]);
+    const { grants } = process.stores;
+    const keys = await grants.due(0, Number.MAX_SAFE_INTEGER, 100);
+    const margins = await Promise.all(
+      keys.map(async (key) => {
+        const { tokens, dueAt } = (await grants.read(key))!;
+        return Object.values(tokens)[0]!.expiresAt - dueAt;
+      }),
+    );
+    for (const margin of margins) {
+      expect(margin).toBeGreaterThan(150_000);
+      expect(margin).toBeLessThanOrEqual(300_000);
+    }
+    expect(new Set(margins).size).toBe(5);
+  });
+
+  test.each([60, 300, 600, 3_600, 86_400])(
+    'keep_warm: a token of %i s is renewed by the sweep before a caller does it',
+    async (life) => {
+      world.vendors.bugfender.set({ expires_in: life });
+      const process = await consented();
+      until((await process.grant()).dueAt - 1);
+      expect(await process.token()).toMatchObject({ source: 'table' });
+      expect(refreshes()).toBe(0);
+      world.clock.advance(2);
+      expect(await process.sweep()).toMatchObject({ renewed: 1 });
+    },
+  );
+
+  test('keep_warm at a vendor whose refresh ends the token: at most 30 s before', async () => {
+    const process = grantProcess(world, await research(world));
+    const { tokens, dueAt } = await process.consent();
+    const margin = tokens['research:read']!.expiresAt - dueAt;
+    expect(margin).toBeLessThanOrEqual(30_000);
+    expect(margin).toBeGreaterThanOrEqual(15_000);
+  });
+
+  test('on_use: only when it has not been rotated for rotate_every', async () => {
+    const process = await consented({ refresh: 'on_use', rotate_every: 7 * 86_400 });
+    const week = 7 * 86_400_000;
+    const { dueAt, consentedAt } = await process.grant();
+    expect(dueAt - consentedAt).toBeGreaterThanOrEqual(week * 0.9);
+    expect(dueAt - consentedAt).toBeLessThanOrEqual(week);
+    world.clock.advance(week / 2);
+    expect(await process.sweep()).toMatchObject({ due: 0 });
+    expect(refreshes()).toBe(0);
+    // A caller's refresh counts as use.
+    await process.token();
+    world.clock.advance(week / 2);
+    expect(await process.sweep()).toMatchObject({ due: 0 });
+    world.clock.advance(week / 2);
+    expect(await process.sweep()).toMatchObject({ due: 1, renewed: 1 });
+    expect(refreshes()).toBe(2);
+  });
+
+  test('a caller finds the work of the sweep done', async () => {
+    const process = await consented();
+    until((await process.grant()).dueAt);
+    expect(await process.sweep()).toMatchObject({ due: 1, renewed: 1, failed: 0, backlog: 0 });
+    expect(await process.token()).toMatchObject({ source: 'table' });
+    expect(refreshes()).toBe(1);
+    expect(await process.sweep()).toMatchObject({ due: 0 });
+  });
+
+  test('what falls due before the next sweep is renewed at its own time, after what is due', async () => {
+    const process = await consented({}, ['soon', 'due']);
+    const soon = await process.grant('soon');
+    const due = await process.grant('due');
+    const { grants } = process.stores;
+    await grants.write(due, { ...due, dueAt: world.clock.now() });
+    await grants.write(soon, { ...soon, dueAt: world.clock.now() + 300 });
+    expect(await process.sweep({ lookAhead: 30_000 })).toMatchObject({ due: 1, renewed: 2 });
+    const [first, second] = [await process.grant('due'), await process.grant('soon')];
+    expect(second.lastRefreshAt! - first.lastRefreshAt!).toBeGreaterThan(100);
+  });
+});
+
+describe('one refresh token, spent once', () => {
+  test('two sweeps and ten callers on one grant', async () => {
+    const process = await consented();
+    world.clock.advance(3_600_000);
+    world.vendors.bugfender.set({ latency_ms: 100 });
+    const others = Array.from({ length: 10 }, () =>
+      grantProcess(world, process.connection, { timing: quick }),
+    );
+    const [one, two, ...answers] = await Promise.all([
+      process.sweep(),
+      grantProcess(world, process.connection).sweep(),
+      ...others.map((other) => other.token()),
+    ]);
+    expect(refreshes()).toBe(1);
+    expect(world.vendors.bugfender.counters.snapshot().family_burns).toBe(0);
+    expect(new Set(answers.map(({ access_token }) => access_token)).size).toBe(1);
+    expect(one.renewed + two.renewed).toBeLessThanOrEqual(1);
+    expect(await process.describe()).toMatchObject({ grant_status: 'active' });
+  });
+
+  test('what the index says late is checked against the grant', async () => {
+    const process = await consented();
+    until((await process.grant()).dueAt);
+    const key = { connection: process.connection.name, subject: 'default' };
+    const stale = grantProcess(world, process.connection, {
+      stores: (stores) => ({ ...stores, grants: { ...stores.grants, due: async () => [key, key] } }),
+    });
+    expect(await stale.sweep()).toMatchObject({ due: 2, renewed: 1, skipped: 1 });
+    expect(await stale.sweep()).toMatchObject({ due: 2, renewed: 0, skipped: 2 });
+    expect(refreshes()).toBe(1);
+  });
+});
+
+describe('attempts that were left behind', () => {
+  test.each([
+    ['keep_warm', {}],
+    ['on_use', { refresh: 'on_use', rotate_every: 30 * 86_400 }],
+  ])('are seen with %s, after the lease', async (_, members) => {
+    const process = await consented(members);
+    world.vendors.bugfender.set({ grace_window: 60 });
+    const dying = grantProcess(world, process.connection, {
+      stores: (stores) =>
+        hooked(stores, { before: (count) => (count > 1 ? new Promise<void>(() => {}) : undefined) }),
+    });
+    world.clock.advance(3_590_000);
+    void dying.token().catch(() => undefined);
+    await expect.poll(() => refreshes()).toBe(1);
+    await expect.poll(() => process.grant()).toMatchObject({ attempts: [expect.any(String)] });
+    // While the lease lasts, its holder may be alive.
+    expect(await process.sweep({ lookAhead: 60_000 })).toMatchObject({ renewed: 0 });
+    expect(refreshes()).toBe(1);
+    expect(await process.describe()).toMatchObject({ grant_status: 'in_doubt' });
+    world.clock.advance(31_000);
+    expect(await process.sweep()).toMatchObject({ due: 1, renewed: 1 });
+    expect(await process.describe()).toMatchObject({ grant_status: 'active' });
+    expect(world.vendors.bugfender.counters.snapshot().family_burns).toBe(0);
+  });
+});
+
+describe('a connection in trouble', () => {
+  const subjects = (count: number) => Array.from({ length: count }, () => someone());
+
+  test('a failing grant is put off, longer each time', async () => {
+    const process = await consented();
+    world.vendors.bugfender.setFault({
+      fault: 'oauth_error',
+      error: 'invalid_scope',
+      endpoint: 'token',
+      times: 0,
+    });
+    const pauses: number[] = [];
+    for (let round = 0; round < 4; round += 1) {
+      until((await process.grant()).dueAt);
+      expect(await process.sweep()).toMatchObject({ due: 1, failed: 1 });
+      pauses.push(Math.round(((await process.grant()).dueAt - world.clock.now()) / 60_000));
+    }
+    expect(pauses).toEqual([1, 2, 4, 8]);
+  });
+
+  test('is given up for this sweep after some failures, while the others are renewed', async () => {
+    const broken = await consented({}, subjects(90));
+    const sound = grantProcess(world, await research(world), { timing: quick });
+    await sound.consent();
+    const both = grantProcess(world, [broken.connection, sound.connection], { timing: quick });
+    world.clock.advance(3_600_000);
+    world.vendors.bugfender.counters.reset();
+    world.vendors.bugfender.setFault({ fault: 'dropped', endpoint: 'token', times: 0 });
+    const report = await both.sweep();
+    expect(report).toMatchObject({ due: 91, renewed: 1 });
+    // As many as were under way at once may fail before the third failure is known.
+    expect(refreshes()).toBeLessThanOrEqual(66);
+    expect(report.failed + report.backlog).toBe(90);
+    expect(report.backlog).toBeGreaterThanOrEqual(24);
+    expect(both.events).toContainEqual({ type: 'sweep', ...report });
+  });
+
+  test('takes turns with the others, and leaves to the next sweep what there is no time for', async () => {
+    const large = await consented({}, subjects(100));
+    const small = grantProcess(world, await research(world), { timing: quick });
+    await small.consent();
+    world.clock.advance(3_600_000);
+    const read: string[] = [];
+    const both = grantProcess(world, [large.connection, small.connection], {
+      stores: (stores) => ({
+        ...stores,
+        grants: {
+          ...stores.grants,
+          async read(key) {
+            // All that may be under way at once has begun: from now on nothing more can.
+            if (read.push(key.connection) === 65) world.clock.advance(290_000);
+            return stores.grants.read(key);
+          },
+        },
+      }),
+    });
+    const report = await both.sweep();
+    expect(read.slice(0, 2)).toContain(small.connection.name);
+    expect(report.backlog).toBeGreaterThan(0);
+    expect(report.renewed + report.failed + report.backlog).toBe(101);
+  });
+
+  test('without time to begin anything, all is left to the next sweep', async () => {
+    const process = await consented();
+    world.clock.advance(3_600_000);
+    expect(await process.sweep({ within: 19_000 })).toMatchObject({ due: 1, renewed: 0, backlog: 1 });
+    expect(refreshes()).toBe(0);
+  });
+
+  test('that is gone from the file is set aside, and its grant stays', async () => {
+    const process = await consented();
+    const before = await process.grant();
+    const other = grantProcess(world, await portal(world));
+    world.clock.advance(3_600_000);
+    expect(await other.sweep()).toMatchObject({ due: 1, skipped: 1 });
+    const after = await process.grant();
+    expect(after).toMatchObject({ generation: before.generation, status: 'active' });
+    expect(after.dueAt).toBeGreaterThan(world.clock.now() + 3_000_000);
+  });
+
+  test('that acts for itself now is set aside, and nothing is sent', async () => {
+    const process = await consented();
+    world.clock.advance(3_600_000);
+    const changed = grantProcess(world, { ...process.connection, grant: 'client_credentials' });
+    expect(await changed.sweep()).toMatchObject({ due: 1, skipped: 1 });
+    expect(refreshes()).toBe(0);
+  });
+
+  test('that points elsewhere is set aside, and nothing is sent', async () => {
+    const process = await consented();
+    world.clock.advance(3_600_000);
+    const moved = grantProcess(world, { ...process.connection, baseUrl: 'http://127.0.0.1:1' });
+    expect(await moved.sweep()).toMatchObject({ due: 1, skipped: 1 });
+    expect(await process.grant()).toMatchObject({ status: 'active', attempts: [] });
+  });
+
+  test('a grant that does not open is told of, is left as it is, and keeps no other waiting', async () => {
+    const process = await consented({}, ['sound', 'spoilt']);
+    const { client } = openStores(world.origins, world.names, world.clock).dynamo;
+    const rawItem = async (subject: string) => {
+      const Key = { connection: { S: process.connection.name }, subject: { S: subject } };
+      const { Item } = await client.send(new GetItemCommand({ TableName: world.names.grants, Key }));
+      return Item!;
+    };
+    const spoilt = await process.grant('spoilt');
+    // Sealed for another grant, as if somebody had copied it.
+    const foreign = aGrant(world.clock.now(), {
+      connection: process.connection.name,
+      subject: 'foreign',
+      refreshToken: new Redacted(randomUUID()),
+    });
+    await process.stores.grants.write(undefined, foreign);
+    const raw = await rawItem('foreign');
+    const own = await rawItem('spoilt');
+    await client.send(
+      new PutItemCommand({
+        TableName: world.names.grants,
+        Item: { ...own, refresh_token: raw.refresh_token! },
+      }),
+    );
+    world.clock.advance(3_600_000);
+    expect(await process.sweep()).toMatchObject({ renewed: 1 });
+    expect(process.events).toContainEqual(expect.objectContaining({ type: 'unreadable_value' }));
+    expect(await rawItem('spoilt')).toEqual({ ...own, refresh_token: raw.refresh_token });
+    await process.stores.grants.remove(spoilt);
+  });
+});
+
+test('a sweep costs one read and two writes for each grant', async () => {
+  const process = await consented({}, [someone(), someone(), someone()]);
+  world.clock.advance(3_600_000);
+  const before = new Map(world.dynamodb.seen);
+  expect(await process.sweep()).toMatchObject({ due: 3, renewed: 3 });
+  const count = (name: string) => (world.dynamodb.seen.get(name) ?? 0) - (before.get(name) ?? 0);
+  expect([count('PutItem'), count('Query')]).toEqual([6, 1]);
+});
+
+test('an ended grant whose rescue never turns up is left alone', async () => {
+  const process = await consented();
+  const grant = await process.grant();
+  const ended: Grant = { ...grant, status: 'consent_required', attempts: ['lost'], dueAt: 0 };
+  await process.stores.grants.write(grant, ended);
+  expect(await process.sweep()).toMatchObject({ due: 1, skipped: 1 });
+  const after = await process.grant();
+  expect(after).toMatchObject({ status: 'consent_required', attempts: [] });
+  expect(after.dueAt).toBeGreaterThan(world.clock.now() + 365 * 86_400_000);
+});
