@@ -2,10 +2,10 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { stripVTControlCharacters } from 'node:util';
+import { programOf } from '../support/compile-programs.ts';
 import type { LocalBrokerProcess } from '../support/local-broker.ts';
-import { compiledCli } from './compiled.ts';
 
-export const MAIN = compiledCli();
+export const MAIN = programOf('functions/cli/main');
 
 export interface Ended {
   readonly code: number | null;

@@ -6,7 +6,6 @@ import { App, Stack, type StackProps } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
 import { HostedZone } from 'aws-cdk-lib/aws-route53';
-import { afterAll } from 'vitest';
 import type { ConnectionsDocument } from '../../infra/connections-file.ts';
 import type { TokenBrokerProps } from '../../infra/props.ts';
 import { TokenBroker } from '../../infra/token-broker.ts';
@@ -36,7 +35,7 @@ export const REGION = 'us-east-1';
 
 /** CDK leaves its output behind where it is not told otherwise. */
 const folder = mkdtempSync(join(tmpdir(), 'synth-'));
-afterAll(() => rmSync(folder, { recursive: true }));
+process.on('exit', () => rmSync(folder, { recursive: true }));
 
 export interface Synthesized {
   readonly app: App;

@@ -4,8 +4,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
+import { programOf } from './compile-programs.ts';
 
-const MAIN = new URL('../../functions/local/main.ts', import.meta.url).pathname;
+const MAIN = programOf('functions/local/main');
 
 /** The local program as a process of its own, ready to answer. */
 export interface LocalBrokerProcess {
