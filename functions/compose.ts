@@ -44,6 +44,7 @@ import { clientRefusals } from '../shared/broker/vendor/refusals.ts';
 import type { Connection } from '../shared/connections/connection.ts';
 import { type Clock, systemClock } from '../shared/oauth/clock.ts';
 import { createDiscovery } from '../shared/oauth/discovery.ts';
+import type { Exchange } from '../shared/oauth/exchange.ts';
 import { VENDORS } from '../shared/vendors/index.ts';
 import type { Vendor } from '../shared/vendors/vendor.ts';
 import {
@@ -111,6 +112,10 @@ export interface Composition {
   readonly vendors?: Readonly<Record<string, Vendor>>;
   readonly clock?: Clock;
   readonly timing?: Timing;
+  /** How vendors are reached; absent: over the network. */
+  readonly exchange?: Exchange;
+  /** Measures how long a store is silent; absent: the system's timers. */
+  readonly pause?: Clock['sleep'];
 }
 
 export type Broker = ReturnType<typeof compose>;
@@ -118,8 +123,8 @@ export type Broker = ReturnType<typeof compose>;
 export function compose(composition: Composition) {
   const { connections, stores, observe, publicUrl } = composition;
   const { vendors = VENDORS, allowLoopbackHttp = false } = composition;
-  const { clock = systemClock, timing = PRODUCTION } = composition;
-  const common = { ...stores, clock, timing, observe };
+  const { clock = systemClock, timing = PRODUCTION, exchange, pause } = composition;
+  const common = { ...stores, clock, timing, observe, ...(pause && { pause }) };
 
   const find: FindConnection = (name) => {
     const connection = connections.get(name);
@@ -131,6 +136,7 @@ export function compose(composition: Composition) {
     ...common,
     refusals: clientRefusals(stores.refusals, clock, timing),
     discover: createDiscovery({ clock, allowLoopbackHttp }),
+    ...(exchange && { exchange }),
   });
   const memory = new MemoryCache<Remembered>();
   const forget: Forget = ({ connection, subject }) =>

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Exchange } from './exchange.ts';
 
 /** Wall clock, in milliseconds since the epoch; a fake one in tests. */
 export interface Clock {
@@ -16,6 +17,8 @@ export interface Budget {
   readonly attemptTimeout: number;
   /** How many exchanges there may be. */
   readonly attempts: number;
+  /** How a request gets to the vendor and its answer back; absent: over the network. */
+  readonly exchange?: Exchange;
 }
 
 export const systemClock: Clock = {

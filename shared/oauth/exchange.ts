@@ -38,6 +38,15 @@ export interface Answer {
 }
 
 /**
+ * One request and its answer, within the budget.
+ * @throws VendorError `vendor_unavailable`, `ambiguous` unless it is certain that the vendor saw nothing
+ */
+export type Exchange = (request: VendorRequest, budget: Budget) => Promise<Answer>;
+
+export const exchange: Exchange = (request, budget) =>
+  (budget.exchange ?? exchangeOverNetwork)(request, budget);
+
+/**
  * One HTTP exchange with a vendor: bounded in time and size, certificates verified, no redirect followed,
  * on a connection of its own, because a thawed process would write into a dead pooled one.
  *
@@ -47,7 +56,7 @@ export interface Answer {
  *
  * @throws VendorError `vendor_unavailable`
  */
-export async function exchange(request: VendorRequest, budget: Budget): Promise<Answer> {
+async function exchangeOverNetwork(request: VendorRequest, budget: Budget): Promise<Answer> {
   // Whether this deployment takes http on loopback at all was decided when its connections were checked.
   const url = parseEndpoint(request.url, { allowLoopbackHttp: true });
   if (url === undefined) throw new VendorError('vendor_unavailable', NOT_AN_ENDPOINT);

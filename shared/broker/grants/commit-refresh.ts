@@ -2,7 +2,7 @@
  * Putting a vendor's answer to a refresh in safety (invariant 3). The refresh token in it may be the only one
  * that still works, so this goes on until it is stored, rescued or overtaken, or the deadline has come.
  */
-import type { Clock } from '../../oauth/clock.ts';
+import { type Clock, systemClock } from '../../oauth/clock.ts';
 import type { Grant, GrantsTable, Rescues, Stored } from '../ports.ts';
 import { retryWhileUnavailable } from '../retry-while-unavailable.ts';
 import type { Answer } from './states.ts';
@@ -11,6 +11,8 @@ export interface CommitParts {
   readonly clock: Clock;
   readonly grants: GrantsTable;
   readonly rescues: Rescues;
+  /** Measures time that no clock can be put to; absent: the system's. */
+  readonly pause?: Clock['sleep'];
 }
 
 /**
@@ -41,15 +43,17 @@ export async function commitRefresh(
   const startRescue = () =>
     (rescue ??= untilDeadline(parts.clock, deadline, () => parts.rescues.save(held, answer)));
 
-  // A silent store is given up on only seconds later, when this process may have no time left. Timers of the
-  // system, as for the exchanges themselves: how long a store is silent is nothing that a clock can be put to.
-  const silence = setTimeout(startRescue, SILENCE);
+  // A silent store is given up on only seconds later, when this process may have no time left. By default with the
+  // system's timers, as for the exchanges themselves: how long a store is silent is nothing that a clock can be put to.
+  const answered = new AbortController();
+  const { pause = systemClock.sleep } = parts;
+  pause(SILENCE, answered.signal).then(() => answered.signal.aborted || startRescue());
   const commit = await retryWhileUnavailable(
     parts.clock,
     deadline,
     () => tryCommit(parts, held, answer, next),
     startRescue,
-  ).finally(() => clearTimeout(silence));
+  ).finally(() => answered.abort());
   if (commit === 'overtaken') return (await startRescue()) ? 'rescued' : 'lost';
   if (commit === undefined) return (await rescue) ? 'rescued' : 'lost';
   if (rescue && (await rescue)) await discardQuietly(parts.rescues, held, [answer.attempt]);

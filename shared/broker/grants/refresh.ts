@@ -19,12 +19,12 @@ import type { Token } from '../../oauth/token.ts';
 import { requestToken } from '../../oauth/token-endpoint.ts';
 import type { TokenReply } from '../../oauth/types.ts';
 import { ignoringUnavailable } from '../ignoring-unavailable.ts';
-import type { Failure, Grant, GrantsTable, Rescues, Stored } from '../ports.ts';
+import type { Failure, Grant, Stored } from '../ports.ts';
 import type { TokenRequest } from '../request.ts';
 import type { Acquisition, VendorAccess, VendorAccessParts } from '../vendor/access.ts';
 import { nextFailure } from '../vendor/failure.ts';
 import { checkBinding, consentRequired } from './binding.ts';
-import { commitRefresh, discardQuietly } from './commit-refresh.ts';
+import { type CommitParts, commitRefresh, discardQuietly } from './commit-refresh.ts';
 import type { RevokeQuietly } from './revoke.ts';
 import {
   type Answer,
@@ -38,9 +38,7 @@ import {
 } from './states.ts';
 import { tryReadToken } from './try-read-token.ts';
 
-export interface RefreshParts extends Pick<VendorAccessParts, 'clock' | 'timing' | 'observe'> {
-  readonly grants: GrantsTable;
-  readonly rescues: Rescues;
+export interface RefreshParts extends CommitParts, Pick<VendorAccessParts, 'timing' | 'observe'> {
   readonly access: VendorAccess;
   /** Ends a refresh token at the vendor, where it can; never fails. */
   readonly revokeQuietly: RevokeQuietly;

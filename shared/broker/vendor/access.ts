@@ -8,6 +8,7 @@ import type { ClientCall } from '../../oauth/client-request.ts';
 import { parseClient } from '../../oauth/client-secret.ts';
 import type { Budget, Clock } from '../../oauth/clock.ts';
 import type { Discovery } from '../../oauth/discovery.ts';
+import type { Exchange } from '../../oauth/exchange.ts';
 import type { Client, Endpoints } from '../../oauth/types.ts';
 import type { Vendor } from '../../vendors/vendor.ts';
 import type { BrokerEvent, Observe } from '../events.ts';
@@ -24,6 +25,8 @@ export interface VendorAccessParts {
   readonly refusals: ClientRefusals;
   readonly discover: Discovery;
   readonly observe: Observe;
+  /** How vendors are reached; absent: over the network. */
+  readonly exchange?: Exchange;
 }
 
 /** One acquisition: its lease, and the time within which all that belongs to it happens (invariant 2). */
@@ -63,7 +66,7 @@ export interface VendorAccess {
 type VendorCall = Extract<BrokerEvent, { type: 'vendor_call' }>;
 
 export function vendorAccess(parts: VendorAccessParts): VendorAccess {
-  const { clock, timing, secrets, refusals, observe } = parts;
+  const { clock, timing, secrets, refusals, observe, exchange } = parts;
   const recheckedAt = new Map<string, number>();
 
   return { acquire, endpoints, withClient, hasNewSecret, secretVersion, asClient, timed };
@@ -74,7 +77,13 @@ export function vendorAccess(parts: VendorAccessParts): VendorAccess {
     const { attemptTimeout, attempts, storeReserve, clockSkew } = timing;
     return {
       lease: { id: randomUUID(), until: deadline + clockSkew },
-      budget: { clock, deadline: deadline - storeReserve, attemptTimeout, attempts },
+      budget: {
+        clock,
+        deadline: deadline - storeReserve,
+        attemptTimeout,
+        attempts,
+        ...(exchange && { exchange }),
+      },
       deadline,
     };
   }
