@@ -90,7 +90,7 @@ test('every TypeScript snippet type-checks', { timeout: 60_000 }, async () => {
     expect(files.length).toBeGreaterThan(1);
     await writeFile(
       join(folder, 'tsconfig.json'),
-      JSON.stringify({ extends: join(root, 'tsconfig.json'), files, include: [] }),
+      JSON.stringify({ extends: join(root, 'infra/tsconfig.json'), files, include: [] }),
     );
     const tsc = join(root, 'node_modules/.bin/tsc');
     const { stdout } = await run(tsc, ['-p', folder]).catch((error: { stdout: string }) => error);

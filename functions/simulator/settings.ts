@@ -1,5 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 import * as v from 'valibot';
+import { present } from '../../shared/contract/present.ts';
 import { checked, descriptions, exactly, whole } from './checked.ts';
 
 /** How a simulated vendor behaves while nothing is wrong. Members as in `PUT /_simulator/settings`. */
@@ -53,7 +54,7 @@ export const SETTING_DESCRIPTIONS = descriptions(ENTRIES);
 
 /** Settings after a change of some. @throws BadControlInput */
 export function changed(settings: Settings, change: unknown): Settings {
-  return { ...settings, ...checked(exactly(ENTRIES), change) };
+  return { ...settings, ...present(checked(exactly(ENTRIES), change)) };
 }
 
 /** Whether the address may call, going by the allow-list. */

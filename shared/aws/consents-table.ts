@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import type { ConsentsTable, PendingConsent, Stored } from '../broker/ports.ts';
+import { present } from '../contract/present.ts';
 import type { Redacted } from '../contract/redacted.ts';
-import { present, REMEMBERED, time, timeToLive } from './item-parts.ts';
+import { REMEMBERED, time, timeToLive } from './item-parts.ts';
 import type { Sealer } from './sealing.ts';
 import { parseItem, Table } from './table.ts';
 import type { TokensTableParts } from './tokens-table.ts';

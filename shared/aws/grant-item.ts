@@ -2,16 +2,9 @@
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import type { Grant, GrantKey, Stored } from '../broker/ports.ts';
+import { present } from '../contract/present.ts';
 import type { Token } from '../oauth/token.ts';
-import {
-  failureItem,
-  fromFailureItem,
-  leaseItem,
-  present,
-  time,
-  toFailureItem,
-  toLeaseItem,
-} from './item-parts.ts';
+import { failureItem, fromFailureItem, leaseItem, time, toFailureItem, toLeaseItem } from './item-parts.ts';
 import { openToken, sealToken } from './sealed-token.ts';
 import { type Binding, kidOf, type Sealer } from './sealing.ts';
 

@@ -2,6 +2,7 @@
 import * as v from 'valibot';
 import type { Failure, Lease } from '../broker/ports.ts';
 import { ERROR_CODES, type ErrorCode } from '../contract/errors.ts';
+import { present } from '../contract/present.ts';
 
 /** Milliseconds since the epoch. */
 export const time = v.pipe(v.number(), v.finite());
@@ -37,11 +38,6 @@ export function toFailureItem(failure: Failure): v.InferOutput<typeof failureIte
 export function fromFailureItem(item: v.InferOutput<typeof failureItem>): Failure {
   const { vendor_error: vendorError, secret_version: secretVersion, ...rest } = item;
   return present({ ...rest, vendorError, secretVersion });
-}
-
-/** The object without its undefined members: an absent attribute is an absent member. */
-export function present<T extends object>(members: T): T {
-  return Object.fromEntries(Object.entries(members).filter(([, value]) => value !== undefined)) as T;
 }
 
 /** How long a failure, and the time of a forced mint, are kept after they have stopped to count, in milliseconds. */

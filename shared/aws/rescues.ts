@@ -3,10 +3,10 @@ import { CreateSecretCommand, DeleteSecretCommand } from '@aws-sdk/client-secret
 import * as v from 'valibot';
 import type { GrantKey, Rescue, Rescues } from '../broker/ports.ts';
 import { StoreUnavailable, UnreadableValue } from '../contract/errors.ts';
+import { present } from '../contract/present.ts';
 import { Redacted } from '../contract/redacted.ts';
 import { errorName, type SecretsManager, storeUnavailable, within } from './clients.ts';
 import { grantName } from './grant-item.ts';
-import { present } from './item-parts.ts';
 import { textOf, tokenOf } from './sealed-token.ts';
 import type { Binding, Sealer } from './sealing.ts';
 import { readSecret } from './secret-value.ts';

@@ -1,12 +1,12 @@
 import * as v from 'valibot';
 import type { TokensTable } from '../broker/ports.ts';
+import { present } from '../contract/present.ts';
 import type { Clock } from '../oauth/clock.ts';
 import type { Dynamo } from './clients.ts';
 import {
   failureItem,
   fromFailureItem,
   leaseItem,
-  present,
   REMEMBERED,
   time,
   timeToLive,

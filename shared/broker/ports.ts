@@ -150,7 +150,7 @@ export interface Rescues {
 
 /** A consent that was started and not finished. */
 export interface PendingConsent extends GrantKey {
-  readonly generation: string | undefined;
+  readonly generation?: string;
   readonly replace: boolean;
   /** ARN of the principal that started it. */
   readonly startedBy: string;

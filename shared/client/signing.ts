@@ -1,6 +1,8 @@
 /** One HTTP exchange with an AWS service, signed with Signature Version 4. */
+
 import { createHash, createHmac, type Hash, type Hmac } from 'node:crypto';
 import { SignatureV4 } from '@smithy/signature-v4';
+import { present } from '../contract/present.ts';
 import type { AwsCredentials } from './credentials.ts';
 
 export interface AwsRequest {
@@ -17,7 +19,7 @@ export interface AwsRequest {
 /** Redirects are not followed: a signature holds for one host and one path only. */
 export async function sendSigned(request: AwsRequest, signal: AbortSignal): Promise<Response> {
   const { method, url, service, region, credentials, body } = request;
-  const signer = new SignatureV4({ credentials, region, service, sha256: Sha256 });
+  const signer = new SignatureV4({ credentials: present(credentials), region, service, sha256: Sha256 });
   const { headers } = await signer.sign({
     method,
     protocol: url.protocol,

@@ -1,5 +1,6 @@
 import type { Action } from '../contract/messages.ts';
 import { NAMES } from '../contract/names.ts';
+import { present } from '../contract/present.ts';
 import { canonicalScopes, scopeTokens } from '../contract/scope.ts';
 import type { Connection, VendorRules } from './connection.ts';
 import type { ConnectionMembers } from './schema.ts';
@@ -34,7 +35,7 @@ export function withDefaults(
     scope,
     scopes: members.scopes === undefined ? scope : canonicalScopes(members.scopes),
     ...(members.callers && {
-      callers: members.callers.map((rule) => ({ ...rule, actions: rule.actions ?? DEFAULT_ACTIONS })),
+      callers: members.callers.map((rule) => present({ ...rule, actions: rule.actions ?? DEFAULT_ACTIONS })),
     }),
     ...(members.redirect_uri && { redirectUri: members.redirect_uri }),
     authorizeParams: members.authorize_params ?? {},

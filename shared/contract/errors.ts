@@ -26,8 +26,8 @@ export interface ErrorAnswer {
 
 interface ErrorDetails {
   /** Seconds; rounded up on the wire. */
-  retryAfter?: number;
-  vendorError?: string;
+  retryAfter?: number | undefined;
+  vendorError?: string | undefined;
 }
 
 /**
@@ -55,11 +55,13 @@ export class BrokerError extends Error {
     return {
       error: this.code,
       error_description: this.message,
-      ...(this.retryAfter === undefined ? {} : { retry_after: Math.max(1, Math.ceil(this.retryAfter)) }),
-      ...(this.vendorError === undefined ? {} : { vendor_error: this.vendorError }),
+      ...(this.retryAfter !== undefined && { retry_after: Math.max(1, Math.ceil(this.retryAfter)) }),
+      ...(this.vendorError !== undefined && { vendor_error: this.vendorError }),
     };
   }
 }
+
+export type VendorErrorCode = Extract<ErrorCode, 'vendor_unavailable' | 'vendor_rejected'>;
 
 /**
  * A vendor did not give a usable answer (`vendor_unavailable`), or refused (`vendor_rejected`).
@@ -68,10 +70,11 @@ export class BrokerError extends Error {
  */
 export class VendorError extends BrokerError {
   override readonly name = 'VendorError';
+  declare readonly code: VendorErrorCode;
   readonly ambiguous: boolean;
 
   constructor(
-    code: 'vendor_unavailable' | 'vendor_rejected',
+    code: VendorErrorCode,
     description: string,
     details: ErrorDetails & { ambiguous?: boolean } = {},
   ) {

@@ -2,10 +2,12 @@
  * Checks what callers send. Every error is `invalid_request`, names each wrong member and what is allowed
  * there, and never repeats a value: `code` and `rejected` are not the only ones that may be secret.
  */
+
 import * as v from 'valibot';
 import { BrokerError } from './errors.ts';
 import { isObject } from './json.ts';
 import { type ConsentRequestBody, MAX_MIN_TTL, SUBJECT, type TokenRequestBody } from './messages.ts';
+import { present } from './present.ts';
 import { Redacted } from './redacted.ts';
 import { SCOPE, scopeTokens } from './scope.ts';
 import { didYouMean } from './suggest.ts';
@@ -78,13 +80,13 @@ const consentCompletion = v.strictObject({
  * @throws BrokerError `invalid_request`
  */
 export function parseTokenRequest(value: unknown): TokenRequestBody {
-  const body = parse(tokenRequest, value);
+  const body = present(parse(tokenRequest, value));
   return body.scope === undefined ? body : { ...body, scope: scopeTokens(body.scope).join(' ') };
 }
 
 /** Body of `POST /connections/{connection}/consent`. @throws BrokerError `invalid_request` */
 export function parseConsentRequest(value: unknown): ConsentRequestBody {
-  return parse(consentRequest, value);
+  return present(parse(consentRequest, value));
 }
 
 /** @throws BrokerError `invalid_request` */

@@ -1,4 +1,5 @@
 import { VendorError } from '../contract/errors.ts';
+import { isObject } from '../contract/json.ts';
 import type { Answer } from './exchange.ts';
 import { RETRY_AFTER_CAP } from './retry-after.ts';
 
@@ -17,9 +18,7 @@ const PASSING_STATUSES: readonly number[] = [408, 425];
 export function jsonObject(body: string): JsonObject | undefined {
   try {
     const value: unknown = JSON.parse(body);
-    return typeof value === 'object' && value !== null && !Array.isArray(value)
-      ? (value as JsonObject)
-      : undefined;
+    return isObject(value) ? value : undefined;
   } catch {
     return undefined;
   }
@@ -50,11 +49,7 @@ export function successObject(answer: Answer): JsonObject {
 export function failureOf(answer: Answer): VendorError {
   const { host, status, retryAfter } = answer;
   if (status === 429) {
-    return new VendorError(
-      'vendor_unavailable',
-      `${host} answered 429: too many requests.`,
-      withDelay(retryAfter),
-    );
+    return new VendorError('vendor_unavailable', `${host} answered 429: too many requests.`, { retryAfter });
   }
   if (status >= 300 && status < 400) {
     // A redirect stays for a while: the long delay keeps everybody from asking again at once.
@@ -68,7 +63,7 @@ export function failureOf(answer: Answer): VendorError {
   const error = errorMember(jsonObject(answer.body));
   const passing = status >= 500 || status < 200 || PASSING_STATUSES.includes(status);
   if (passing || PASSING_ERRORS.includes(error)) {
-    const details = { ambiguous: true, ...withDelay(retryAfter) };
+    const details = { ambiguous: true, retryAfter };
     return new VendorError('vendor_unavailable', `${host} answered ${status}.`, details);
   }
   return refusal(answer, error);
@@ -92,8 +87,4 @@ function refusal(answer: Answer, error: unknown): VendorError {
 /** An `error` value that is shaped as the standard has it; `undefined` for anything else. */
 export function showableError(error: unknown): string | undefined {
   return typeof error === 'string' && ERROR_CODE.test(error) ? error : undefined;
-}
-
-function withDelay(retryAfter: number | undefined): { retryAfter?: number } {
-  return retryAfter === undefined ? {} : { retryAfter };
 }

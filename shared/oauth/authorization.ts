@@ -1,5 +1,6 @@
 import * as oauth from 'oauth4webapi';
 import { BrokerError } from '../contract/errors.ts';
+import { present } from '../contract/present.ts';
 import { Redacted } from '../contract/redacted.ts';
 import { showableError } from './answer.ts';
 
@@ -47,7 +48,7 @@ export function authorizationCodeParameters(grant: {
     grant_type: 'authorization_code',
     code: grant.code.reveal(),
     redirect_uri: grant.redirectUri,
-    ...(grant.codeVerifier === undefined ? {} : { code_verifier: grant.codeVerifier.reveal() }),
+    ...(grant.codeVerifier && { code_verifier: grant.codeVerifier.reveal() }),
   };
 }
 
@@ -80,7 +81,7 @@ export function readAuthorizationResponse(
   } catch (error) {
     if (error instanceof oauth.AuthorizationResponseError) {
       const shown = showableError(error.error);
-      return { refused: true, ...(shown === undefined ? {} : { error: shown }) };
+      return { refused: true, ...present({ error: shown }) };
     }
   }
   throw new BrokerError(

@@ -1,6 +1,7 @@
 import * as oauth from 'oauth4webapi';
 import type { ClientAuthMethod } from '../connections/connection.ts';
 import { BrokerError } from '../contract/errors.ts';
+import { present } from '../contract/present.ts';
 import type { Clock } from './clock.ts';
 import type { Client } from './types.ts';
 
@@ -34,7 +35,7 @@ export function clientAuthentication(
 
 function assertion(client: Client, audience: string, clock: Clock): oauth.ClientAuth {
   if (client.privateKey === undefined) throw missing('private key');
-  const key = { key: client.privateKey, ...(client.keyId === undefined ? {} : { kid: client.keyId }) };
+  const key = { key: client.privateKey, ...present({ kid: client.keyId }) };
   return oauth.PrivateKeyJwt(key, {
     [oauth.modifyAssertion]: (_header, claims) => {
       claims.aud = audience;

@@ -1,5 +1,6 @@
 import * as oauth from 'oauth4webapi';
 import { BrokerError } from '../contract/errors.ts';
+import { present } from '../contract/present.ts';
 import { encodeBody } from './body.ts';
 import { clientAuthentication } from './client-authentication.ts';
 import { type Answer, exchange } from './exchange.ts';
@@ -57,12 +58,12 @@ export async function sendAsClient(call: ClientCall, build: Build): Promise<Answ
   };
   try {
     await build(
-      {
+      present({
         issuer: endpoints.issuer ?? endpoints.tokenEndpoint,
         token_endpoint: endpoints.tokenEndpoint,
         device_authorization_endpoint: endpoints.deviceAuthorizationEndpoint,
         revocation_endpoint: endpoints.revocationEndpoint,
-      },
+      }),
       { client_id: client.clientId },
       clientAuthentication(client, call.clientAuth, endpoints.tokenEndpoint, budget.clock),
       // The exchange itself refuses http to any host but this machine.

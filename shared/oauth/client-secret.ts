@@ -1,5 +1,6 @@
 import type { ClientAuthMethod } from '../connections/connection.ts';
 import { BrokerError } from '../contract/errors.ts';
+import { isObject } from '../contract/json.ts';
 import { Redacted } from '../contract/redacted.ts';
 import { importPrivateKey } from './private-key.ts';
 import type { Client } from './types.ts';
@@ -90,10 +91,8 @@ class SecretReader {
       // The parser's own message quotes the text.
       throw this.problem(value.reveal().trim() === '' ? 'it is empty' : 'it is not JSON');
     }
-    if (typeof parsed !== 'object' || parsed === null || Array.isArray(parsed)) {
-      throw this.problem(`it is ${kindOf(parsed)}, not an object`);
-    }
-    return parsed as Readonly<Record<string, unknown>>;
+    if (!isObject(parsed)) throw this.problem(`it is ${kindOf(parsed)}, not an object`);
+    return parsed;
   }
 }
 

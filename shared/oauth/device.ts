@@ -1,5 +1,6 @@
 import * as oauth from 'oauth4webapi';
 import { parseEndpoint } from '../connections/urls.ts';
+import { present } from '../contract/present.ts';
 import { Redacted } from '../contract/redacted.ts';
 import { nonsense, successObject } from './answer.ts';
 import { withAttempts } from './attempts.ts';
@@ -52,7 +53,7 @@ function readDeviceAuthorization(answer: Answer): DeviceAuthorization {
   const lifetime = readSeconds(members.expires_in);
   if (lifetime === undefined) throw nonsense(answer, 'without a positive expires_in');
   const complete = members.verification_uri_complete ?? undefined;
-  return {
+  return present({
     deviceCode: new Redacted(deviceCode),
     userCode,
     verificationUri: readPage(answer, 'verification_uri', members.verification_uri),
@@ -60,7 +61,7 @@ function readDeviceAuthorization(answer: Answer): DeviceAuthorization {
       complete === undefined ? undefined : readPage(answer, 'verification_uri_complete', complete),
     expiresAt: answer.sentAt + Math.floor(lifetime * 1000),
     interval: readSeconds(members.interval) ?? DEFAULT_INTERVAL,
-  };
+  });
 }
 
 /** A page that a person will be sent to. */

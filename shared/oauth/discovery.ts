@@ -1,5 +1,6 @@
 import { isIpLiteral, isLoopback, parseEndpoint } from '../connections/urls.ts';
 import { VendorError } from '../contract/errors.ts';
+import { present } from '../contract/present.ts';
 import { failureOf, type JsonObject, jsonObject } from './answer.ts';
 import { withAttempts } from './attempts.ts';
 import type { Budget, Clock } from './clock.ts';
@@ -86,7 +87,7 @@ function readMetadata(metadata: JsonObject, issuer: string, options: DiscoveryOp
   };
   const tokenEndpoint = endpoint('token_endpoint');
   if (tokenEndpoint === undefined) throw unusable(`The metadata of ${host} has no token_endpoint.`);
-  return {
+  return present({
     issuer,
     tokenEndpoint,
     authorizationEndpoint: endpoint('authorization_endpoint'),
@@ -94,7 +95,7 @@ function readMetadata(metadata: JsonObject, issuer: string, options: DiscoveryOp
     revocationEndpoint: endpoint('revocation_endpoint'),
     userinfoEndpoint: endpoint('userinfo_endpoint'),
     issInResponse: metadata.authorization_response_iss_parameter_supported === true,
-  };
+  });
 }
 
 /** @returns the URL as it is written there: client assertions carry it, character for character, as audience */

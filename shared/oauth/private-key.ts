@@ -1,5 +1,6 @@
 import { createPrivateKey, type KeyObject } from 'node:crypto';
 import type { CryptoKey, JWK } from 'jose';
+import { isObject } from '../contract/json.ts';
 
 /** RFC 7518 §3.3: RS256 keys have 2048 bits or more. */
 const MINIMUM_BITS = 2048;
@@ -46,9 +47,7 @@ function asJwk(value: unknown): JWK | undefined {
       return undefined;
     }
   }
-  return typeof candidate === 'object' && candidate !== null && !Array.isArray(candidate)
-    ? (candidate as JWK)
-    : undefined;
+  return isObject(candidate) ? candidate : undefined;
 }
 
 function problemOfPem(pem: string): string | undefined {

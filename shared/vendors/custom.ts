@@ -1,6 +1,7 @@
 import type { Connection, ConnectionsIssue } from '../connections/connection.ts';
 import { DEVICE_CODE_GRANT } from '../connections/connection.ts';
 import { pathOf } from '../connections/issues.ts';
+import { present } from '../contract/present.ts';
 import type { Endpoints } from '../oauth/types.ts';
 import { hostOf, rebase } from './endpoints.ts';
 import type { Vendor } from './vendor.ts';
@@ -47,14 +48,14 @@ function server(connection: Connection): Endpoints | { readonly issuer: string }
   const at = (url: string | undefined) => (url === undefined ? undefined : rebase(url, connection));
   const issuer = at(connection.issuer);
   if (connection.tokenEndpoint === undefined) return { issuer: issuer ?? '' };
-  return {
+  return present({
     issuer,
     tokenEndpoint: rebase(connection.tokenEndpoint, connection),
     authorizationEndpoint: at(connection.authorizationEndpoint),
     deviceAuthorizationEndpoint: at(connection.deviceAuthorizationEndpoint),
     revocationEndpoint: at(connection.revocationEndpoint),
     userinfoEndpoint: at(connection.userinfoEndpoint),
-  };
+  });
 }
 
 function endpointProblems(connection: Connection): ConnectionsIssue[] {

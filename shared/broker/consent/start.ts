@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { type Connection, DEVICE_CODE_GRANT } from '../../connections/connection.ts';
 import { BrokerError } from '../../contract/errors.ts';
 import type { ConsentAnswer } from '../../contract/messages.ts';
+import { present } from '../../contract/present.ts';
 import { authorizationUrl, createCodeVerifier } from '../../oauth/authorization.ts';
 import { requestDeviceAuthorization } from '../../oauth/device.ts';
 import type { Client, Endpoints } from '../../oauth/types.ts';
@@ -60,7 +61,7 @@ export function consentStarter(parts: StartConsentParts) {
     const pending: PendingConsent = {
       connection: connection.name,
       subject,
-      generation: existing?.generation,
+      ...present({ generation: existing?.generation }),
       replace: request.replace,
       startedBy: request.principal,
       expiresAt: clock.now() + timing.consentLife,

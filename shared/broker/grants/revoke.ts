@@ -134,7 +134,6 @@ export function revoker(parts: RevokeParts) {
 
 function notForgotten(error: BrokerError): BrokerError {
   const description = `${error.message} The grant gives no more tokens, but is kept so that the vendor can be asked again: repeat this, or send force=true to forget it without the vendor.`;
-  if (error instanceof VendorError)
-    return new VendorError(error.code as 'vendor_unavailable', description, error);
+  if (error instanceof VendorError) return new VendorError(error.code, description, error);
   return new BrokerError(error.code, description);
 }

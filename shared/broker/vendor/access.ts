@@ -1,9 +1,11 @@
 /**
  * What every call to a vendor needs: where its endpoints are, who we are there, and by when to be done.
  */
+
 import { randomUUID } from 'node:crypto';
 import type { Connection } from '../../connections/connection.ts';
 import { BrokerError, VendorError } from '../../contract/errors.ts';
+import { present } from '../../contract/present.ts';
 import type { ClientCall } from '../../oauth/client-request.ts';
 import { parseClient } from '../../oauth/client-secret.ts';
 import type { Budget, Clock } from '../../oauth/clock.ts';
@@ -187,7 +189,7 @@ export function vendorAccess(parts: VendorAccessParts): VendorAccess {
         vendor: connection.vendor,
         purpose,
         outcome,
-        ...(vendorError === undefined ? {} : { vendorError }),
+        ...present({ vendorError }),
         duration: clock.now() - begun,
       });
     try {
@@ -195,7 +197,7 @@ export function vendorAccess(parts: VendorAccessParts): VendorAccess {
       report('success');
       return answer;
     } catch (error) {
-      if (error instanceof VendorError) report(error.code as VendorCall['outcome'], error.vendorError);
+      if (error instanceof VendorError) report(error.code, error.vendorError);
       throw error;
     }
   }

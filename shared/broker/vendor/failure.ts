@@ -1,4 +1,5 @@
 import { BrokerError, VendorError } from '../../contract/errors.ts';
+import { present } from '../../contract/present.ts';
 import type { Failure } from '../ports.ts';
 import type { Timing } from '../times.ts';
 
@@ -24,24 +25,21 @@ export function nextFailure(
   const doublings = error.code === 'vendor_rejected' ? count - 1 : count - 3;
   const backoff = doublings < 0 ? 0 : Math.min(timing.refusalFirst * 2 ** doublings, timing.refusalLast);
   const asked = Math.min(error.retryAfter ?? 0, RETRY_AFTER_CAP) * 1000;
-  return {
+  return present({
     code: error.code,
     description: error.message,
-    ...(error.vendorError === undefined ? {} : { vendorError: error.vendorError }),
-    ...(secretVersion === undefined ? {} : { secretVersion }),
+    vendorError: error.vendorError,
+    secretVersion,
     at: now,
     until: now + Math.max(backoff, asked),
     count,
-  };
+  });
 }
 
 /** The remembered failure as the error that its caller gets. */
 export function rememberedError(failure: Failure, now: number): BrokerError {
   const { code, description, vendorError, until } = failure;
-  const details = {
-    ...(vendorError !== undefined && { vendorError }),
-    ...(until > now && { retryAfter: (until - now) / 1000 }),
-  };
+  const details = { vendorError, retryAfter: until > now ? (until - now) / 1000 : undefined };
   return code === 'vendor_rejected' || code === 'vendor_unavailable'
     ? new VendorError(code, description, details)
     : new BrokerError(code, description, details);
