@@ -2,7 +2,7 @@ import type { Template } from 'aws-cdk-lib/assertions';
 import { CURRENTLY_RECOMMENDED_FLAGS } from 'aws-cdk-lib/cx-api';
 import { describe, expect, test } from 'vitest';
 import type { ConnectionsDocument } from '../../infra/connections-file.ts';
-import { Deployed } from './deployed.ts';
+import { Deployed, type PolicyDocument } from './deployed.ts';
 import { CONNECTIONS, everything, synthesize } from './synth.ts';
 
 /** What holds something that cannot be had again, or has an address that somebody wrote down. */
@@ -108,21 +108,41 @@ test('a secret that a team has named like a stage stays apart from one without',
   expect(fixedNames(new Deployed(template))).toEqual(expect.arrayContaining(['prod-bits', 'bits']));
 });
 
-/** Physical names that must be unique in an account and Region. */
+/** Where a name stands that must be unique in an account and Region. */
+const FIXED_NAME: Readonly<Record<string, string>> = {
+  'AWS::DynamoDB::Table': 'TableName',
+  'AWS::SecretsManager::Secret': 'Name',
+  'AWS::Lambda::Function': 'FunctionName',
+  'AWS::CloudWatch::Dashboard': 'DashboardName',
+  'AWS::SSM::Parameter': 'Name',
+};
+const PHYSICAL_NAME: Readonly<Record<string, string>> = {
+  ...FIXED_NAME,
+  'AWS::Lambda::Alias': 'Name',
+  'AWS::CloudWatch::CompositeAlarm': 'AlarmName',
+  'AWS::Scheduler::ScheduleGroup': 'Name',
+};
+
 function fixedNames(deployed: Deployed): string[] {
-  const named: Record<string, string> = {
-    'AWS::DynamoDB::Table': 'TableName',
-    'AWS::SecretsManager::Secret': 'Name',
-    'AWS::Lambda::Function': 'FunctionName',
-    'AWS::CloudWatch::Dashboard': 'DashboardName',
-    'AWS::SSM::Parameter': 'Name',
-  };
   return Object.values(deployed.resources).flatMap(({ Type, Properties }) =>
-    named[Type] ? [String(Properties[named[Type]])] : [],
+    FIXED_NAME[Type] ? [String(Properties[FIXED_NAME[Type]])] : [],
   );
 }
 
-test('the template is the one that was reviewed', () => {
-  // Bundling is off here, so the functions' code has no part in it.
-  expect(before.toJSON()).toMatchSnapshot();
+test('every resource keeps its identity, and every policy is one that was reviewed', () => {
+  const deployed = new Deployed(before);
+  const resources = Object.entries(deployed.resources).map(([id, { Type, Properties }]) => {
+    const name = PHYSICAL_NAME[Type] ? ` ${Properties[PHYSICAL_NAME[Type]]}` : '';
+    // CDK ends the id of a function's version in a digest of all that the function is.
+    const identity = `${Type === 'AWS::Lambda::Version' ? id.slice(0, -32) : id} ${Type}${name}`;
+    const permissions = Type === 'AWS::Lambda::Permission' ? [Properties] : statementsOf(Properties);
+    return [identity, ...permissions.map((each) => `  ${JSON.stringify(deployed.resolve(each))}`)].join('\n');
+  });
+  expect(resources.toSorted().join('\n')).toMatchSnapshot();
 });
+
+/** Of every policy document among the properties of a resource. */
+function statementsOf(properties: object): readonly object[] {
+  const documents = Object.values(properties) as (Partial<PolicyDocument> | null)[];
+  return documents.flatMap((document) => document?.Statement ?? []);
+}
