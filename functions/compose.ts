@@ -14,8 +14,8 @@ import { createRescues } from '../shared/aws/rescues.ts';
 import { createSealer } from '../shared/aws/sealing.ts';
 import { createSecrets } from '../shared/aws/secrets.ts';
 import { createTokensTable } from '../shared/aws/tokens-table.ts';
-import { audited, authorized, watched } from '../shared/broker/audit.ts';
-import { authorizer } from '../shared/broker/authorize.ts';
+import { type Ask, audited, authorized, type Note, type Operation, watched } from '../shared/broker/audit.ts';
+import { authorizer, type Target } from '../shared/broker/authorize.ts';
 import { consents } from '../shared/broker/consent/callback.ts';
 import { grantStorer } from '../shared/broker/consent/store-grant.ts';
 import type { Observe } from '../shared/broker/events.ts';
@@ -24,6 +24,7 @@ import { refresher } from '../shared/broker/grants/refresh.ts';
 import { type Forget, revoker } from '../shared/broker/grants/revoke.ts';
 import { refreshingSupply } from '../shared/broker/grants/supply.ts';
 import { sweeper } from '../shared/broker/grants/sweep.ts';
+import { lister } from '../shared/broker/list.ts';
 import { MemoryCache } from '../shared/broker/memory-cache.ts';
 import type {
   ConsentsTable,
@@ -34,7 +35,7 @@ import type {
   TokenEntry,
   TokensTable,
 } from '../shared/broker/ports.ts';
-import { type FindConnection, isGrant } from '../shared/broker/request.ts';
+import { type FindConnection, type Found, isGrant } from '../shared/broker/request.ts';
 import { PRODUCTION, type Timing } from '../shared/broker/times.ts';
 import { mintingSupply } from '../shared/broker/tokens/mint.ts';
 import { type Remembered, resolver } from '../shared/broker/tokens/resolve.ts';
@@ -42,6 +43,7 @@ import { userinfo } from '../shared/broker/tokens/userinfo.ts';
 import { vendorAccess } from '../shared/broker/vendor/access.ts';
 import { clientRefusals } from '../shared/broker/vendor/refusals.ts';
 import type { Connection } from '../shared/connections/connection.ts';
+import { actionOf, type CallerOperation } from '../shared/contract/routes.ts';
 import { type Clock, systemClock } from '../shared/oauth/clock.ts';
 import { createDiscovery } from '../shared/oauth/discovery.ts';
 import type { Exchange } from '../shared/oauth/exchange.ts';
@@ -119,6 +121,8 @@ export interface Composition {
 }
 
 export type Broker = ReturnType<typeof compose>;
+/** One for each route that callers sign. */
+type Operations = Readonly<Record<CallerOperation, Operation<object>>>;
 
 export function compose(composition: Composition) {
   const { connections, stores, observe, publicUrl } = composition;
@@ -161,24 +165,30 @@ export function compose(composition: Composition) {
     storeGrant: grantStorer({ ...common, access, revokeQuietly, forget }),
     callbackUrl: `${publicUrl}/callback`,
   });
-  const describe = describer(stores);
-
   const gate = { authorizer: authorizer(connections), find };
+  const describe = operation('describe', toDescription, describer(stores));
+  const operations = {
+    token: operation('token', toTokenRequest, tokenAnswers(resolve, clock)),
+    userinfo: operation('userinfo', toUserinfoRequest, userinfo(resolve, access)),
+    describe,
+    list: lister(gate.authorizer, describe),
+    startConsent: operation('startConsent', toConsentStart, consenting.start),
+    proceedConsent: operation('proceedConsent', toConsentStep, consenting.proceed),
+    revoke: operation('revoke', toRevocation, revoke),
+  } satisfies Operations;
   return {
-    token: audited(common, 'token', authorized(gate, 'token', toTokenRequest, tokenAnswers(resolve, clock))),
-    userinfo: audited(common, 'read', authorized(gate, 'read', toUserinfoRequest, userinfo(resolve, access))),
-    describe: audited(common, 'read', authorized(gate, 'read', toDescription, describe)),
-    startConsent: audited(common, 'consent', authorized(gate, 'consent', toConsentStart, consenting.start)),
-    proceedConsent: audited(
-      common,
-      'consent',
-      authorized(gate, 'consent', toConsentStep, consenting.proceed),
-    ),
-    revoke: audited(common, 'revoke', authorized(gate, 'revoke', toRevocation, revoke)),
-    /** Names of the connections that the caller may read. */
-    list: (...[caller]: Parameters<typeof gate.authorizer.list>) =>
-      gate.authorizer.list(caller).map(({ name }) => name),
+    ...operations,
     callback: watched(common, consenting.callback),
     sweep: sweeper({ ...common, refresher: renewal, find }),
   };
+
+  /** What a caller's request goes through, whatever it asks for. */
+  function operation<Request extends Target, Output>(
+    name: CallerOperation,
+    toRequest: (found: Found, ask: Ask) => Request,
+    work: (request: Request, note: Note) => Promise<Output>,
+  ): Operation<Output> {
+    const action = actionOf(name);
+    return audited(common, action, authorized(gate, action, toRequest, work));
+  }
 }

@@ -3,6 +3,7 @@
  * nothing about the invoker, and the event is all the invoker's: no identity in it is believed.
  */
 import type { Context } from 'aws-lambda';
+import { DIRECT_INVOKER } from '../shared/broker/caller.ts';
 import { BrokerError } from '../shared/contract/errors.ts';
 import { CONNECTION_NAME, type TokenAnswer } from '../shared/contract/messages.ts';
 import type { Broker } from './compose.ts';
@@ -25,8 +26,7 @@ export function invokeHandler(broker: Broker): InvokeHandler {
     const span = { begunAt, endsAt: begunAt + context.getRemainingTimeInMillis() };
     try {
       const connection = connectionOf(context.invokedFunctionArn);
-      const caller = { arn: 'lambda:invoke', via: 'invoke' } as const;
-      return await broker.token({ caller, connection, span, input: () => bodyOf(event, connection) });
+      return await broker.token({ caller: DIRECT_INVOKER, connection, span, body: { event } });
     } catch (error) {
       throw new InvokeError(error instanceof BrokerError ? error : internalError(context.awsRequestId));
     }
@@ -40,16 +40,5 @@ function connectionOf(invokedFunctionArn: string): string {
   throw new BrokerError(
     'access_denied',
     'Invoke this function by the alias that is named as the connection (qualifier CONNECTION), not unqualified or by version.',
-  );
-}
-
-/** An event may say which connection it is for, as long as it is the one that was invoked. */
-function bodyOf(event: unknown, invoked: string): unknown {
-  if (typeof event !== 'object' || event === null || !('connection' in event)) return event ?? {};
-  const { connection, ...body } = event;
-  if (connection === invoked) return body;
-  throw new BrokerError(
-    'access_denied',
-    'The event names another connection than the alias that was invoked.',
   );
 }

@@ -10,6 +10,7 @@ import type { StartConsent } from '../shared/broker/consent/start.ts';
 import type { DescribeRequest } from '../shared/broker/grants/describe.ts';
 import type { RevokeRequest } from '../shared/broker/grants/revoke.ts';
 import { type Found, subjectOf, type TokenRequest, tokenRequest } from '../shared/broker/request.ts';
+import { parseBody } from '../shared/contract/body.ts';
 import { BrokerError } from '../shared/contract/errors.ts';
 import {
   parseConsentCompletion,
@@ -18,49 +19,58 @@ import {
   parseTokenRequest,
 } from '../shared/contract/schemas.ts';
 
-/** A body, parsed as JSON but not looked at. */
-export type BodyAsk = Ask<unknown>;
-/** A subject from the query, if any. */
-export type SubjectAsk = Ask<string | undefined>;
-
-export function toTokenRequest({ connection, vendor }: Found, ask: BodyAsk): TokenRequest {
-  return tokenRequest(connection, vendor, parseTokenRequest(ask.input()), ask.span);
+export function toTokenRequest({ connection, vendor }: Found, ask: Ask): TokenRequest {
+  return tokenRequest(connection, vendor, parseTokenRequest(bodyOf(ask)), ask.span);
 }
 
-export function toUserinfoRequest({ connection, vendor }: Found, ask: SubjectAsk): TokenRequest {
-  const subject = ask.input();
-  const body = subject === undefined ? {} : { subject: parseSubject(subject) };
-  return tokenRequest(connection, vendor, body, ask.span);
+export function toUserinfoRequest({ connection, vendor }: Found, ask: Ask): TokenRequest {
+  return tokenRequest(connection, vendor, queriedSubject(ask), ask.span);
 }
 
-export function toDescription(found: Found, ask: SubjectAsk): DescribeRequest {
-  const subject = ask.input();
-  return { ...found, ...ask.span, ...(subject !== undefined && { subject: parseSubject(subject) }) };
+export function toDescription(found: Found, ask: Ask): DescribeRequest {
+  return { ...found, ...ask.span, ...queriedSubject(ask) };
 }
 
 /** A consent covers the connection's scopes, so whoever may not have them may not give it either. */
-export function toConsentStart(found: Found, ask: BodyAsk): StartConsent & Target {
-  const { subject, replace = false } = parseConsentRequest(ask.input());
+export function toConsentStart(found: Found, ask: Ask): StartConsent & Target {
+  const { subject, replace = false } = parseConsentRequest(bodyOf(ask));
   const principal = ask.caller.arn;
   const { scope: scopes } = found.connection;
   return { ...found, ...ask.span, scopes, subject: subjectOf(found.connection, subject), replace, principal };
 }
 
 /** Whose consent it is, the consent itself knows; it is bound to the caller who started it. */
-export function toConsentStep(
-  found: Found,
-  ask: Ask<{ consent: string; body: unknown }>,
-): ContinueConsent & Target {
-  const { consent, body } = ask.input();
-  return { ...found, ...ask.span, ...parseConsentCompletion(body), consent, principal: ask.caller.arn };
+export function toConsentStep(found: Found, ask: Ask): ContinueConsent & Target {
+  const consent = ask.path?.consent ?? '';
+  const principal = ask.caller.arn;
+  return { ...found, ...ask.span, ...parseConsentCompletion(bodyOf(ask)), consent, principal };
 }
 
-export function toRevocation(
-  found: Found,
-  ask: Ask<{ subject: unknown; force: string | undefined }>,
-): RevokeRequest {
-  const { subject, force } = ask.input();
-  return { ...found, ...ask.span, subject: parseSubject(subject), force: parseForce(force) };
+export function toRevocation(found: Found, ask: Ask): RevokeRequest {
+  const subject = parseSubject(ask.path?.subject);
+  return { ...found, ...ask.span, subject, force: parseForce(ask.query?.force) };
+}
+
+function bodyOf({ body, connection }: Ask): unknown {
+  if (!body) return {};
+  if ('event' in body) return withoutConnection(body.event, connection);
+  const { content, base64, contentType } = body;
+  return parseBody(base64 ? Buffer.from(content, 'base64') : content, contentType);
+}
+
+/** An event may say which connection it is for, as long as it is the one that was invoked. */
+function withoutConnection(event: unknown, invoked: string): unknown {
+  if (typeof event !== 'object' || event === null || !('connection' in event)) return event ?? {};
+  const { connection, ...body } = event;
+  if (connection === invoked) return body;
+  throw new BrokerError(
+    'access_denied',
+    'The event names another connection than the alias that was invoked.',
+  );
+}
+
+function queriedSubject({ query }: Ask): { readonly subject?: string } {
+  return query?.subject === undefined ? {} : { subject: parseSubject(query.subject) };
 }
 
 function parseForce(force: string | undefined): boolean {

@@ -4,20 +4,17 @@ import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { Construct } from 'constructs';
 import type { Connection } from '../shared/connections/connection.ts';
 import type { Action } from '../shared/contract/messages.ts';
+import { CALLER_ROUTES, fillPath, partsOf, ROUTES } from '../shared/contract/routes.ts';
 
 /**
  * `METHOD/path` of the routes that an action needs. `*` stands where the caller names what cannot be known
  * here: the id of a consent, the subject of a grant. IAM's `*` also matches `/`; no longer route exists there.
  */
 export function routesOf(action: Action, connection: string): string[] {
-  const path = `connections/${connection}`;
-  const routes: Record<Action, string[]> = {
-    token: [`POST/${path}/token`],
-    read: ['GET/connections', `GET/${path}`, `GET/${path}/userinfo`],
-    consent: [`POST/${path}/consent`, `POST/${path}/consent/*`],
-    revoke: [`DELETE/${path}/grants/*`],
-  };
-  return routes[action];
+  return CALLER_ROUTES.filter((key) => ROUTES[key].action === action).map((key) => {
+    const path = fillPath(key, (parameter) => (parameter === 'connection' ? connection : '*'));
+    return `${partsOf(key).method}${path}`;
+  });
 }
 
 /** CDK's own grant on a route would allow every connection, hence the literal path. */

@@ -1,11 +1,12 @@
-/** The HTTPS endpoint: every route but the callback is authorized by IAM before any code of ours runs. */
+/** The HTTPS endpoint: every route but the public ones is authorized by IAM before any code of ours runs. */
 import { RemovalPolicy, Validations } from 'aws-cdk-lib';
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
 import {
   DomainName,
   HttpApi,
-  type HttpMethod,
+  HttpMethod,
   HttpNoneAuthorizer,
+  type HttpRoute,
   HttpStage,
   LogGroupLogDestination,
 } from 'aws-cdk-lib/aws-apigatewayv2';
@@ -19,20 +20,8 @@ import { ARecord, type IHostedZone, RecordTarget } from 'aws-cdk-lib/aws-route53
 import { ApiGatewayv2DomainProperties } from 'aws-cdk-lib/aws-route53-targets';
 import { Construct } from 'constructs';
 import { SERVICE } from '../shared/contract/metrics.ts';
+import { CALLER_ROUTES, PUBLIC_ROUTES, partsOf, type RouteKey } from '../shared/contract/routes.ts';
 import type { Stage } from './stage.ts';
-
-/** The wire contract's routes that callers sign. */
-export const CALLER_ROUTES = [
-  'POST /connections/{connection}/token',
-  'GET /connections',
-  'GET /connections/{connection}',
-  'GET /connections/{connection}/userinfo',
-  'POST /connections/{connection}/consent',
-  'POST /connections/{connection}/consent/{consent}',
-  'DELETE /connections/{connection}/grants/{subject}',
-] as const;
-/** The one public route: a browser comes back from the vendor's consent page. */
-export const CALLBACK_ROUTE = 'GET /callback';
 
 export interface CustomDomain {
   readonly name: string;
@@ -81,25 +70,24 @@ export class Api extends Construct {
   route(callers: IAlias, callback: IAlias): void {
     const iam = new HttpIamAuthorizer();
     const signed = this.#integration('Callers', callers);
-    for (const route of CALLER_ROUTES) this.#add(route, { integration: signed, authorizer: iam });
-    this.#add(CALLBACK_ROUTE, {
-      integration: this.#integration('Callback', callback),
-      authorizer: new HttpNoneAuthorizer(),
-    });
+    for (const key of CALLER_ROUTES) this.#add(key, { integration: signed, authorizer: iam });
+    const open = this.#integration('Callback', callback);
+    for (const key of PUBLIC_ROUTES) {
+      const route = this.#add(key, { integration: open, authorizer: new HttpNoneAuthorizer() });
+      Validations.of(route).acknowledge({
+        id: 'AwsSolutions-APIG4',
+        reason:
+          'A browser that returns from the vendor cannot sign; the single-use state is what it is checked by.',
+      });
+    }
   }
 
   #add(
-    route: string,
+    key: RouteKey,
     to: { integration: HttpLambdaIntegration; authorizer: HttpIamAuthorizer | HttpNoneAuthorizer },
-  ): void {
-    const [method, path] = route.split(' ') as [HttpMethod, string];
-    const routes = this.api.addRoutes({ path, methods: [method], ...to });
-    if (route !== CALLBACK_ROUTE) return;
-    Validations.of(routes[0]!).acknowledge({
-      id: 'AwsSolutions-APIG4',
-      reason:
-        'A browser that returns from the vendor cannot sign; the single-use state is what it is checked by.',
-    });
+  ): HttpRoute {
+    const { method, path } = partsOf(key);
+    return this.api.addRoutes({ path, methods: [HttpMethod[method]], ...to })[0]!;
   }
 
   #integration(id: string, alias: IAlias): HttpLambdaIntegration {

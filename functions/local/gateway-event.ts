@@ -4,14 +4,15 @@ import type {
   APIGatewayProxyEventV2WithIAMAuthorizer,
   APIGatewayProxyStructuredResultV2,
 } from 'aws-lambda';
+import type { MatchedRoute } from '../../shared/contract/routes.ts';
 import type { Answer, Received } from './http.ts';
 import { type Identity, LOCAL_ACCOUNT } from './identities.ts';
-import type { MatchedRoute } from './routes.ts';
 
 /** Content types whose bodies API Gateway passes on as text. */
 const TEXT =
   /^(text\/|application\/(json|xml|javascript|x-www-form-urlencoded)\b|application\/[\w.-]+\+(json|xml)\b)/i;
 
+/** @param route with its parameters decoded */
 export function eventOf(
   request: Received,
   route: MatchedRoute,
@@ -50,7 +51,7 @@ export function eventOf(
       timeEpoch: now,
     },
     ...bodyOf(request),
-    ...(route.parameters === undefined ? {} : { pathParameters: { ...route.parameters } }),
+    ...(Object.keys(route.parameters).length > 0 && { pathParameters: { ...route.parameters } }),
   };
 }
 

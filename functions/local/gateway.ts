@@ -3,11 +3,11 @@
  * checked before any function runs, and hands the function a payload 2.0 event.
  */
 import { randomUUID } from 'node:crypto';
+import { isCallerRoute, type MatchedRoute, matchRoute } from '../../shared/contract/routes.ts';
 import { answerOf, eventOf, withIdentity } from './gateway-event.ts';
 import { LOCAL_FUNCTIONS, type LocalHandlers, run, TimedOut } from './handlers.ts';
 import { type Answer, jsonAnswer, type LocalServer, originRefusal, type Received, serve } from './http.ts';
 import { type Identity, LOCAL_REGION } from './identities.ts';
-import { type MatchedRoute, matchRoute } from './routes.ts';
 import { SignatureRefused, verifySignature } from './sigv4.ts';
 
 export interface GatewayOptions {
@@ -41,21 +41,27 @@ export function startGateway(options: GatewayOptions): Promise<LocalServer> {
 
 async function respond(request: Received, options: GatewayOptions): Promise<Answer> {
   const route = routeOf(request);
-  const foreign = route !== 'malformed' && route?.public ? undefined : originRefusal(request);
+  // A browser opens the public routes, so that `Origin` is accepted there.
+  const open = route !== undefined && route !== 'malformed' && !isCallerRoute(route.key);
+  const foreign = open ? undefined : originRefusal(request);
   if (foreign) return foreign;
   if (request.tooLarge) return jsonAnswer(413, { message: 'Request Entity Too Large' });
   if (request.method === 'GET' && request.rawPath === '/health') return jsonAnswer(200, { status: 'ok' });
   if (route === 'malformed') return jsonAnswer(400, { message: 'Bad Request' });
   if (route === undefined) return jsonAnswer(404, { message: 'Not Found' });
   const now = (options.now ?? Date.now)();
-  const identity = route.public ? undefined : await identify(request, now);
+  const identity = open ? undefined : await identify(request, now);
   if (identity instanceof SignatureRefused) return forbidden(identity);
   return invoke(request, route, identity, now, options);
 }
 
+/** With its parameters decoded; `malformed` when one is not percent-encoded UTF-8. */
 function routeOf({ method, rawPath }: Received): MatchedRoute | 'malformed' | undefined {
+  const route = matchRoute(method, rawPath);
+  if (!route) return undefined;
+  const decoded = ([name, value]: [string, string]) => [name, decodeURIComponent(value)] as const;
   try {
-    return matchRoute(method, rawPath);
+    return { ...route, parameters: Object.fromEntries(Object.entries(route.parameters).map(decoded)) };
   } catch {
     return 'malformed';
   }
@@ -84,7 +90,7 @@ async function invoke(
 ): Promise<Answer> {
   const requestId = randomUUID();
   const event = eventOf(request, route, requestId, now);
-  const limits = LOCAL_FUNCTIONS[route.handler];
+  const limits = LOCAL_FUNCTIONS[identity ? 'https' : 'callback'];
   const settings = { ...limits, timeout: timeout ?? limits.timeout, requestId };
   const { https, callback } = await handlers;
   try {

@@ -3,6 +3,7 @@
  * `functions/compose.ts` puts them together, once, in plain sight.
  */
 
+import type { Body } from '../contract/body.ts';
 import { BrokerError, type ErrorCode, UnreadableValue } from '../contract/errors.ts';
 import type { Action } from '../contract/messages.ts';
 import type { Clock } from '../oauth/clock.ts';
@@ -11,50 +12,46 @@ import type { Caller } from './caller.ts';
 import type { AuditRecord, Observe } from './events.ts';
 import type { FindConnection, Found, Span } from './request.ts';
 
-/** A caller's wish, before anybody has looked at it. */
-export interface Ask<Input> {
+/** What a caller asks for, as plain values that nobody has parsed or looked at yet. */
+export interface Ask {
   readonly caller: Caller;
   /** As the caller wrote it. */
   readonly connection: string;
-  /** Parses what the caller sent; called only once the caller is known to be admitted. */
-  readonly input: () => Input;
   readonly span: Span;
+  /** Absent: none was sent. */
+  readonly body?: Body | undefined;
+  /** The path's parameters, percent-decoded. */
+  readonly path?: Readonly<Record<string, string | undefined>> | undefined;
+  readonly query?: Readonly<Record<string, string | undefined>> | undefined;
 }
 
 /** Adds to the audit record what becomes known on the way. */
 export type Note = (facts: Partial<AuditRecord>) => void;
 
 /** An operation as a caller meets it. */
-export type Operation<Input, Output> = (ask: Ask<Input>) => Promise<Output>;
-type Noted<Input, Output> = (ask: Ask<Input>, note: Note) => Promise<Output>;
+export type Operation<Output> = (ask: Ask) => Promise<Output>;
+type Noted<Output> = (ask: Ask, note: Note) => Promise<Output>;
+
+interface AuditParts {
+  readonly clock: Clock;
+  readonly observe: Observe;
+}
 
 /** One record per outcome: who asked for what, and what came of it; never a token. */
-export function audited<Input, Output>(
-  { clock, observe }: { clock: Clock; observe: Observe },
+export function audited<Output>(
+  parts: AuditParts,
   action: Action,
-  operation: Noted<Input, Output>,
-): Operation<Input, Output> {
+  operation: Noted<Output>,
+): Operation<Output> {
   return async (ask) => {
-    const begun = clock.now();
-    let facts: Partial<AuditRecord> = {};
-    const record = (outcome: AuditRecord['outcome'], more: Partial<AuditRecord>): void => {
-      const { arn: principal } = ask.caller;
-      const duration = clock.now() - begun;
-      const { connection } = ask;
-      observe({ type: 'audit', action, principal, connection, outcome, duration, ...facts, ...more });
-    };
+    const { caller, connection } = ask;
+    const record = recorder(parts, { action, principal: caller.arn, connection });
     try {
-      const output = await operation(ask, (more) => {
-        facts = { ...facts, ...more };
-      });
-      record('success', {});
+      const output = await operation(ask, record.note);
+      record.success();
       return output;
     } catch (error) {
-      if (error instanceof UnreadableValue) {
-        observe({ type: 'unreadable_value', connection: ask.connection, detail: error.message });
-      }
-      const { code, ...details } = failureOf(error);
-      record(code, details);
+      record.failure(error);
       throw error;
     }
   };
@@ -65,32 +62,52 @@ export function audited<Input, Output>(
  * started it, and only a failure that no page explains is recorded here.
  */
 export function watched<Arguments extends readonly unknown[], Output>(
-  { clock, observe }: { clock: Clock; observe: Observe },
+  parts: AuditParts,
   operation: (...parameters: Arguments) => Promise<Output>,
 ): (...parameters: Arguments) => Promise<Output> {
   return async (...parameters) => {
-    const begun = clock.now();
+    const record = recorder(parts, { action: 'consent', principal: 'anonymous', connection: 'unknown' });
     try {
       return await operation(...parameters);
     } catch (error) {
-      const whose = { action: 'consent', principal: 'anonymous', connection: 'unknown' } as const;
-      if (error instanceof UnreadableValue) {
-        observe({ type: 'unreadable_value', connection: whose.connection, detail: error.message });
-      }
-      const { code: outcome, ...details } = failureOf(error);
-      observe({ type: 'audit', ...whose, outcome, duration: clock.now() - begun, ...details });
+      record.failure(error);
       throw error;
     }
   };
 }
 
+/** Records what comes of one request, which begins now. */
+function recorder(
+  { clock, observe }: AuditParts,
+  request: Pick<AuditRecord, 'action' | 'principal' | 'connection'>,
+) {
+  const begun = clock.now();
+  let facts: Partial<AuditRecord> = {};
+  const record = (outcome: AuditRecord['outcome'], details: Partial<AuditRecord> = {}): void =>
+    observe({ type: 'audit', ...request, outcome, duration: clock.now() - begun, ...facts, ...details });
+  const note: Note = (more) => {
+    facts = { ...facts, ...more };
+  };
+  return {
+    note,
+    success: () => record('success'),
+    failure(error: unknown): void {
+      if (error instanceof UnreadableValue) {
+        observe({ type: 'unreadable_value', connection: request.connection, detail: error.message });
+      }
+      const { code, ...details } = failureOf(error);
+      record(code, details);
+    },
+  };
+}
+
 /** Lets nothing be read, parsed or looked up for a caller whom the connection does not admit (invariant 7). */
-export function authorized<Input, Request extends Target, Output>(
+export function authorized<Request extends Target, Output>(
   { authorizer, find }: { authorizer: Authorizer; find: FindConnection },
   action: Action,
-  toRequest: (found: Found, ask: Ask<Input>) => Request,
+  toRequest: (found: Found, ask: Ask) => Request,
   operation: (request: Request, note: Note) => Promise<Output>,
-): Noted<Input, Output> {
+): Noted<Output> {
   return async (ask, note) => {
     const connection = authorizer.admit(ask.caller, ask.connection, action);
     const found = find(connection.name);

@@ -1,9 +1,9 @@
 import type { CallerRule, Connection } from '../connections/connection.ts';
-import { parsePrincipalRule } from '../connections/principal.ts';
+import { type PrincipalRule, parsePrincipalRule } from '../connections/principal.ts';
 import { BrokerError } from '../contract/errors.ts';
 import type { Action } from '../contract/messages.ts';
 import type { Caller } from './caller.ts';
-import { covers, type Principal, parsePrincipal } from './principals.ts';
+import { covers, type Principal } from './principals.ts';
 
 /** What a caller wants to do to whom; absent members ask for nothing in particular. */
 export interface Target {
@@ -34,13 +34,25 @@ export function accessDenied(): BrokerError {
   );
 }
 
+/** A rule whose principal has been parsed: `undefined` covers nobody. */
+interface Rule extends CallerRule {
+  readonly whom: PrincipalRule | undefined;
+}
+
 export function authorizer(connections: ReadonlyMap<string, Connection>): Authorizer {
+  const rules = new Map(
+    [...connections].map(([name, { callers }]) => [
+      name,
+      callers?.map((rule): Rule => ({ ...rule, whom: parsePrincipalRule(rule.principal) })),
+    ]),
+  );
+
   const permits: Authorizer['permits'] = (caller, connection, action, target = {}) => {
     if (caller.via === 'invoke') return action === 'token' && connection.directInvoke;
-    const principal = parsePrincipal(caller.arn);
+    const { principal } = caller;
     if (!principal) return false;
     if (!connection.callers) return true;
-    return connection.callers.some((rule) => allows(rule, principal, action, target));
+    return rules.get(connection.name)?.some((rule) => allows(rule, principal, action, target)) ?? false;
   };
 
   return {
@@ -57,17 +69,11 @@ export function authorizer(connections: ReadonlyMap<string, Connection>): Author
   };
 }
 
-function allows(
-  rule: CallerRule,
-  principal: Principal,
-  action: Action,
-  { subject, scopes }: Target,
-): boolean {
+function allows(rule: Rule, principal: Principal, action: Action, { subject, scopes }: Target): boolean {
   if (!rule.actions.includes(action)) return false;
   if (subject !== undefined && rule.subjects && !rule.subjects.includes(subject)) return false;
   if (scopes && rule.scopes && !withinScopes(scopes, rule.scopes)) return false;
-  const whom = parsePrincipalRule(rule.principal);
-  return whom !== undefined && covers(whom, principal);
+  return rule.whom !== undefined && covers(rule.whom, principal);
 }
 
 /** Asking for no scope is asking for whatever the vendor gives then (RFC 6749 §3.3): never within a limit. */

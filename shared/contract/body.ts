@@ -4,6 +4,11 @@ import { isObject } from './json.ts';
 /** The largest body that is read, in bytes: many times the largest that means anything. */
 export const MAX_BODY = 65_536;
 
+/** A request's body as it came, not looked at: what HTTPS brought, or the event of a direct invoke. */
+export type Body =
+  | { readonly content: string; readonly base64: boolean; readonly contentType: string | undefined }
+  | { readonly event: unknown };
+
 const JSON_TYPE = /^application\/json(?:\s*;\s*charset="?utf-8"?)?\s*$/i;
 
 /**

@@ -1,16 +1,15 @@
 /** Invariant 7: authorization stands outside everything, and whatever comes of a request is on record. */
 import { describe, expect, test } from 'vitest';
-import type { Caller } from '../../shared/broker/caller.ts';
+import { type Caller, httpsCaller } from '../../shared/broker/caller.ts';
 import type { AuditRecord } from '../../shared/broker/events.ts';
 import type { Connection } from '../../shared/connections/connection.ts';
+import type { Body } from '../../shared/contract/body.ts';
+import { jsonBody } from '../support/ask.ts';
 import { type BrokerProcess, brokerWorld, counted, HTTPS_LIMIT, refusal } from '../support/broker.ts';
 
 const world = brokerWorld();
 
-const caller = (role: string): Caller => ({
-  arn: `arn:aws:sts::111122223333:assumed-role/${role}/session`,
-  via: 'https',
-});
+const caller = (role: string) => httpsCaller(`arn:aws:sts::111122223333:assumed-role/${role}/session`);
 
 const callers = [
   { principal: 'arn:aws:iam::111122223333:role/ci', scopes: ['application'], actions: ['token'] },
@@ -23,10 +22,10 @@ const guarded = () =>
     'bits',
   );
 
-function ask(process: BrokerProcess, connection: Connection, who: Caller, input: () => unknown) {
+function ask(process: BrokerProcess, connection: Connection, who: Caller, body: Body = jsonBody({})) {
   const begunAt = world.clock.now();
   const span = { begunAt, endsAt: begunAt + HTTPS_LIMIT };
-  return process.broker.token({ caller: who, connection: connection.name, span, input });
+  return process.broker.token({ caller: who, connection: connection.name, span, body });
 }
 
 const audits = ({ events }: BrokerProcess) =>
@@ -36,11 +35,14 @@ describe('a caller who is not admitted', () => {
   test('gets nothing parsed, looked up or asked for, be the token in memory or not', async () => {
     const connection = await guarded();
     const process = world.process(connection);
-    await ask(process, connection, caller('admin'), () => ({}));
-    let parsed = 0;
-    const body = () => {
-      parsed += 1;
-      return {};
+    await ask(process, connection, caller('admin'));
+    let looks = 0;
+    const body: Body = {
+      ...jsonBody({}),
+      get content() {
+        looks += 1;
+        return '{}';
+      },
     };
     const attempt = async () => {
       expect(await refusal(ask(process, connection, caller('stranger'), body))).toMatchObject({
@@ -49,13 +51,15 @@ describe('a caller who is not admitted', () => {
     };
     const secrets = () => counted(world.secretsManager, attempt);
     expect(await counted(world.dynamodb, async () => expect(await secrets()).toEqual({}))).toEqual({});
-    expect(parsed).toBe(0);
+    expect(looks).toBe(0);
+    await ask(process, connection, caller('admin'), body);
+    expect(looks).toBe(1);
   });
 
   test('to a scope does not get its token, though memory has it', async () => {
     const connection = await guarded();
     const process = world.process(connection);
-    const read = () => ({ scope: 'application.read' });
+    const read = jsonBody({ scope: 'application.read' });
     await ask(process, connection, caller('admin'), read);
     const wire = await counted(world.dynamodb, async () => {
       expect(await refusal(ask(process, connection, caller('ci'), read))).toMatchObject({
@@ -63,7 +67,7 @@ describe('a caller who is not admitted', () => {
       });
     });
     expect(wire).toEqual({});
-    expect(await ask(process, connection, caller('ci'), () => ({}))).toHaveProperty('access_token');
+    expect(await ask(process, connection, caller('ci'))).toHaveProperty('access_token');
   });
 });
 
@@ -71,7 +75,7 @@ describe('the audit has one record per outcome', () => {
   test('of a refusal, with the caller and what was asked for', async () => {
     const connection = await guarded();
     const process = world.process(connection);
-    await refusal(ask(process, connection, caller('stranger'), () => ({})));
+    await refusal(ask(process, connection, caller('stranger')));
     expect(audits(process)).toEqual([
       {
         type: 'audit',
@@ -89,7 +93,7 @@ describe('the audit has one record per outcome', () => {
     const connection = await guarded();
     const process = world.process(connection);
     world.vendors.bits.setFault({ fault: 'oauth_error', error: 'unauthorized_client' });
-    await refusal(ask(process, connection, caller('admin'), () => ({})));
+    await refusal(ask(process, connection, caller('admin')));
     expect(audits(process)).toMatchObject([
       { outcome: 'vendor_rejected', vendorError: 'unauthorized_client', scope: 'application' },
     ]);
@@ -98,9 +102,9 @@ describe('the audit has one record per outcome', () => {
   test('of an answer with a warning, with the warning', async () => {
     const connection = await guarded();
     const process = world.process(connection);
-    await ask(process, connection, caller('admin'), () => ({ min_ttl: 86_400 }));
+    await ask(process, connection, caller('admin'), jsonBody({ min_ttl: 86_400 }));
     world.clock.advance(1_000);
-    await ask(process, connection, caller('admin'), () => ({ min_ttl: 86_400 }));
+    await ask(process, connection, caller('admin'), jsonBody({ min_ttl: 86_400 }));
     expect(audits(process).at(-1)).toMatchObject({
       outcome: 'success',
       source: 'table',
@@ -111,8 +115,10 @@ describe('the audit has one record per outcome', () => {
   test('of a defect, with nothing of it but its class', async () => {
     const connection = await guarded();
     const process = world.process(connection);
-    const defect = () => {
-      throw new RangeError('canary');
+    const defect: Body = {
+      get event(): never {
+        throw new RangeError('canary');
+      },
     };
     await expect(ask(process, connection, caller('admin'), defect)).rejects.toThrow(RangeError);
     expect(audits(process)).toMatchObject([{ outcome: 'internal', detail: 'RangeError' }]);

@@ -1,16 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import { authorizer } from '../../shared/broker/authorize.ts';
-import type { Caller } from '../../shared/broker/caller.ts';
+import { type Caller, DIRECT_INVOKER, httpsCaller } from '../../shared/broker/caller.ts';
 import { BrokerError } from '../../shared/contract/errors.ts';
 import { ACTIONS } from '../../shared/contract/messages.ts';
 import { parse } from '../support/connections.ts';
 
-const role = (name: string): Caller => ({
-  arn: `arn:aws:sts::111122223333:assumed-role/${name}/session`,
-  via: 'https',
-});
+const role = (name: string) => httpsCaller(`arn:aws:sts::111122223333:assumed-role/${name}/session`);
 const principal = (name: string) => `arn:aws:iam::111122223333:role/${name}`;
-const INVOKER: Caller = { arn: 'lambda:invoke', via: 'invoke' };
 
 const CONNECTIONS = parse({
   open: { vendor: 'open', scope: 'a b' },
@@ -84,7 +80,7 @@ test('unknown_connection is for callers whom every connection admits for that ac
 test.each(['', '*', 'arn:aws:iam::111122223333:role/ci-x', 'lambda:invoke'])(
   'an identity that cannot be parsed (%j) is refused even where everyone is admitted',
   (arn) => {
-    const caller: Caller = { arn, via: 'https' };
+    const caller = httpsCaller(arn);
     expect(refusal(() => admit(caller, 'open', 'token')).code).toBe('access_denied');
     expect(refusal(() => admit(caller, 'missing', 'token')).code).toBe('access_denied');
     expect(list(caller)).toEqual([]);
@@ -98,26 +94,26 @@ test('the list holds what the caller may read', () => {
 
 describe('direct invoke', () => {
   test('gets tokens of connections without callers, and of those that say direct_invoke', () => {
-    expect(admit(INVOKER, 'open', 'token').name).toBe('open');
-    expect(admit(INVOKER, 'invokable', 'token').name).toBe('invokable');
-    expect(permits(INVOKER, guarded, 'token')).toBe(false);
+    expect(admit(DIRECT_INVOKER, 'open', 'token').name).toBe('open');
+    expect(admit(DIRECT_INVOKER, 'invokable', 'token').name).toBe('invokable');
+    expect(permits(DIRECT_INVOKER, guarded, 'token')).toBe(false);
   });
 
   test('of a connection with callers is refused with the way out', () => {
-    const { code, message } = refusal(() => admit(INVOKER, 'guarded', 'token'));
+    const { code, message } = refusal(() => admit(DIRECT_INVOKER, 'guarded', 'token'));
     expect(code).toBe('access_denied');
     expect(message).toMatch(/"guarded" takes no direct invoke.*over HTTPS.*"direct_invoke": true/);
   });
 
   test('gives nothing but tokens', () => {
     for (const action of ACTIONS.filter((each) => each !== 'token')) {
-      expect(refusal(() => admit(INVOKER, 'open', action)).message).toMatch(/tokens only/);
+      expect(refusal(() => admit(DIRECT_INVOKER, 'open', action)).message).toMatch(/tokens only/);
     }
-    expect(list(INVOKER)).toEqual([]);
+    expect(list(DIRECT_INVOKER)).toEqual([]);
   });
 
   test('learns nothing of connections that it cannot invoke', () => {
-    expect(refusal(() => admit(INVOKER, 'missing', 'token')).code).toBe('access_denied');
+    expect(refusal(() => admit(DIRECT_INVOKER, 'missing', 'token')).code).toBe('access_denied');
   });
 
   test('does not admit by an ARN: a rule that fits it is not looked at', () => {

@@ -2,7 +2,9 @@
  * One process of the broker for tests that need real ones: it composes itself from its argument, says that it
  * is ready, and runs requests at the moment that it is told. Started by `broker-processes.ts`.
  */
+
 import { compose, type Stores } from '../../functions/compose.ts';
+import { httpsCaller } from '../../shared/broker/caller.ts';
 import type { TokensTable } from '../../shared/broker/ports.ts';
 import { PRODUCTION } from '../../shared/broker/times.ts';
 import { parseConnections } from '../../shared/connections/parse.ts';
@@ -40,10 +42,9 @@ async function ask(remaining: number): Promise<ChildOutcome> {
   const ended = (outcome: object) => ({ begunAt, endedAt: Date.now(), ...outcome });
   try {
     const { access_token, source } = await broker.token({
-      caller: { arn: 'arn:aws:iam::111122223333:user/ci', via: 'https' },
+      caller: httpsCaller('arn:aws:iam::111122223333:user/ci'),
       connection: name!,
       span: { begunAt, endsAt: begunAt + remaining },
-      input: () => ({}),
     });
     return ended({ token: access_token, source });
   } catch (error) {

@@ -2,11 +2,13 @@
  * The composed broker on real stores and simulated vendors, as several processes that share one clock. Each
  * test makes connections of its own, so that tables and vendors can be shared by a whole file.
  */
+
 import { randomUUID } from 'node:crypto';
 import { CreateSecretCommand, PutSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import { type Broker, compose, type Stores } from '../../functions/compose.ts';
 import { DEMO_CLIENTS, type DemoClientName } from '../../functions/simulator/clients.ts';
 import { type SimulatedVendors, startSimulatedVendors } from '../../functions/simulator/server.ts';
+import { httpsCaller } from '../../shared/broker/caller.ts';
 import type { BrokerEvent, Observe } from '../../shared/broker/events.ts';
 import { PRODUCTION, type Timing } from '../../shared/broker/times.ts';
 import type { Connection } from '../../shared/connections/connection.ts';
@@ -14,6 +16,7 @@ import { parseConnections } from '../../shared/connections/parse.ts';
 import type { TokenAnswer } from '../../shared/contract/messages.ts';
 import { VENDORS } from '../../shared/vendors/index.ts';
 import type { Vendor } from '../../shared/vendors/vendor.ts';
+import { jsonBody } from './ask.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
 import { type RunningClock, runningClock } from './running-clock.ts';
 import { startStoreEndpoint } from './store-endpoint.ts';
@@ -129,10 +132,10 @@ export async function startBrokerWorld(): Promise<{ world: BrokerWorld; close():
         const begunAt = clock.now();
         const span = { begunAt, endsAt: begunAt + remaining };
         return broker.token({
-          caller: { arn: CALLER, via: 'https' },
+          caller: httpsCaller(CALLER),
           connection,
           span,
-          input: () => body,
+          body: jsonBody(body),
         });
       };
       return { broker, events, stores, token };

@@ -1,9 +1,12 @@
 /** People who consent, and grants in whatever state a test needs, on top of `broker.ts`. */
 import { randomUUID } from 'node:crypto';
 import type { Stores } from '../../functions/compose.ts';
+import type { Ask } from '../../shared/broker/audit.ts';
+import { httpsCaller } from '../../shared/broker/caller.ts';
 import type { Grant, Stored } from '../../shared/broker/ports.ts';
 import type { Connection } from '../../shared/connections/connection.ts';
 import type { ConsentAnswer, ConsentStatusAnswer } from '../../shared/contract/messages.ts';
+import { jsonBody } from './ask.ts';
 import { type BrokerProcess, type BrokerWorld, CALLER, HTTPS_LIMIT } from './broker.ts';
 
 /** What a test asks of the grants of one connection, as one process of the broker. */
@@ -48,13 +51,14 @@ export function grantProcess(
     const begunAt = world.clock.now();
     return { begunAt, endsAt: begunAt + within };
   };
-  const ask = <Input>(input: Input, as = CALLER) => ({
-    caller: { arn: as, via: 'https' } as const,
+  const ask = (sent: Pick<Ask, 'body' | 'path' | 'query'>, as = CALLER): Ask => ({
+    caller: httpsCaller(as),
     connection: name,
     span: span(),
-    input: () => input,
+    ...sent,
   });
-  const start: GrantProcess['start'] = (body = {}, as) => broker.startConsent(ask(body, as));
+  const start: GrantProcess['start'] = (body = {}, as) =>
+    broker.startConsent(ask({ body: jsonBody(body) }, as));
   const callback: GrantProcess['callback'] = (url) => broker.callback(url.searchParams, span());
   const grant: GrantProcess['grant'] = async (subject = SOMEBODY) => {
     const found = await stores.grants.read({ connection: name, subject });
@@ -67,16 +71,17 @@ export function grantProcess(
     start,
     callback,
     grant,
-    proceed: (consent, body = {}, as) => broker.proceedConsent(ask({ consent, body }, as)),
+    proceed: (consent, body = {}, as) =>
+      broker.proceedConsent(ask({ path: { consent }, body: jsonBody(body) }, as)),
     async consent(subject = SOMEBODY, { replace = false } = {}) {
       const { authorization_url } = redirecting(await start({ subject, replace }));
       const outcome = await callback(await decide(authorization_url));
       if (outcome.kind !== 'connected') throw new Error(`Not connected: ${JSON.stringify(outcome)}`);
       return grant(subject);
     },
-    revoke: (subject = SOMEBODY, force) => broker.revoke(ask({ subject, force })),
-    describe: (subject = SOMEBODY) => broker.describe(ask(subject)),
-    counts: () => broker.describe(ask(undefined)),
+    revoke: (subject = SOMEBODY, force) => broker.revoke(ask({ path: { subject }, query: { force } })),
+    describe: (subject = SOMEBODY) => broker.describe(ask({ query: { subject } })),
+    counts: () => broker.describe(ask({})),
     sweep: ({ lookAhead = 0, within = 300_000 } = {}) =>
       broker.sweep({ shard: 0, lookAhead, endsAt: world.clock.now() + within }),
     changes: (subject = SOMEBODY) =>

@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
 import type { HttpsEvent } from '../../functions/https.ts';
+import { matchRoute } from '../../shared/contract/routes.ts';
 
 export const INVOKE_ARN = 'arn:aws:lambda:us-east-1:111122223333:function:token-broker-invoke';
 
@@ -17,16 +18,6 @@ export interface HttpsRequest {
   /** ARN as IAM gives it; `null`: the route was not authorized by IAM. */
   readonly caller?: string | null;
 }
-
-const ROUTES = [
-  'POST /connections/{connection}/token',
-  'GET /connections',
-  'GET /connections/{connection}',
-  'GET /connections/{connection}/userinfo',
-  'POST /connections/{connection}/consent',
-  'POST /connections/{connection}/consent/{consent}',
-  'DELETE /connections/{connection}/grants/{subject}',
-];
 
 /** An event of payload format 2.0; bytes travel as base64, as API Gateway does it with what is no text. */
 export function httpsEvent(wish: HttpsRequest): HttpsEvent {
@@ -108,16 +99,13 @@ function identity(userArn: string) {
 
 /** API Gateway decodes what it puts into path parameters. */
 function matched(method: string, path: string): { route: string; pathParameters?: Record<string, string> } {
-  for (const route of ROUTES) {
-    const pattern = route.replace(/\{(\w+)\}/g, '(?<$1>[^/]+)');
-    const groups = new RegExp(`^${pattern}$`).exec(`${method} ${path}`)?.groups;
-    if (groups) {
-      const pathParameters = Object.entries(groups).map(([name, value]) => [name, decoded(value)]);
-      return { route, pathParameters: Object.fromEntries(pathParameters) };
-    }
-    if (route === `${method} ${path}`) return { route };
-  }
-  return { route: '$default' };
+  const found = matchRoute(method, path);
+  if (!found) return { route: '$default' };
+  const parameters = Object.entries(found.parameters).map(([name, value]) => [name, decoded(value)]);
+  return {
+    route: found.key,
+    ...(parameters.length > 0 && { pathParameters: Object.fromEntries(parameters) }),
+  };
 }
 
 function decoded(value: string): string {

@@ -2,12 +2,15 @@
  * One process of the broker that renews one grant, and dies or stops at the step that it is told. Started by
  * `refreshing-processes.ts`, bundled, so that hundreds of them can be.
  */
+
 import { compose, type Stores } from '../../functions/compose.ts';
+import { httpsCaller } from '../../shared/broker/caller.ts';
 import { PRODUCTION } from '../../shared/broker/times.ts';
 import { parseConnections } from '../../shared/connections/parse.ts';
 import { BrokerError } from '../../shared/contract/errors.ts';
 import { systemClock } from '../../shared/oauth/clock.ts';
 import { VENDORS } from '../../shared/vendors/index.ts';
+import { jsonBody } from './ask.ts';
 import type { RefreshingReport, RefreshingSetup, Step } from './refreshing-processes.ts';
 import { openStores } from './stores.ts';
 
@@ -32,10 +35,10 @@ const begunAt = Date.now();
 try {
   const [connection] = Object.keys((setup.file as { connections: object }).connections);
   const { access_token: token } = await broker.token({
-    caller: { arn: 'arn:aws:iam::111122223333:user/ci', via: 'https' },
+    caller: httpsCaller('arn:aws:iam::111122223333:user/ci'),
     connection: connection!,
     span: { begunAt, endsAt: begunAt + 29_000 },
-    input: () => ({ subject: setup.subject }),
+    body: jsonBody({ subject: setup.subject }),
   });
   await reached('before the answer is given');
   tell({ type: 'answered', token });

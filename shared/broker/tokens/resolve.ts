@@ -231,13 +231,11 @@ export function resolver(parts: ResolverParts): TokenSource {
   async function inTime(request: TokenRequest, outcome: Promise<Outcome>): Promise<Outcome> {
     const settled = new AbortController();
     const left = request.endsAt - ANSWER_RESERVE - clock.now();
-    const late = clock.sleep(Math.max(0, left), settled.signal).then((): Outcome => {
-      return {
-        source: 'table',
-        reason: failed(busy('The token did not come in time. Try again.'), request),
-      };
-    });
-    return Promise.race([outcome, late]).finally(() => settled.abort());
+    const late = clock.sleep(Math.max(0, left), settled.signal).then(() => undefined);
+    const first = await Promise.race([outcome, late]).finally(() => settled.abort());
+    if (first) return first;
+    const error = busy('The token did not come in time. Try again.');
+    return { source: 'table', reason: failed(error, request) };
   }
 }
 

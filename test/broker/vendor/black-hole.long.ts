@@ -1,7 +1,9 @@
 /** Invariant 6 with the clients and the times of production: a DynamoDB that says nothing at all keeps nobody waiting for too long. */
+
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { awsStores, type Broker, compose } from '../../../functions/compose.ts';
+import { httpsCaller } from '../../../shared/broker/caller.ts';
 import { brokerWorld, CALLER, HTTPS_LIMIT, mints, refusal } from '../../support/broker.ts';
 import { type FaultProxy, startFaultProxy } from '../../support/fault-proxy.ts';
 import { localAccess } from '../../support/stores.ts';
@@ -35,8 +37,7 @@ async function deployed(): Promise<() => ReturnType<Broker['token']>> {
   return () => {
     const begunAt = Date.now();
     const span = { begunAt, endsAt: begunAt + HTTPS_LIMIT };
-    const caller = { arn: CALLER, via: 'https' } as const;
-    return broker.token({ caller, connection: connection.name, span, input: () => ({}) });
+    return broker.token({ caller: httpsCaller(CALLER), connection: connection.name, span });
   };
 }
 
