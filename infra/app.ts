@@ -1,15 +1,12 @@
 /** The CDK app: one stack, set up from `cdk.json` or with `-c NAME=VALUE`. */
 import { App, Errors } from 'aws-cdk-lib';
-import { SERVICE } from '../shared/contract/metrics.ts';
 import { OperatorError } from './operator-error.ts';
 import { TokenBrokerStack } from './stack.ts';
-import { Stage } from './stage.ts';
 
 try {
   // Synthesized here, where a refusal can be told from a defect, and not by CDK once more before the exit.
   const app = new App({ autoSynth: false });
-  const stage = new Stage(app.node.tryGetContext('stage'));
-  new TokenBrokerStack(app, 'TokenBroker', { stackName: stage.name(SERVICE) });
+  new TokenBrokerStack(app, 'TokenBroker');
   app.synth();
 } catch (error) {
   if (!isForOperator(error)) throw error;

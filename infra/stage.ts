@@ -2,7 +2,9 @@
 import { NAMES } from '../shared/contract/names.ts';
 import { OperatorError } from './operator-error.ts';
 
-const STAGE = /^[a-z][a-z0-9-]{0,15}$/;
+/** So that it could be part of every name that it is put before. */
+export const STAGE = /^[a-z][a-z0-9-]{0,15}$/;
+export const STAGE_RULE = '1 to 16 lower-case letters, digits and hyphens, a letter first';
 
 export class Stage {
   readonly #prefix: string;
@@ -10,9 +12,7 @@ export class Stage {
   /** @throws OperatorError when the stage could not be part of every name that it is put before */
   constructor(stage: string | undefined) {
     if (stage !== undefined && !STAGE.test(stage)) {
-      throw new OperatorError(
-        `The stage "${stage}" is not allowed: it is 1 to 16 lower-case letters, digits and hyphens, a letter first.`,
-      );
+      throw new OperatorError(`The stage "${stage}" is not allowed: ${STAGE_RULE}.`);
     }
     this.#prefix = stage === undefined ? '' : `${stage}-`;
   }

@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
+import { CURRENTLY_RECOMMENDED_FLAGS } from 'aws-cdk-lib/cx-api';
 import { afterAll, describe, expect, test } from 'vitest';
+import cdk from '../../cdk.json' with { type: 'json' };
 import { settingsOf } from '../../infra/settings.ts';
 import { TokenBrokerStack } from '../../infra/stack.ts';
 import { Deployed } from './deployed.ts';
@@ -38,6 +40,50 @@ test.each([
   [{ 'rate-limit': '10' }, 'rate-limit and burst-limit go together'],
 ])('a setting that is wrong is named, with what is allowed: %j', (context, message) => {
   expect(() => settings(context)).toThrow(message);
+});
+
+test('everything that is wrong is told at once', () => {
+  const told = () => settings({ stage: 'Prod', egress: 'vpn', key: '1234abcd', memory: '1GB', stag: 'prod' });
+  expect(told).toThrow(
+    [
+      'The context value key=1234abcd is not allowed: an ARN.',
+      'The context value stage=Prod is not allowed: 1 to 16 lower-case letters, digits and hyphens, a letter first.',
+      'The context value egress=vpn is not allowed: public, static-ip.',
+      'The context value memory=1GB is not allowed: a whole number above 0.',
+      'There is no context value stag (did you mean "stage"?).',
+    ].join('\n'),
+  );
+});
+
+test("a name that nobody reads is refused, but for CDK's own", () => {
+  expect(() => settings({ colour: 'blue' })).toThrow('There is no context value colour.');
+  expect(settings({ '@aws-cdk/core:x': true, 'availability-zones:account=1': [] })).toEqual(settings({}));
+});
+
+describe("the program's stack", () => {
+  const stack = (context: Record<string, unknown>) => {
+    const bundling = { 'aws:cdk:bundling-stacks': [] };
+    return new TokenBrokerStack(new App({ context: { ...context, ...bundling }, outdir: folder }), 'x');
+  };
+
+  test('is named by its stage, and cannot be deleted by a slip', () => {
+    expect(stack({ stage: 'prod' })).toMatchObject({
+      stackName: 'prod-token-broker',
+      terminationProtection: true,
+    });
+    expect(stack({ 'termination-protection': 'false' })).toMatchObject({
+      stackName: 'token-broker',
+      terminationProtection: false,
+    });
+  });
+
+  test('tells a stage that is not allowed together with the rest', () => {
+    expect(() => stack({ stage: 'PROD', egress: 'vpn' })).toThrow(/stage=PROD .*\n.*egress=vpn/);
+  });
+});
+
+test("CDK's feature flags are all set to their recommended values", () => {
+  expect(cdk.context).toEqual(CURRENTLY_RECOMMENDED_FLAGS);
 });
 
 describe('what exists already is used and not made', () => {
