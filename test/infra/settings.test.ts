@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
@@ -6,7 +6,6 @@ import { Template } from 'aws-cdk-lib/assertions';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { CURRENTLY_RECOMMENDED_FLAGS } from 'aws-cdk-lib/cx-api';
 import { afterAll, describe, expect, test } from 'vitest';
-import cdk from '../../cdk.json' with { type: 'json' };
 import { settingsOf } from '../../infra/settings.ts';
 import { TokenBrokerStack } from '../../infra/stack.ts';
 import { Deployed } from './deployed.ts';
@@ -83,7 +82,8 @@ describe("the program's stack", () => {
 });
 
 test("CDK's feature flags are all set to their recommended values", () => {
-  expect(cdk.context).toEqual(CURRENTLY_RECOMMENDED_FLAGS);
+  const { context } = JSON.parse(readFileSync(new URL('../../cdk.json', import.meta.url), 'utf8'));
+  expect(context).toEqual(CURRENTLY_RECOMMENDED_FLAGS);
 });
 
 describe('what exists already is used and not made', () => {
