@@ -2,13 +2,12 @@ import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import type { ConsentsTable, PendingConsent, Stored } from '../broker/ports.ts';
 import { present } from '../contract/present.ts';
-import type { Redacted } from '../contract/redacted.ts';
 import { REMEMBERED, time, timeToLive } from './item-parts.ts';
-import type { Sealer } from './sealing.ts';
+import type { Binding, Sealer } from './sealing.ts';
 import { parseItem, Table } from './table.ts';
 import type { TokensTableParts } from './tokens-table.ts';
 
-const consentItem = v.object({
+const started = {
   rev: v.string(),
   connection: v.string(),
   subject: v.string(),
@@ -22,23 +21,39 @@ const consentItem = v.object({
     iss_in_response: v.optional(v.boolean()),
   }),
   scopes: v.array(v.string()),
-  redirect_uri: v.optional(v.string()),
-  code_verifier: v.optional(v.string()),
-  device_code: v.optional(v.string()),
-  interval: v.optional(v.number()),
-  next_poll_at: v.optional(time),
-  status: v.picklist(['pending', 'finishing', 'granted', 'denied', 'expired', 'failed']),
-  outcome: v.optional(v.string()),
-});
+};
+const unfinished = v.picklist(['pending', 'finishing']);
+
+/** `code_verifier` and `device_code` are sealed. */
+const consentItem = v.variant('kind', [
+  v.object({
+    ...started,
+    kind: v.literal('code'),
+    status: unfinished,
+    redirect_uri: v.string(),
+    code_verifier: v.optional(v.string()),
+  }),
+  v.object({
+    ...started,
+    kind: v.literal('device'),
+    status: unfinished,
+    device_code: v.string(),
+    interval: v.number(),
+    next_poll_at: time,
+  }),
+  v.object({
+    ...started,
+    kind: v.literal('closed'),
+    status: v.picklist(['granted', 'denied', 'expired', 'failed']),
+    outcome: v.optional(v.string()),
+  }),
+]);
 type ConsentItem = v.InferOutput<typeof consentItem>;
 
-/** Members that are kept sealed. */
-type Secrets = Pick<PendingConsent, 'codeVerifier' | 'deviceCode'>;
-
 /**
- * Consents that were started, in items `consent#HASH` of the disposable table: whoever reads the table learns
- * no `state` that he could finish a consent with. A consent past its time reads as `expired`, without its
- * secrets; its outcome stays to be shown for an hour.
+ * Consents that were started, in items `consent#HASH` of the disposable table, so that the table tells no
+ * `state` that could finish a consent. A consent past its time reads as `expired`, without its secrets; its outcome
+ * stays to be shown for an hour.
  */
 export function createConsentsTable({ dynamo, table: name, sealer, clock }: TokensTableParts): ConsentsTable {
   const table = new Table(dynamo, name);
@@ -49,8 +64,9 @@ export function createConsentsTable({ dynamo, table: name, sealer, clock }: Toke
       const found = await table.get({ pk }, true);
       if (!found) return undefined;
       const item = parseItem(consentItem, found, `The item ${pk} of ${name}`);
-      if (item.expires_at <= clock.now()) return expired(item);
-      return { ...consentOf(item), ...(await openSecrets(sealer, pk, item)) };
+      const over = item.status === 'pending' && item.expires_at <= clock.now();
+      if (over) return { ...startedOf(item), kind: 'closed', status: 'expired' };
+      return fromConsentItem(sealer, pk, item);
     },
 
     async write(id, seen, next) {
@@ -58,9 +74,7 @@ export function createConsentsTable({ dynamo, table: name, sealer, clock }: Toke
       const rev = await table.put(
         { pk },
         {
-          ...toConsentItem(next),
-          code_verifier: await sealed(sealer, pk, 'code_verifier', next.codeVerifier),
-          device_code: await sealed(sealer, pk, 'device_code', next.deviceCode),
+          ...(await toConsentItem(sealer, pk, next)),
           ttl: timeToLive(clock.now(), [next.expiresAt + REMEMBERED]),
         },
         seen && { rev: seen.rev },
@@ -74,31 +88,10 @@ function itemKey(id: string): string {
   return `consent#${createHash('sha256').update(id).digest('base64url')}`;
 }
 
-function expired(item: ConsentItem): Stored<PendingConsent> {
-  const consent = consentOf(item);
-  return consent.status === 'pending' ? { ...consent, status: 'expired' } : consent;
-}
-
-async function openSecrets(sealer: Sealer, pk: string, item: ConsentItem): Promise<Secrets> {
-  const { code_verifier: verifier, device_code: code } = item;
-  return present({
-    codeVerifier: verifier ? await sealer.open(verifier, { item: pk, purpose: 'code_verifier' }) : undefined,
-    deviceCode: code ? await sealer.open(code, { item: pk, purpose: 'device_code' }) : undefined,
-  });
-}
-
-async function sealed(
-  sealer: Sealer,
-  pk: string,
-  purpose: string,
-  value: Redacted | undefined,
-): Promise<string | undefined> {
-  return value && sealer.seal(value, { item: pk, purpose });
-}
-
-function toConsentItem(consent: PendingConsent): Omit<ConsentItem, 'rev' | 'code_verifier' | 'device_code'> {
+async function toConsentItem(sealer: Sealer, pk: string, consent: PendingConsent) {
   const { issuer, tokenEndpoint, issInResponse } = consent.endpoints;
-  return {
+  const common = {
+    kind: consent.kind,
     connection: consent.connection,
     subject: consent.subject,
     generation: consent.generation,
@@ -107,15 +100,48 @@ function toConsentItem(consent: PendingConsent): Omit<ConsentItem, 'rev' | 'code
     expires_at: consent.expiresAt,
     endpoints: { issuer, token_endpoint: tokenEndpoint, iss_in_response: issInResponse },
     scopes: [...consent.scopes],
-    redirect_uri: consent.redirectUri,
-    interval: consent.interval,
-    next_poll_at: consent.nextPollAt,
     status: consent.status,
-    outcome: consent.outcome,
   };
+  switch (consent.kind) {
+    case 'code': {
+      const verifier = consent.codeVerifier && (await sealer.seal(consent.codeVerifier, verifierBinding(pk)));
+      return { ...common, redirect_uri: consent.redirectUri, code_verifier: verifier };
+    }
+    case 'device': {
+      const code = await sealer.seal(consent.deviceCode, deviceCodeBinding(pk));
+      return { ...common, device_code: code, interval: consent.interval, next_poll_at: consent.nextPollAt };
+    }
+    case 'closed':
+      return { ...common, outcome: consent.outcome };
+  }
 }
 
-function consentOf(item: ConsentItem): Stored<PendingConsent> {
+async function fromConsentItem(
+  sealer: Sealer,
+  pk: string,
+  item: ConsentItem,
+): Promise<Stored<PendingConsent>> {
+  const common = startedOf(item);
+  switch (item.kind) {
+    case 'code': {
+      const { kind, status, redirect_uri: redirectUri, code_verifier: verifier } = item;
+      const codeVerifier =
+        verifier === undefined ? verifier : await sealer.open(verifier, verifierBinding(pk));
+      return { ...common, kind, status, redirectUri, ...present({ codeVerifier }) };
+    }
+    case 'device': {
+      const { kind, status, interval, next_poll_at: nextPollAt } = item;
+      const deviceCode = await sealer.open(item.device_code, deviceCodeBinding(pk));
+      return { ...common, kind, status, deviceCode, interval, nextPollAt };
+    }
+    case 'closed': {
+      const { kind, status, outcome } = item;
+      return { ...common, kind, status, ...present({ outcome }) };
+    }
+  }
+}
+
+function startedOf(item: ConsentItem) {
   const { issuer, token_endpoint: tokenEndpoint, iss_in_response: issInResponse } = item.endpoints;
   return present({
     rev: item.rev,
@@ -127,10 +153,13 @@ function consentOf(item: ConsentItem): Stored<PendingConsent> {
     expiresAt: item.expires_at,
     endpoints: present({ issuer, tokenEndpoint, issInResponse }),
     scopes: item.scopes,
-    redirectUri: item.redirect_uri,
-    interval: item.interval,
-    nextPollAt: item.next_poll_at,
-    status: item.status,
-    outcome: item.outcome,
   });
+}
+
+function verifierBinding(pk: string): Binding {
+  return { item: pk, purpose: 'code_verifier' };
+}
+
+function deviceCodeBinding(pk: string): Binding {
+  return { item: pk, purpose: 'device_code' };
 }

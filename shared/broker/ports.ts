@@ -80,7 +80,7 @@ export interface GrantKey {
   readonly subject: string;
 }
 
-/** Whose a grant is at the vendor: if the connection now names others, it is not sent there (invariant 12). */
+/** The server and the client that a grant belongs to: if the connection now names others, it is not sent there (invariant 12). */
 export interface GrantBinding {
   readonly issuer?: string;
   readonly tokenEndpoint: string;
@@ -115,6 +115,9 @@ export interface Grant extends GrantKey {
   readonly forcedAt?: number;
 }
 
+/** A grant with something to refresh: no other can be sent to the vendor. */
+export type RefreshableGrant = Stored<Grant> & { readonly refreshToken: Redacted };
+
 /**
  * The precious table. Every write is conditional on `rev` and `generation`; nothing in it expires.
  * @throws StoreUnavailable, UnreadableValue
@@ -135,7 +138,6 @@ export interface GrantsTable {
 export interface Rescue {
   readonly attempt: string;
   readonly generation: string;
-  /** `rev` of the entry that began the attempt: a rescue fits only a grant that has not moved on since. */
   readonly refreshToken?: Redacted;
   readonly token?: Token;
   readonly scopeKey: string;
@@ -148,8 +150,9 @@ export interface Rescues {
   discard(grant: GrantKey, attempt: string): Promise<void>;
 }
 
-/** A consent that was started and not finished. */
-export interface PendingConsent extends GrantKey {
+/** What every consent that was started has. */
+export interface StartedConsent extends GrantKey {
+  /** Of the grant that there was when it was started. */
   readonly generation?: string;
   readonly replace: boolean;
   /** ARN of the principal that started it. */
@@ -161,28 +164,49 @@ export interface PendingConsent extends GrantKey {
     readonly issInResponse?: boolean;
   };
   readonly scopes: readonly string[];
-  readonly redirectUri?: string;
-  /** PKCE (RFC 7636); authorization code only. */
+}
+
+/** `finishing` while its code is being exchanged, so that it is exchanged once. */
+interface Unfinished {
+  readonly status: 'pending' | 'finishing';
+}
+
+/** Authorization code (RFC 6749 §4.1): the vendor sends it to the redirect URI, or shows it on screen (out-of-band). */
+export interface CodeConsent extends StartedConsent, Unfinished {
+  readonly kind: 'code';
+  readonly redirectUri: string;
+  /** PKCE (RFC 7636); absent where the vendor does not take it. */
   readonly codeVerifier?: Redacted;
-  /** RFC 8628; device only. */
-  readonly deviceCode?: Redacted;
+}
+
+/** Device authorization (RFC 8628): a person types a code on another device, and the vendor is polled meanwhile. */
+export interface DeviceConsent extends StartedConsent, Unfinished {
+  readonly kind: 'device';
+  readonly deviceCode: Redacted;
   /** Seconds between polls, and when the next poll may be sent. */
-  readonly interval?: number;
-  readonly nextPollAt?: number;
-  /** `finishing` while its code is being exchanged, so that it is exchanged once. */
-  readonly status: 'pending' | 'finishing' | 'granted' | 'denied' | 'expired' | 'failed';
+  readonly interval: number;
+  readonly nextPollAt: number;
+}
+
+/** It has come to its end, and has no secrets any more. */
+export interface ClosedConsent extends StartedConsent {
+  readonly kind: 'closed';
+  readonly status: 'granted' | 'denied' | 'expired' | 'failed';
   /** Safe sentence for the page, when it failed. */
   readonly outcome?: string;
 }
 
+export type OpenConsent = CodeConsent | DeviceConsent;
+export type PendingConsent = OpenConsent | ClosedConsent;
+
 /** Pending consents, in the `tokens` table under the hash of their id (the `state` of RFC 6749 §4.1.1). */
 export interface ConsentsTable {
   read(id: string): Promise<Stored<PendingConsent> | undefined>;
-  write(
+  write<Consent extends PendingConsent>(
     id: string,
     seen: Stored<PendingConsent> | undefined,
-    next: PendingConsent,
-  ): Promise<Stored<PendingConsent> | undefined>;
+    next: Consent,
+  ): Promise<Stored<Consent> | undefined>;
 }
 
 export type SecretStage = 'AWSCURRENT' | 'AWSPENDING' | 'AWSPREVIOUS';

@@ -1,7 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { afterEach, expect, test } from 'vitest';
-import type { PendingConsent } from '../../shared/broker/ports.ts';
+import type { ClosedConsent, OpenConsent, StartedConsent } from '../../shared/broker/ports.ts';
 import { StoreUnavailable, UnreadableValue } from '../../shared/contract/errors.ts';
 import { Redacted } from '../../shared/contract/redacted.ts';
 import type { Fault } from './fault-proxy.ts';
@@ -246,45 +246,54 @@ export function tokensTests(suite: () => StoreSuite): void {
     expect(await stores.consents.read(id)).toBeUndefined();
   });
 
-  test('a pending consent comes back whole, and the table holds neither its id nor its secrets', async () => {
+  test('an open consent of either kind comes back whole, and the table holds neither its id nor its secret', async () => {
     const { stores, clock } = suite();
-    const id = randomUUID();
-    const consent = aConsent(clock.now());
-    const stored = await stores.consents.write(id, undefined, consent);
-    const read = await stores.consents.read(id);
-    expect(read).toEqual(stored);
-    expect(read?.codeVerifier?.reveal()).toBe(consent.codeVerifier?.reveal());
-    expect(read?.deviceCode?.reveal()).toBe(consent.deviceCode?.reveal());
-    const raw = JSON.stringify(await rawItem(consentKey(id)));
-    for (const secret of [id, consent.codeVerifier!.reveal(), consent.deviceCode!.reveal()]) {
-      expect(raw).not.toContain(secret);
+    const code = codeConsent(clock.now());
+    const device = deviceConsent(clock.now());
+    const cases = [
+      [code, code.codeVerifier],
+      [device, device.deviceCode],
+    ] as const;
+    for (const [consent, secret] of cases) {
+      const id = randomUUID();
+      const stored = await stores.consents.write<OpenConsent>(id, undefined, consent);
+      expect(await stores.consents.read(id)).toEqual(stored);
+      const raw = JSON.stringify(await rawItem(consentKey(id)));
+      expect(raw).not.toContain(id);
+      expect(raw).not.toContain(secret.reveal());
     }
   });
 
   test('a consent past its time reads as expired, without its secrets, and keeps its outcome', async () => {
     const { stores, clock } = suite();
-    const [pending, denied] = [randomUUID(), randomUUID()];
-    await stores.consents.write(pending, undefined, aConsent(clock.now()));
-    await stores.consents.write(denied, undefined, {
-      ...aConsent(clock.now()),
-      status: 'denied',
-      outcome: 'No.',
-    });
+    const [code, device, denied] = [randomUUID(), randomUUID(), randomUUID()];
+    await stores.consents.write(code, undefined, codeConsent(clock.now()));
+    await stores.consents.write(device, undefined, deviceConsent(clock.now()));
+    const closed = { ...started(clock.now()), kind: 'closed', status: 'denied', outcome: 'No.' } as const;
+    await stores.consents.write<ClosedConsent>(denied, undefined, closed);
     clock.advance(600_000);
-    const late = await stores.consents.read(pending);
-    expect(late).toMatchObject({ status: 'expired' });
-    expect(late).not.toHaveProperty('codeVerifier');
-    expect(late).not.toHaveProperty('deviceCode');
-    expect(await stores.consents.read(denied)).toMatchObject({ status: 'denied', outcome: 'No.' });
-    expect(await stores.consents.write(pending, late, { ...late!, outcome: 'Too late.' })).toBeDefined();
+    for (const id of [code, device]) {
+      const late = await stores.consents.read(id);
+      expect(late).toEqual({
+        ...started(clock.now() - 600_000),
+        kind: 'closed',
+        status: 'expired',
+        rev: expect.any(String),
+      });
+      expect(
+        await stores.consents.write<ClosedConsent>(id, late, { ...closed, outcome: 'Late.' }),
+      ).toBeDefined();
+    }
+    expect(await stores.consents.read(denied)).toMatchObject(closed);
   });
 
-  test("a consent's verifier does not open as its device code", async () => {
+  test("a consent's verifier does not open as the device code of the same item", async () => {
     const { stores, clock } = suite();
     const id = randomUUID();
-    await stores.consents.write(id, undefined, aConsent(clock.now()));
-    const item = await rawItem(consentKey(id));
-    await putRaw({ ...item, device_code: item.code_verifier!, code_verifier: item.device_code! });
+    await stores.consents.write(id, undefined, codeConsent(clock.now()));
+    const { code_verifier: verifier } = await rawItem(consentKey(id));
+    await stores.consents.write(id, await stores.consents.read(id), deviceConsent(clock.now()));
+    await putRaw({ ...(await rawItem(consentKey(id))), device_code: verifier! });
     await expect(stores.consents.read(id)).rejects.toThrow(UnreadableValue);
   });
 }
@@ -293,21 +302,35 @@ function consentKey(id: string): string {
   return `consent#${createHash('sha256').update(id).digest('base64url')}`;
 }
 
-function aConsent(now: number): PendingConsent {
+function started(now: number): StartedConsent {
   return {
     connection: 'logs-portal',
     subject: 'default',
-    generation: undefined,
     replace: false,
     startedBy: 'arn:aws:iam::111122223333:role/admin',
     expiresAt: now + 600_000,
     endpoints: { issuer: 'https://vendor.example', tokenEndpoint: 'https://vendor.example/token' },
     scopes: ['read', 'write'],
+  };
+}
+
+function codeConsent(now: number) {
+  return {
+    ...started(now),
+    kind: 'code',
+    status: 'pending',
     redirectUri: 'https://broker.example/callback',
     codeVerifier: new Redacted(`verifier-${randomUUID()}`),
+  } as const satisfies OpenConsent;
+}
+
+function deviceConsent(now: number) {
+  return {
+    ...started(now),
+    kind: 'device',
+    status: 'pending',
     deviceCode: new Redacted(`device-${randomUUID()}`),
     interval: 5,
     nextPollAt: now + 5_000,
-    status: 'pending',
-  };
+  } as const satisfies OpenConsent;
 }

@@ -6,14 +6,15 @@
 import type { Connection } from '../../connections/connection.ts';
 import { BrokerError } from '../../contract/errors.ts';
 import type { ConsentStatusAnswer } from '../../contract/messages.ts';
+import { present } from '../../contract/present.ts';
 import type { Redacted } from '../../contract/redacted.ts';
 import { authorizationCodeParameters, readAuthorizationResponse } from '../../oauth/authorization.ts';
 import type { Vendor } from '../../vendors/vendor.ts';
 import { accessDenied } from '../authorize.ts';
-import type { PendingConsent } from '../ports.ts';
+import type { CodeConsent, PendingConsent } from '../ports.ts';
 import type { FindConnection, Span } from '../request.ts';
 import { devicePoller } from './device.ts';
-import { handleOf, type PendingConsentParts, pendingConsents } from './pending.ts';
+import { handleOf, type PendingConsentParts, pendingConsents, statusOf } from './pending.ts';
 import { consentStarter, type StartConsentParts } from './start.ts';
 
 export interface ConsentParts extends PendingConsentParts, StartConsentParts {
@@ -57,13 +58,12 @@ export function consents(parts: ConsentParts): Consents {
   async function proceed(request: ContinueConsent): Promise<ConsentStatusAnswer> {
     const { connection, vendor, consent: handle, code, endsAt } = request;
     const pending = await table.read(handle);
-    // Another's consent is as good as none: whoever started it finishes it.
+    // A consent is finished by the principal that started it.
     if (pending && pending.connection !== connection.name) throw accessDenied();
     if (pending && pending.startedBy !== request.principal) throw accessDenied();
-    if (!pending) return { status: 'expired' };
-    if (pendings.isOver(pending)) return { status: 'expired' };
+    if (!pending || pendings.isOver(pending)) return { status: 'expired' };
     if (pending.status !== 'pending') return { status: statusOf(pending) };
-    if (pending.deviceCode) return poll(handle, pending, pending.deviceCode, request);
+    if (pending.kind === 'device') return poll(handle, pending, request);
     if (!code) return { status: 'pending' };
     const parameters = codeParameters(pending, code);
     await pendings.redeem(pending, { handle, connection, vendor, parameters, endsAt });
@@ -75,32 +75,32 @@ export function consents(parts: ConsentParts): Consents {
     const handle = handleOf(state);
     const pending = await table.read(handle);
     const found = pending && parts.find(pending.connection);
-    if (!pending || !found || pending.deviceCode) return { kind: 'unknown' };
-    const whose = { connection: pending.connection, subject: pending.subject };
-    if (pendings.isOver(pending)) return { ...whose, kind: 'expired' };
-    if (pending.status !== 'pending') return { ...whose, ...outcomeOf(pending) };
+    if (!pending || !found || pending.kind === 'device') return { kind: 'unknown' };
+    const names = { connection: pending.connection, subject: pending.subject };
+    if (pendings.isOver(pending)) return { ...names, kind: 'expired' };
+    if (pending.status !== 'pending') return { ...names, ...outcomeOf(pending) };
     const response = readQuietly(parameters, state, pending);
     // Malformed, or of another server: nothing is used up, and the person's true answer may still come.
-    if (response instanceof BrokerError) return { ...whose, kind: 'failed', detail: response.message };
+    if (response instanceof BrokerError) return { ...names, kind: 'failed', detail: response.message };
     if ('refused' in response) {
       const denied = response.error === 'access_denied';
       const named = response.error ?? 'one that it did not name';
       const detail = denied ? undefined : `The vendor answered with an error: ${named}.`;
       return {
-        ...whose,
+        ...names,
         ...outcomeOf(await pendings.close(handle, pending, denied ? 'denied' : 'failed', detail)),
       };
     }
     try {
       const codeGrant = codeParameters(pending, response.code);
       await pendings.redeem(pending, { handle, ...found, parameters: codeGrant, endsAt: span.endsAt });
-      return { ...whose, kind: 'connected' };
+      return { ...names, kind: 'connected' };
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
-      if (error.code === 'busy') return { ...whose, kind: 'pending' };
+      if (error.code === 'busy') return { ...names, kind: 'pending' };
       const current = await table.read(handle);
       if (current?.status === 'pending') await pendings.close(handle, current, 'failed', error.message);
-      return { ...whose, kind: 'failed', detail: error.message };
+      return { ...names, kind: 'failed', detail: error.message };
     }
   }
 }
@@ -114,23 +114,23 @@ function readQuietly(parameters: URLSearchParams, state: string, { endpoints }: 
   }
 }
 
-function codeParameters(
-  { redirectUri, codeVerifier }: PendingConsent,
-  code: Redacted,
-): Record<string, string> {
-  return authorizationCodeParameters({ code, redirectUri: redirectUri ?? '', codeVerifier });
+function codeParameters({ redirectUri, codeVerifier }: CodeConsent, code: Redacted): Record<string, string> {
+  return authorizationCodeParameters({ code, redirectUri, codeVerifier });
 }
 
-function statusOf({ status }: PendingConsent): ConsentStatusAnswer['status'] {
-  if (status === 'finishing') return 'pending';
-  return status === 'failed' ? 'denied' : status;
-}
+/** What the page calls each status. */
+const SHOWN = {
+  pending: 'pending',
+  finishing: 'pending',
+  granted: 'connected',
+  denied: 'denied',
+  expired: 'expired',
+  failed: 'failed',
+} as const satisfies Record<PendingConsent['status'], CallbackOutcome['kind']>;
 
-function outcomeOf({
-  status,
-  outcome,
-}: PendingConsent): Pick<Exclude<CallbackOutcome, { kind: 'unknown' }>, 'kind' | 'detail'> {
-  const kind = ({ granted: 'connected', finishing: 'pending' } as const)[status as 'granted' | 'finishing'];
-  const named = kind ?? (status as 'denied' | 'expired' | 'failed' | 'pending');
-  return { kind: named, ...(outcome !== undefined && { detail: outcome }) };
+function outcomeOf(
+  consent: PendingConsent,
+): Pick<Exclude<CallbackOutcome, { kind: 'unknown' }>, 'kind' | 'detail'> {
+  const detail = consent.kind === 'closed' ? consent.outcome : undefined;
+  return { kind: SHOWN[consent.status], ...present({ detail }) };
 }

@@ -1,21 +1,30 @@
 /**
  * A consent from its start to its end. It is stored under a handle, the hash of the `state` that travels through
- * the browser; a log of handles lets nobody finish a consent. A code is exchanged once: whoever moves the entry
- * to `finishing` does it.
+ * the browser; a log of handles lets nobody finish a consent. A code is exchanged once: by the request that moved
+ * the entry to `finishing`.
  */
 import { createHash } from 'node:crypto';
 import type { Connection } from '../../connections/connection.ts';
 import { BrokerError, VendorError } from '../../contract/errors.ts';
+import type { ConsentStatus } from '../../contract/messages.ts';
+import { present } from '../../contract/present.ts';
 import type { Vendor } from '../../vendors/vendor.ts';
 import { ignoringUnavailable } from '../ignoring-unavailable.ts';
-import type { ConsentsTable, PendingConsent, Stored } from '../ports.ts';
+import type {
+  ClosedConsent,
+  ConsentsTable,
+  OpenConsent,
+  PendingConsent,
+  StartedConsent,
+  Stored,
+} from '../ports.ts';
 import type { VendorAccess, VendorAccessParts } from '../vendor/access.ts';
-import type { GrantKeeper } from './store-grant.ts';
+import type { StoreGrant } from './store-grant.ts';
 
 export interface PendingConsentParts extends Pick<VendorAccessParts, 'clock' | 'timing' | 'observe'> {
   readonly consents: ConsentsTable;
   readonly access: VendorAccess;
-  readonly storeGrant: GrantKeeper;
+  readonly storeGrant: StoreGrant;
 }
 
 /** What redeeming needs to know. */
@@ -33,18 +42,18 @@ const CHANGES = {
   denied: 'consent_denied',
   expired: 'consent_failed',
   failed: 'consent_failed',
-} as const;
+} as const satisfies Record<ClosedConsent['status'], string>;
 
 export interface PendingConsents {
   /** Exchanges a code for the grant, once; what the vendor gives is stored before it is judged. */
-  redeem(pending: Stored<PendingConsent>, what: Redeeming): Promise<void>;
+  redeem(pending: Stored<OpenConsent>, what: Redeeming): Promise<void>;
   /** Ends a consent, and tells of it. */
   close(
     handle: string,
     seen: Stored<PendingConsent>,
-    status: keyof typeof CHANGES,
+    status: ClosedConsent['status'],
     outcome?: string,
-  ): Promise<PendingConsent>;
+  ): Promise<ClosedConsent>;
   /** Whether its time has run out. */
   isOver(pending: PendingConsent): boolean;
 }
@@ -55,13 +64,14 @@ export function pendingConsents(parts: PendingConsentParts): PendingConsents {
 
   return { redeem, close, isOver };
 
-  /** Whoever was finishing it when its time ran out has had a deadline's time more, and has died of something. */
-  function isOver({ status, expiresAt }: PendingConsent): boolean {
-    const patience = { pending: 0, finishing: timing.deadline }[status as 'pending' | 'finishing'];
-    return patience !== undefined && expiresAt + patience <= clock.now();
+  /** A request that was finishing it when its time ran out has a deadline's time more; after that, it has died. */
+  function isOver(consent: PendingConsent): boolean {
+    if (consent.kind === 'closed') return false;
+    const allowance = consent.status === 'finishing' ? timing.deadline : 0;
+    return consent.expiresAt + allowance <= clock.now();
   }
 
-  async function redeem(pending: Stored<PendingConsent>, what: Redeeming): Promise<void> {
+  async function redeem(pending: Stored<OpenConsent>, what: Redeeming): Promise<void> {
     const { handle } = what;
     const acquisition = access.acquire(what);
     const claimed = await table.write(handle, pending, { ...pending, status: 'finishing' });
@@ -82,11 +92,10 @@ export function pendingConsents(parts: PendingConsentParts): PendingConsents {
   async function close(
     handle: string,
     seen: Stored<PendingConsent>,
-    status: keyof typeof CHANGES,
+    status: ClosedConsent['status'],
     outcome?: string,
-  ): Promise<PendingConsent> {
-    const { codeVerifier: _, deviceCode: __, ...kept } = seen;
-    const closed = { ...kept, status, ...(outcome !== undefined && { outcome }) };
+  ): Promise<ClosedConsent> {
+    const closed: ClosedConsent = { ...startedOf(seen), kind: 'closed', status, ...present({ outcome }) };
     const { connection, subject, startedBy: principal } = seen;
     observe({ type: 'grant', change: CHANGES[status], connection, subject, principal });
     await table.write(handle, seen, closed);
@@ -98,9 +107,15 @@ export function pendingConsents(parts: PendingConsentParts): PendingConsents {
  * Whether the consent is as open as it was: a mistyped code, a device whose person has not decided yet, or nothing
  * sent at all. A poll whose answer was lost is repeated too (RFC 8628 §3.5); a code is not (RFC 6749 §4.1.2).
  */
-function isRepeatable(error: unknown, { deviceCode }: PendingConsent): boolean {
-  if (error instanceof VendorError) return !error.ambiguous || deviceCode !== undefined;
+function isRepeatable(error: unknown, { kind }: OpenConsent): boolean {
+  if (error instanceof VendorError) return !error.ambiguous || kind === 'device';
   return error instanceof BrokerError && error.code === 'secret_unavailable';
+}
+
+/** What stays of a consent when its secrets go. */
+function startedOf(consent: PendingConsent): StartedConsent {
+  const { connection, subject, generation, replace, startedBy, expiresAt, endpoints, scopes } = consent;
+  return present({ connection, subject, generation, replace, startedBy, expiresAt, endpoints, scopes });
 }
 
 /** For the page; of a defect nothing is shown. */
@@ -111,4 +126,10 @@ function describe(error: unknown): string | undefined {
 /** The name under which a consent is stored and spoken of. */
 export function handleOf(state: string): string {
   return createHash('sha256').update(state).digest('base64url');
+}
+
+/** As the caller that started the consent is told of it. */
+export function statusOf({ status }: PendingConsent): ConsentStatus {
+  if (status === 'finishing') return 'pending';
+  return status === 'failed' ? 'denied' : status;
 }

@@ -7,7 +7,7 @@ import { authorizationUrl, createCodeVerifier } from '../../oauth/authorization.
 import { requestDeviceAuthorization } from '../../oauth/device.ts';
 import type { Client, Endpoints } from '../../oauth/types.ts';
 import type { Vendor } from '../../vendors/vendor.ts';
-import type { ConsentsTable, GrantsTable, PendingConsent } from '../ports.ts';
+import type { ConsentsTable, GrantsTable, StartedConsent } from '../ports.ts';
 import { isGrant, type Span } from '../request.ts';
 import type { Acquisition, VendorAccess, VendorAccessParts } from '../vendor/access.ts';
 import { handleOf } from './pending.ts';
@@ -58,7 +58,7 @@ export function consentStarter(parts: StartConsentParts) {
     const acquisition = access.acquire(request);
     const endpoints = await access.endpoints(connection, vendor, acquisition.budget);
     const state = randomBytes(32).toString('base64url');
-    const pending: PendingConsent = {
+    const started: StartedConsent = {
       connection: connection.name,
       subject,
       ...present({ generation: existing?.generation }),
@@ -67,18 +67,17 @@ export function consentStarter(parts: StartConsentParts) {
       expiresAt: clock.now() + timing.consentLife,
       endpoints,
       scopes: connection.scope,
-      status: 'pending',
     };
     return access.withClient(connection, (client) =>
       connection.grant === DEVICE_CODE_GRANT
-        ? startDevice(request, pending, handleOf(state), client, endpoints, acquisition)
-        : startAuthorization(request, pending, state, client, endpoints),
+        ? startDevice(request, started, handleOf(state), client, endpoints, acquisition)
+        : startAuthorization(request, started, state, client, endpoints),
     );
   }
 
   async function startAuthorization(
     { connection, vendor }: StartConsent,
-    pending: PendingConsent,
+    started: StartedConsent,
     state: string,
     client: Client,
     endpoints: Endpoints,
@@ -87,9 +86,11 @@ export function consentStarter(parts: StartConsentParts) {
     const redirectUri = connection.redirectUri ?? parts.callbackUrl;
     const codeVerifier = vendor.pkce ? createCodeVerifier() : undefined;
     await table.write(handleOf(state), undefined, {
-      ...pending,
+      ...started,
+      kind: 'code',
+      status: 'pending',
       redirectUri,
-      ...(codeVerifier && { codeVerifier }),
+      ...present({ codeVerifier }),
     });
     return {
       consent: handleOf(state),
@@ -108,7 +109,7 @@ export function consentStarter(parts: StartConsentParts) {
 
   async function startDevice(
     { connection, vendor }: StartConsent,
-    pending: PendingConsent,
+    started: StartedConsent,
     handle: string,
     client: Client,
     endpoints: Endpoints,
@@ -124,12 +125,20 @@ export function consentStarter(parts: StartConsentParts) {
     const { deviceCode, interval } = device;
     const expiresAt = Math.min(device.expiresAt, now + LONGEST_DEVICE_LIFE);
     const nextPollAt = now + interval * 1000;
-    await table.write(handle, undefined, { ...pending, expiresAt, deviceCode, interval, nextPollAt });
+    await table.write(handle, undefined, {
+      ...started,
+      kind: 'device',
+      status: 'pending',
+      expiresAt,
+      deviceCode,
+      interval,
+      nextPollAt,
+    });
     return {
       consent: handle,
       user_code: device.userCode,
       verification_uri: device.verificationUri,
-      ...(device.verificationUriComplete && { verification_uri_complete: device.verificationUriComplete }),
+      ...present({ verification_uri_complete: device.verificationUriComplete }),
       expires_in: Math.floor((expiresAt - now) / 1000),
       interval,
     };

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import type { Connection } from '../../connections/connection.ts';
 import { BrokerError, StoreUnavailable } from '../../contract/errors.ts';
+import { present } from '../../contract/present.ts';
 import type { Token } from '../../oauth/token.ts';
 import { requestToken } from '../../oauth/token-endpoint.ts';
 import type { TokenReply } from '../../oauth/types.ts';
@@ -10,11 +11,11 @@ import { discardQuietly } from '../grants/commit-refresh.ts';
 import type { Forget, RevokeQuietly } from '../grants/revoke.ts';
 import { dueAfter, scopeKey } from '../grants/states.ts';
 import { tryReadToken } from '../grants/try-read-token.ts';
-import type { Grant, GrantBinding, GrantsTable, PendingConsent, Rescues, Stored } from '../ports.ts';
+import type { Grant, GrantBinding, GrantsTable, OpenConsent, Rescues, Stored } from '../ports.ts';
 import { retryWhileUnavailable } from '../retry-while-unavailable.ts';
 import type { Acquisition, VendorAccess, VendorAccessParts } from '../vendor/access.ts';
 
-export interface KeepConsentParts extends Pick<VendorAccessParts, 'clock' | 'timing'> {
+export interface StoreGrantParts extends Pick<VendorAccessParts, 'clock' | 'timing'> {
   readonly grants: GrantsTable;
   readonly rescues: Rescues;
   readonly access: VendorAccess;
@@ -23,7 +24,7 @@ export interface KeepConsentParts extends Pick<VendorAccessParts, 'clock' | 'tim
 }
 
 export interface Redemption {
-  readonly pending: PendingConsent;
+  readonly pending: OpenConsent;
   readonly connection: Connection;
   readonly vendor: Vendor;
   /** Of the token request: the code, or the device code, and what belongs to it. */
@@ -32,16 +33,16 @@ export interface Redemption {
 }
 
 /**
- * Redeems a code and stores the grant, under a new generation, over whatever was there.
+ * Redeems a code and stores the grant under a new generation, in place of the one before.
  * @throws VendorError when the vendor refuses or fails; StoreUnavailable when the grant could not be stored
  */
-export type GrantKeeper = (redemption: Redemption) => Promise<void>;
+export type StoreGrant = (redemption: Redemption) => Promise<void>;
 
 export function isLive(grant: Grant | undefined): boolean {
   return grant?.status === 'active';
 }
 
-export function grantStorer(parts: KeepConsentParts): GrantKeeper {
+export function grantStorer(parts: StoreGrantParts): StoreGrant {
   const { clock, timing, grants, access } = parts;
 
   return async (redemption) => {
@@ -71,7 +72,7 @@ export function grantStorer(parts: KeepConsentParts): GrantKeeper {
     });
   }
 
-  async function store(grant: Grant, pending: PendingConsent): Promise<'stored' | 'taken'> {
+  async function store(grant: Grant, pending: OpenConsent): Promise<'stored' | 'taken'> {
     for (;;) {
       const existing: Stored<Grant> | undefined = await grants.read(grant);
       // An earlier try of this very write whose answer was lost.
@@ -89,7 +90,7 @@ export function grantStorer(parts: KeepConsentParts): GrantKeeper {
     { pending, connection, vendor }: Redemption,
     binding: GrantBinding,
     reply: TokenReply,
-    token?: Token,
+    token: Token | undefined,
   ): Grant {
     const now = clock.now();
     const grant: Grant = {
@@ -97,12 +98,12 @@ export function grantStorer(parts: KeepConsentParts): GrantKeeper {
       subject: pending.subject,
       generation: randomUUID(),
       status: 'active',
-      ...(reply.refreshToken && { refreshToken: reply.refreshToken }),
+      ...present({ refreshToken: reply.refreshToken }),
       tokens: token ? { [scopeKey(pending.scopes)]: token } : {},
       attempts: [],
       dueAt: now,
       binding,
-      ...(pending.redirectUri !== undefined && { redirectUri: pending.redirectUri }),
+      ...(pending.kind === 'code' && { redirectUri: pending.redirectUri }),
       scopes: pending.scopes,
       consentedAt: now,
       consentedBy: pending.startedBy,

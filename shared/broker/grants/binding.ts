@@ -1,14 +1,15 @@
 import type { Connection } from '../../connections/connection.ts';
 import { BrokerError } from '../../contract/errors.ts';
 import { DEFAULT_SUBJECT } from '../../contract/messages.ts';
+import { present } from '../../contract/present.ts';
 import type { Endpoints } from '../../oauth/types.ts';
 import type { Vendor } from '../../vendors/vendor.ts';
-import type { Grant, GrantBinding, GrantKey } from '../ports.ts';
+import type { Grant, GrantBinding, GrantKey, RefreshableGrant, Stored } from '../ports.ts';
 
-/** Whose a grant is: it is never sent to another server, nor under another client (invariant 12). */
+/** The server and the client that a grant belongs to: it is sent to no other server, under no other client (invariant 12). */
 export function bindingOf(endpoints: Endpoints, clientId: string): GrantBinding {
   const { issuer, tokenEndpoint } = endpoints;
-  return { ...(issuer !== undefined && { issuer }), tokenEndpoint, clientId };
+  return present({ issuer, tokenEndpoint, clientId });
 }
 
 /** @throws BrokerError `consent_required` when the connection now names another server or client */
@@ -46,11 +47,15 @@ export function mismatch(
     : undefined;
 }
 
-/** Why the grant cannot be refreshed, though its live tokens may still be used. */
-export function ending(grant: Grant): BrokerError | undefined {
-  if (grant.status === 'consent_required') return consentRequired(grant, 'the vendor ended the grant');
-  if (!grant.refreshToken) return consentRequired(grant, 'the vendor gave no refresh token');
-  return undefined;
+/** Whether there is something to refresh; if not, the grant's live tokens may still be used. */
+export function isRefreshable(grant: Stored<Grant>): grant is RefreshableGrant {
+  return grant.status === 'active' && grant.refreshToken !== undefined;
+}
+
+/** Why a grant cannot be refreshed. */
+export function notRefreshable(grant: Grant): BrokerError {
+  const ended = grant.status === 'consent_required';
+  return consentRequired(grant, ended ? 'the vendor ended the grant' : 'the vendor gave no refresh token');
 }
 
 /** The error whose text names the command that gives the consent. */

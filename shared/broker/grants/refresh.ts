@@ -15,11 +15,13 @@
  * after another look, and even then nothing is erased.
  */
 import { BrokerError, VendorError } from '../../contract/errors.ts';
+import { present } from '../../contract/present.ts';
+import type { Redacted } from '../../contract/redacted.ts';
 import type { Token } from '../../oauth/token.ts';
 import { requestToken } from '../../oauth/token-endpoint.ts';
 import type { TokenReply } from '../../oauth/types.ts';
 import { ignoringUnavailable } from '../ignoring-unavailable.ts';
-import type { Failure, Grant, Stored } from '../ports.ts';
+import type { Failure, Grant, RefreshableGrant, Stored } from '../ports.ts';
 import type { TokenRequest } from '../request.ts';
 import type { Acquisition, VendorAccess, VendorAccessParts } from '../vendor/access.ts';
 import { nextFailure } from '../vendor/failure.ts';
@@ -55,7 +57,7 @@ export interface RefreshRequest
  * Refreshes the grant as it was seen. `undefined`: it has moved on since, or a rescued answer was adopted; look again.
  * @throws BrokerError with any code that a vendor or a store can cause
  */
-export type Refresh = (seen: Stored<Grant>, request: RefreshRequest) => Promise<Token | undefined>;
+export type Refresh = (seen: RefreshableGrant, request: RefreshRequest) => Promise<Token | undefined>;
 
 export interface Refresher {
   readonly refresh: Refresh;
@@ -71,25 +73,31 @@ export function refresher(parts: RefreshParts): Refresher {
 
   return { refresh, adoptRescue };
 
-  async function refresh(seen: Stored<Grant>, request: RefreshRequest): Promise<Token | undefined> {
+  async function refresh(seen: RefreshableGrant, request: RefreshRequest): Promise<Token | undefined> {
     const acquisition = access.acquire(request);
     const held = await grants.write(seen, begun(seen, acquisition.lease));
     if (!held) return undefined;
     let reply: TokenReply;
     try {
       if (seen.attempts.length > 0 && (await adoptRescue(held, request))) return undefined;
-      reply = await send(held, request, acquisition);
+      reply = await send(held, seen.refreshToken, request, acquisition);
     } catch (error) {
       return settle(held, request, acquisition, error);
     }
     return keep(held, request, acquisition, reply);
   }
 
-  function send(held: Stored<Grant>, request: RefreshRequest, { budget }: Acquisition): Promise<TokenReply> {
+  function send(
+    held: Stored<Grant>,
+    refreshToken: Redacted,
+    request: RefreshRequest,
+    { budget }: Acquisition,
+  ): Promise<TokenReply> {
+    const parameters = refreshParameters(held, refreshToken, request);
     return access.asClient(request, 'refresh', budget, async (call) => {
       checkBinding(held, call.endpoints, call.client.clientId);
       const resend = request.vendor.graceWindow > 0 ? 'idempotent' : 'unsent';
-      return requestToken({ ...call, parameters: refreshParameters(held, request), resend });
+      return requestToken({ ...call, parameters, resend });
     });
   }
 
@@ -105,8 +113,7 @@ export function refresher(parts: RefreshParts): Refresher {
       attempt: acquisition.lease.id,
       generation: held.generation,
       scopeKey: scopeKey(request.scopes),
-      ...(reply.refreshToken && { refreshToken: reply.refreshToken }),
-      ...(token && { token }),
+      ...present({ refreshToken: reply.refreshToken, token }),
     };
     const onDemand = token && (request.forced || token.expiresAt - token.mintedAt < request.minTtl);
     const next = (grant: Grant): Grant => ({
@@ -207,11 +214,15 @@ export function refresher(parts: RefreshParts): Refresher {
 }
 
 /** RFC 6749 §6. `scope` only where it narrows; `redirect_uri` where the vendor's page shows it (Bugfender). */
-function refreshParameters(grant: Grant, { vendor, scopes }: RefreshRequest): Record<string, string> {
+function refreshParameters(
+  grant: Grant,
+  refreshToken: Redacted,
+  { vendor, scopes }: RefreshRequest,
+): Record<string, string> {
   const narrowed = scopeKey(scopes) !== scopeKey(grant.scopes);
   return {
     grant_type: 'refresh_token',
-    refresh_token: grant.refreshToken?.reveal() ?? '',
+    refresh_token: refreshToken.reveal(),
     ...(narrowed && { scope: scopeKey(scopes) }),
     ...(vendor.refreshSendsRedirectUri && grant.redirectUri && { redirect_uri: grant.redirectUri }),
   };

@@ -13,6 +13,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { Connection } from '../../connections/connection.ts';
+import { present } from '../../contract/present.ts';
 import type { Token } from '../../oauth/token.ts';
 import type { Vendor } from '../../vendors/vendor.ts';
 import type { Failure, Grant, Lease, Rescue } from '../ports.ts';
@@ -69,7 +70,7 @@ export function committed(grant: Grant, answer: Answer, policy: DuePolicy, failu
   const next: Grant = {
     ...kept,
     status: 'active',
-    ...(answer.refreshToken && { refreshToken: answer.refreshToken }),
+    ...present({ refreshToken: answer.refreshToken }),
     tokens: tokensAfter(grant, answer, policy),
     attempts: [],
     lastAttempt: answer.attempt,

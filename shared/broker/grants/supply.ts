@@ -1,10 +1,11 @@
 import { StoreUnavailable } from '../../contract/errors.ts';
+import { present } from '../../contract/present.ts';
 import type { MemoryCache } from '../memory-cache.ts';
 import type { Grant, Stored } from '../ports.ts';
 import type { TokenRequest } from '../request.ts';
 import { cacheKey } from '../tokens/cache-key.ts';
-import type { Look, Remembered, TokenSupply } from '../tokens/resolve.ts';
-import { consentRequired, ending, mismatch } from './binding.ts';
+import type { KeyState, Remembered, TokenSupply } from '../tokens/resolve.ts';
+import { consentRequired, isRefreshable, mismatch, notRefreshable } from './binding.ts';
 import type { Refresh, RefreshParts } from './refresh.ts';
 import { scopeKey } from './states.ts';
 
@@ -23,38 +24,33 @@ export function refreshingSupply(parts: RefreshingSupplyParts, request: TokenReq
   // Where the sweep keeps a grant warm, callers begin later than it does, so that they find the work done.
   const ahead = connection.refresh === 'keep_warm' ? { margin: most / 2, share: 1 / 10 } : { margin: most };
 
-  return { key, ...ahead, exclusive, look };
+  return { key, ...ahead, exclusive, read };
 
-  async function look(): Promise<Look> {
+  async function read(): Promise<KeyState> {
     try {
       const grant = await grants.read({ connection: connection.name, subject });
-      return grant && grant.status !== 'revoked' ? lookAt(grant) : withoutGrant();
+      return grant && grant.status !== 'revoked' ? stateOf(grant) : withoutGrant();
     } catch (error) {
       // A failing grant store stops refreshing, but not the use of a token that is known to be alive.
       const remembered = exclusive ? undefined : memory.get(key);
       if (!(error instanceof StoreUnavailable) || !remembered) throw error;
-      return { token: remembered.token, source: 'memory', blockedBy: error, renew: async () => undefined };
+      return { token: remembered.token, source: 'memory', blockedBy: error };
     }
   }
 
-  function lookAt(grant: Stored<Grant>): Look {
-    const foreign = mismatch(grant, connection, vendor, scopes);
-    const reason = foreign ?? ending(grant);
-    const token = foreign ? undefined : grant.tokens[scopeKey(scopes)];
-    return {
-      ...(token && { token }),
-      ...(grant.lease && { lease: grant.lease }),
-      ...(grant.lastFailure && { failure: grant.lastFailure }),
-      ...(grant.forcedAt !== undefined && { forcedAt: grant.forcedAt }),
-      ...(reason && { blockedBy: reason }),
-      renew: (forced) => refresh(grant, { ...request, forced }),
-    };
+  function stateOf(grant: Stored<Grant>): KeyState {
+    const blockedBy = mismatch(grant, connection, vendor, scopes);
+    if (blockedBy) return { blockedBy };
+    const { lease, lastFailure: failure, forcedAt } = grant;
+    const state = present({ token: grant.tokens[scopeKey(scopes)], lease, failure, forcedAt });
+    return isRefreshable(grant)
+      ? { ...state, renew: (forced) => refresh(grant, { ...request, forced }) }
+      : { ...state, blockedBy: notRefreshable(grant) };
   }
 
-  function withoutGrant(): Look {
+  function withoutGrant(): KeyState {
     return {
       blockedBy: consentRequired({ connection: connection.name, subject }, 'nobody has consented yet'),
-      renew: async () => undefined,
     };
   }
 }

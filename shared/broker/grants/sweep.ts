@@ -7,7 +7,7 @@ import { BrokerError, StoreUnavailable, UnreadableValue, VendorError } from '../
 import type { BrokerEvent } from '../events.ts';
 import type { Grant, GrantKey, Stored } from '../ports.ts';
 import { type FindConnection, type Found, isGrant } from '../request.ts';
-import { mismatch } from './binding.ts';
+import { isRefreshable, mismatch } from './binding.ts';
 import type { Refresher, RefreshParts } from './refresh.ts';
 import { endedForGood, setAside, warmScopes } from './states.ts';
 
@@ -128,7 +128,7 @@ export function sweeper(parts: SweepParts): Sweep {
       await grants.write(grant, setAside(grant, now));
       return 'skipped';
     }
-    if (grant.status !== 'active') return lookAfterEnded(grant, found);
+    if (!isRefreshable(grant)) return lookAfterEnded(grant, found);
     if (grant.dueAt + timing.deadline > endsAt) return 'skipped';
     if (grant.dueAt > now) await clock.sleep(grant.dueAt - now);
     const request = {

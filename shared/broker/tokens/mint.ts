@@ -19,7 +19,7 @@ import type { TokenRequest } from '../request.ts';
 import type { Acquisition, VendorAccess, VendorAccessParts } from '../vendor/access.ts';
 import { endedAlready, nextFailure } from '../vendor/failure.ts';
 import { cacheKey } from './cache-key.ts';
-import type { Look, TokenSupply } from './resolve.ts';
+import type { KeyState, Renew, TokenSupply } from './resolve.ts';
 
 export interface MintParts extends Pick<VendorAccessParts, 'clock' | 'timing' | 'observe'> {
   readonly tokens: TokensTable;
@@ -33,16 +33,16 @@ export function mintingSupply(parts: MintParts, request: TokenRequest): TokenSup
   const { connection } = request;
   const key = cacheKey(request);
 
-  return { key, margin: timing.renewAhead, exclusive: false, look };
+  return { key, margin: timing.renewAhead, exclusive: false, read };
 
-  async function look(consistent: boolean): Promise<Look> {
+  async function read(consistent: boolean): Promise<KeyState> {
     const entry = await asCache('read', () => tokens.read(key, { consistent }));
-    if (entry === 'failed') return { ...(await lookAt(standIn.get(key), mintAlone)), source: 'memory' };
+    if (entry === 'failed') return { ...(await stateOf(standIn.get(key), mintAlone)), source: 'memory' };
     if (entry) standIn.put(key, entry);
-    return lookAt(entry, (forced) => mintUnderLease(entry, forced));
+    return stateOf(entry, (forced) => mintUnderLease(entry, forced));
   }
 
-  async function lookAt(entry: TokenEntry | undefined, renew: Look['renew']): Promise<Look> {
+  async function stateOf(entry: TokenEntry | undefined, renew: Renew): Promise<KeyState> {
     const { failure, ...rest } = entry ?? {};
     const stands = failure && !(failure.until > clock.now() && (await overtaken(failure.secretVersion)));
     return { ...rest, ...(stands && { failure }), renew };

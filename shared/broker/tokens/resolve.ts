@@ -1,12 +1,13 @@
 /**
  * From a request to a token: memory, table, lease, vendor, in that order and never further than needed.
  *
- * One process has one flight per key at a time; those who come meanwhile join it, and each judges its outcome
- * by its own need. Between processes the lease in the table does the same (`mint.ts`, `grants/refresh.ts`).
+ * One process has one flight per key at a time; requests that come meanwhile join it, and each checks the outcome
+ * against its own need. Between processes the lease in the table does the same (`mint.ts`, `grants/refresh.ts`).
  */
 
 import { BrokerError } from '../../contract/errors.ts';
 import type { TokenOrigin } from '../../contract/messages.ts';
+import { present } from '../../contract/present.ts';
 import type { Clock } from '../../oauth/clock.ts';
 import type { Token } from '../../oauth/token.ts';
 import type { Observe } from '../events.ts';
@@ -16,9 +17,10 @@ import type { ServedToken, TokenRequest, TokenSource } from '../request.ts';
 import type { Timing } from '../times.ts';
 import { busy, endedAlready, rememberedError, stillStands } from '../vendor/failure.ts';
 import { fitnessOf, renewalDue } from './fitness.ts';
+import { SingleFlight } from './single-flight.ts';
 
-/** What stands in the table for one key, and the right to renew just that. */
-export interface Look {
+/** What the table says of one key. */
+interface SeenState {
   readonly token?: Token;
   readonly lease?: Lease;
   readonly failure?: Failure;
@@ -26,14 +28,16 @@ export interface Look {
   readonly forcedAt?: number;
   /** Set when the table could not say: the token is what this process remembers. */
   readonly source?: 'memory';
-  /** Why there is nothing to renew with, whatever the need. */
-  readonly blockedBy?: BrokerError;
-  /**
-   * Takes the lease on what was seen, asks the vendor, stores the answer.
-   * `undefined`: another worker has written since the look.
-   */
-  renew(forced: boolean): Promise<Token | undefined>;
 }
+
+/**
+ * Takes the lease on what was read, asks the vendor, stores the answer.
+ * `undefined`: another worker has written since.
+ */
+export type Renew = (forced: boolean) => Promise<Token | undefined>;
+
+/** What was read of one key, and either the right to renew just that or why it cannot be renewed, whatever the need. */
+export type KeyState = SeenState & ({ readonly renew: Renew } | { readonly blockedBy: BrokerError });
 
 /** Where one key's token is kept, and how a new one is got: by minting or by refreshing. */
 export interface TokenSupply {
@@ -43,11 +47,11 @@ export interface TokenSupply {
   /** … or at this share of the token's life, when that is less; absent: a fifth. */
   readonly share?: number;
   /**
-   * Whether a new token ends the one before it (invariant 11): then memory answers nothing without a look at
-   * the table, and `min_ttl` forces nothing.
+   * Whether a new token ends the one before it (invariant 11): then memory answers nothing without asking the
+   * table, and `min_ttl` forces nothing.
    */
   readonly exclusive: boolean;
-  look(consistent: boolean): Promise<Look>;
+  read(consistent: boolean): Promise<KeyState>;
 }
 
 /** A token that the table, or the vendor, confirmed at a time (milliseconds since the epoch). */
@@ -64,7 +68,7 @@ export interface ResolverParts {
   readonly supplyOf: (request: TokenRequest) => TokenSupply;
 }
 
-/** Why a flight did not bring what its leader wanted. */
+/** Why a flight did not bring what the request that began it wanted. */
 type Reason =
   | { readonly kind: 'failed'; readonly error: BrokerError; readonly leader: TokenRequest }
   | { readonly kind: 'interval'; readonly until: number }
@@ -77,17 +81,12 @@ interface Outcome {
   readonly reason?: Reason;
 }
 
-interface Flight {
-  readonly looked: Promise<Look>;
-  readonly outcome: Promise<Outcome>;
-}
-
 /** Kept of an invocation's time for its answer, in milliseconds. */
 const ANSWER_RESERVE = 500;
 
 export function resolver(parts: ResolverParts): TokenSource {
   const { clock, timing, memory, observe } = parts;
-  const flights = new Map<string, Flight>();
+  const flights = new SingleFlight<KeyState, Outcome>();
 
   return async (request) => {
     const supply = parts.supplyOf(request);
@@ -113,58 +112,55 @@ export function resolver(parts: ResolverParts): TokenSource {
     const now = clock.now();
     if (!found || found.confirmedAt + timing.memoryRecheck <= now) return undefined;
     if (fitnessOf(found.token, request, timing, now) !== 'good') return undefined;
-    if (renewalDue(found.token, supply.margin, now, supply.share) && !flights.has(supply.key))
+    if (renewalDue(found.token, supply.margin, now, supply.share) && !flights.underWay(supply.key))
       return undefined;
     return { token: found.token, source: 'memory' };
   }
 
-  /** One look at the table and at most one renewal, shared by all who ask for this key meanwhile. */
+  /** One read of the table and at most one renewal, shared by all who ask for this key meanwhile. */
   async function joinOrStart(
     supply: TokenSupply,
     request: TokenRequest,
     consistent: boolean,
   ): Promise<Outcome> {
-    const flight = flights.get(supply.key);
-    if (!flight) return start(supply, request, consistent).outcome;
-    const { token } = await flight.looked;
-    // Whom the token in hand satisfies does not wait for its renewal.
+    const flight = flights.underWay(supply.key);
+    if (!flight) {
+      const read = () => supply.read(consistent);
+      return flights.start(supply.key, read, (state) => renewIfNeeded(supply, request, state)).outcome;
+    }
+    const { token } = await flight.seen;
+    // A caller whose need the current token meets does not wait for its renewal.
     if (token && fitnessOf(token, request, timing, clock.now()) === 'good') return { token, source: 'table' };
     return flight.outcome;
   }
 
-  function start(supply: TokenSupply, request: TokenRequest, consistent: boolean): Flight {
-    const looked = supply.look(consistent);
-    const outcome = looked
-      .then((look) => renewIfNeeded(supply, request, look))
-      .finally(() => flights.delete(supply.key));
-    const flight = { looked, outcome };
-    flights.set(supply.key, flight);
-    return flight;
-  }
-
-  async function renewIfNeeded(supply: TokenSupply, request: TokenRequest, look: Look): Promise<Outcome> {
+  async function renewIfNeeded(
+    supply: TokenSupply,
+    request: TokenRequest,
+    state: KeyState,
+  ): Promise<Outcome> {
     const now = clock.now();
-    const seen: Outcome = { ...(look.token && { token: look.token }), source: look.source ?? 'table' };
-    if (look.token) remember(supply, request, look.token);
+    const seen: Outcome = { ...present({ token: state.token }), source: state.source ?? 'table' };
+    if (state.token) remember(supply, request, state.token);
 
-    if (look.blockedBy) return { ...seen, reason: failed(look.blockedBy, request) };
+    if ('blockedBy' in state) return { ...seen, reason: failed(state.blockedBy, request) };
 
-    const fitness = fitnessOf(look.token, request, timing, now);
-    const due = !look.token || renewalDue(look.token, supply.margin, now, supply.share);
+    const fitness = fitnessOf(state.token, request, timing, now);
+    const due = !state.token || renewalDue(state.token, supply.margin, now, supply.share);
     if (fitness === 'good' && !due) return seen;
     if (fitness === 'short' && !due && supply.exclusive) return { ...seen, reason: { kind: 'exclusive' } };
-    if (stillStands(look.failure, request.begunAt, now)) {
-      return { ...seen, reason: failed(rememberedError(look.failure, now), request) };
+    if (stillStands(state.failure, request.begunAt, now)) {
+      return { ...seen, reason: failed(rememberedError(state.failure, now), request) };
     }
     const forced = fitness === 'short' || fitness === 'refused';
     const nextForced =
-      (look.forcedAt ?? Number.NEGATIVE_INFINITY) + request.connection.minMintInterval * 1000;
+      (state.forcedAt ?? Number.NEGATIVE_INFINITY) + request.connection.minMintInterval * 1000;
     if (forced && nextForced > now) return { ...seen, reason: { kind: 'interval', until: nextForced } };
-    if (look.lease && look.lease.until > now) {
-      return { ...seen, reason: { kind: 'leased', until: look.lease.until } };
+    if (state.lease && state.lease.until > now) {
+      return { ...seen, reason: { kind: 'leased', until: state.lease.until } };
     }
     try {
-      const token = await look.renew(forced);
+      const token = await state.renew(forced);
       if (!token) return { ...seen, reason: { kind: 'leased', until: now } };
       if (token.expiresAt <= clock.now()) throw endedAlready();
       remember(supply, request, token);
@@ -179,7 +175,7 @@ export function resolver(parts: ResolverParts): TokenSource {
     memory.put(supply.key, { token, confirmedAt: clock.now(), connection: connection.name, subject });
   }
 
-  /** The answer that an outcome is to this request; `undefined` when it must look again. */
+  /** The answer that an outcome is to this request; `undefined` when it must be asked for again. */
   function answerFor(request: TokenRequest, outcome: Outcome): ServedToken | undefined {
     const { token, source, reason } = outcome;
     const now = clock.now();
@@ -244,7 +240,7 @@ function failed(error: BrokerError, leader: TokenRequest): Reason {
 }
 
 function served(token: Token, source: TokenOrigin, warning: string | undefined): ServedToken {
-  return { token, source, ...(warning === undefined ? {} : { warning }) };
+  return { token, source, ...present({ warning }) };
 }
 
 function renewalFailed(error: BrokerError): string {

@@ -123,7 +123,8 @@ describe('authorization code', () => {
     const url = await decide(authorization_url);
     const { stores } = process;
     const pending = await stores.consents.read(consent);
-    await stores.consents.write(consent, pending, { ...pending!, status: 'finishing' });
+    if (pending?.kind !== 'code') throw new Error('It is open.');
+    await stores.consents.write(consent, pending, { ...pending, status: 'finishing' });
     expect(await process.callback(url)).toMatchObject({ kind: 'pending' });
     expect(await process.proceed(consent)).toEqual({ status: 'pending' });
     world.clock.advance(600_000);
@@ -373,10 +374,16 @@ describe('device authorization', () => {
     expect(await process.proceed(started.consent)).toEqual({ status: 'granted' });
   });
 
-  test('a callback finishes no device consent', async () => {
+  test('a callback finishes no device consent, not even with its very state', async () => {
     const { process, started } = await begun();
-    const url = new URL(`https://broker.example/callback?code=x&state=${started.consent}`);
+    const { stores } = process;
+    const consent = await stores.consents.read(started.consent);
+    const state = 'a-state-that-no-browser-was-given';
+    const handle = createHash('sha256').update(state).digest('base64url');
+    await stores.consents.write(handle, undefined, consent!);
+    const url = new URL(`https://broker.example/callback?code=x&state=${state}`);
     expect(await process.callback(url)).toEqual({ kind: 'unknown' });
+    expect(await stores.consents.read(handle)).toMatchObject({ status: 'pending' });
   });
 });
 
@@ -474,7 +481,7 @@ test('neither verifier nor state nor device code stands in the table', async () 
   const { consent, authorization_url } = redirecting(await process.start());
   const state = new URL(authorization_url).searchParams.get('state')!;
   const pending = await process.stores.consents.read(consent);
-  expect(pending?.codeVerifier?.reveal()).toMatch(/^[\w-]{43}$/);
+  expect(pending?.kind === 'code' && pending.codeVerifier?.reveal()).toMatch(/^[\w-]{43}$/);
   expect(JSON.stringify(pending)).not.toContain(state);
   await process.callback(await decide(authorization_url));
   expect(await process.stores.consents.read(consent)).not.toHaveProperty('codeVerifier');
