@@ -1,7 +1,7 @@
 /** The five programs: what each is bound to is all that it may do. */
 import { Duration } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
-import { NAMES } from '../shared/contract/names.ts';
+import { FUNCTIONS } from '../shared/contract/names.ts';
 import type { Binding } from './binding.ts';
 import { codeOf, type Program } from './bundling/bundle.ts';
 import {
@@ -29,10 +29,6 @@ export interface BrokerFunctionsProps {
   readonly refresh: readonly Binding[];
 }
 
-/** API Gateway gives up after 30 s; a caller had better learn it from the broker. */
-const ANSWER_WITHIN = Duration.seconds(29);
-const SWEEP_WITHIN = Duration.minutes(2);
-
 export class BrokerFunctions {
   readonly https: BrokerFunction;
   readonly invoke: BrokerFunction;
@@ -42,31 +38,28 @@ export class BrokerFunctions {
 
   constructor(scope: Construct, props: BrokerFunctionsProps) {
     const { provisionedConcurrency, reservedConcurrency, broker } = props;
-    const serving = { timeout: ANSWER_WITHIN, bindings: broker, provisionedConcurrency, reservedConcurrency };
-    const create = (id: string, program: Program, fixedName: string, own: Own) =>
-      createFunction(scope, id, program, fixedName, own, props);
+    const serving = { bindings: broker, provisionedConcurrency, reservedConcurrency };
+    const create = (id: string, program: Program, named: Named, own: Own) =>
+      createFunction(scope, id, program, named, own, props);
 
-    this.https = create('Https', 'token-https', NAMES.httpsFunction, {
+    this.https = create('Https', 'token-https', FUNCTIONS.https, {
       ...serving,
       bindings: [...broker, ...props.https],
       description: 'Token broker: answers callers that API Gateway has authorized',
     });
-    this.invoke = create('Invoke', 'token-invoke', NAMES.invokeFunction, {
+    this.invoke = create('Invoke', 'token-invoke', FUNCTIONS.invoke, {
       ...serving,
       description: 'Token broker: answers direct invokes, one alias a connection',
     });
-    this.callback = create('Callback', 'callback', NAMES.callbackFunction, {
-      timeout: ANSWER_WITHIN,
+    this.callback = create('Callback', 'callback', FUNCTIONS.callback, {
       bindings: broker,
       description: 'Token broker: finishes consents when a browser returns from the vendor',
     });
-    this.refresh = create('Refresh', 'refresh', NAMES.refreshFunction, {
-      timeout: SWEEP_WITHIN,
+    this.refresh = create('Refresh', 'refresh', FUNCTIONS.refresh, {
       bindings: [...broker, ...props.refresh],
       description: 'Token broker: renews due grants',
     });
-    this.sealingKey = create('SealingKey', 'sealing-key', NAMES.sealingKeyFunction, {
-      timeout: Duration.minutes(1),
+    this.sealingKey = create('SealingKey', 'sealing-key', FUNCTIONS.sealingKey, {
       bindings: props.sealingKey,
       description: 'Token broker: rotates the sealing keyring',
     });
@@ -82,9 +75,10 @@ export class BrokerFunctions {
   }
 }
 
+type Named = (typeof FUNCTIONS)[keyof typeof FUNCTIONS];
 type Own = Pick<
   BrokerFunctionProps,
-  'timeout' | 'bindings' | 'description' | 'provisionedConcurrency' | 'reservedConcurrency'
+  'bindings' | 'description' | 'provisionedConcurrency' | 'reservedConcurrency'
 >;
 
 /** The sealing key's function calls no vendor, so it gets neither the connections nor the network. */
@@ -92,7 +86,7 @@ function createFunction(
   scope: Construct,
   id: string,
   program: Program,
-  fixedName: string,
+  { name, timeout }: Named,
   own: Own,
   { stage, defaults, connections, network }: BrokerFunctionsProps,
 ): BrokerFunction {
@@ -100,7 +94,8 @@ function createFunction(
   return new BrokerFunction(scope, id, {
     ...defaults,
     ...own,
-    functionName: stage.name(fixedName),
+    functionName: stage.name(name),
+    timeout: Duration.millis(timeout),
     code: codeOf(program, callsVendors ? connections : undefined),
     ...(callsVendors && network && { network }),
   });

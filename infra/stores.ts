@@ -2,6 +2,7 @@
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
+import { MAX_SHARDS } from '../shared/contract/tables.ts';
 import type { Binding } from './binding.ts';
 import type { BrokerFunctions } from './broker-functions.ts';
 import { createKey } from './encryption.ts';
@@ -102,9 +103,6 @@ export class Stores {
     );
   }
 }
-
-/** As many as the functions look through. */
-export const MAX_SHARDS = 64;
 
 function checkedShards(shards: number): number {
   if (Number.isInteger(shards) && shards >= 1 && shards <= MAX_SHARDS) return shards;

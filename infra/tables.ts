@@ -1,6 +1,7 @@
 /** The two tables: disposable tokens, precious grants. */
 import { RemovalPolicy, Validations } from 'aws-cdk-lib';
 import {
+  type Attribute,
   AttributeType,
   BillingMode,
   type ITable,
@@ -11,7 +12,8 @@ import {
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
-import { DUE_INDEX, NAMES } from '../shared/contract/names.ts';
+import { NAMES } from '../shared/contract/names.ts';
+import { GRANTS_TABLE, type TableSchema, TOKENS_TABLE } from '../shared/contract/tables.ts';
 import type { Binding } from './binding.ts';
 import { useKeyForTables } from './encryption.ts';
 import type { Stage } from './stage.ts';
@@ -21,12 +23,11 @@ interface TableProps {
   readonly key: IKey;
 }
 
-/** Minted tokens, leases, pending consents: each ends by its `ttl`, and can be had again. */
 export function createTokensTable(scope: Construct, { stage, key }: TableProps): Table {
   const table = new Table(scope, 'Tokens', {
     tableName: stage.name(NAMES.tokensTable),
-    partitionKey: { name: 'pk', type: AttributeType.STRING },
-    timeToLiveAttribute: 'ttl',
+    ...keyOf(TOKENS_TABLE.key),
+    timeToLiveAttribute: TOKENS_TABLE.ttl,
     billingMode: BillingMode.PAY_PER_REQUEST,
     encryption: TableEncryption.CUSTOMER_MANAGED,
     encryptionKey: key,
@@ -39,12 +40,11 @@ export function createTokensTable(scope: Construct, { stage, key }: TableProps):
   return table;
 }
 
-/** Refresh tokens: a lost one is a person asked to consent again, so nothing here expires or goes with the stack. */
+/** Nothing in it goes with the stack. */
 export function createGrantsTable(scope: Construct, { stage, key }: TableProps): Table {
   const table = new Table(scope, 'Grants', {
     tableName: stage.name(NAMES.grantsTable),
-    partitionKey: { name: 'connection', type: AttributeType.STRING },
-    sortKey: { name: 'subject', type: AttributeType.STRING },
+    ...keyOf(GRANTS_TABLE.key),
     billingMode: BillingMode.PAY_PER_REQUEST,
     encryption: TableEncryption.CUSTOMER_MANAGED,
     encryptionKey: key,
@@ -52,15 +52,21 @@ export function createGrantsTable(scope: Construct, { stage, key }: TableProps):
     deletionProtection: true,
     removalPolicy: RemovalPolicy.RETAIN,
   });
+  const { name, key: indexKey, include } = GRANTS_TABLE.index;
   table.addGlobalSecondaryIndex({
-    indexName: DUE_INDEX,
-    partitionKey: { name: 'shard', type: AttributeType.NUMBER },
-    sortKey: { name: 'due_at', type: AttributeType.NUMBER },
+    indexName: name,
+    ...keyOf(indexKey),
     projectionType: ProjectionType.INCLUDE,
-    // What the keyring's rotation asks of every grant: the keys that it is sealed under.
-    nonKeyAttributes: ['kids'],
+    nonKeyAttributes: include,
   });
   return table;
+}
+
+const TYPES = { S: AttributeType.STRING, N: AttributeType.NUMBER };
+
+function keyOf({ partition, sort }: TableSchema['key']): { partitionKey: Attribute; sortKey?: Attribute } {
+  const attribute = ({ name, type }: typeof partition): Attribute => ({ name, type: TYPES[type] });
+  return { partitionKey: attribute(partition), ...(sort && { sortKey: attribute(sort) }) };
 }
 
 export function readWriteTokens(table: ITable, key: IKey): Binding {
@@ -111,7 +117,7 @@ export function queryDueGrants(table: ITable, key: IKey): Binding {
     statements: [
       new PolicyStatement({
         actions: ['dynamodb:Query'],
-        resources: [`${table.tableArn}/index/${DUE_INDEX}`],
+        resources: [`${table.tableArn}/index/${GRANTS_TABLE.index.name}`],
       }),
       useKeyForTables(key),
     ],

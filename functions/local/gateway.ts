@@ -2,10 +2,12 @@
  * Stands where API Gateway's HTTP API stands in the deployment: matches the route, has the signature
  * checked before any function runs, and hands the function a payload 2.0 event.
  */
+
 import { randomUUID } from 'node:crypto';
+import { FUNCTIONS } from '../../shared/contract/names.ts';
 import { isCallerRoute, type MatchedRoute, matchRoute } from '../../shared/contract/routes.ts';
 import { answerOf, eventOf, withIdentity } from './gateway-event.ts';
-import { LOCAL_FUNCTIONS, type LocalHandlers, run, TimedOut } from './handlers.ts';
+import { type LocalHandlers, run, TimedOut } from './handlers.ts';
 import { type Answer, jsonAnswer, type LocalServer, originRefusal, type Received, serve } from './http.ts';
 import { type Identity, LOCAL_REGION } from './identities.ts';
 import { SignatureRefused, verifySignature } from './sigv4.ts';
@@ -90,7 +92,7 @@ async function invoke(
 ): Promise<Answer> {
   const requestId = randomUUID();
   const event = eventOf(request, route, requestId, now);
-  const limits = LOCAL_FUNCTIONS[identity ? 'https' : 'callback'];
+  const limits = FUNCTIONS[identity ? 'https' : 'callback'];
   const settings = { ...limits, timeout: timeout ?? limits.timeout, requestId };
   const { https, callback } = await handlers;
   try {

@@ -9,7 +9,6 @@ import type {
   APIGatewayProxyStructuredResultV2,
   Context,
 } from 'aws-lambda';
-import { NAMES } from '../../shared/contract/names.ts';
 import { LOCAL_ACCOUNT, LOCAL_REGION } from './identities.ts';
 
 /** The deployed handlers' shapes; the very same functions run here. */
@@ -22,15 +21,6 @@ export interface LocalHandlers {
   invoke(event: unknown, context: Context): Promise<unknown>;
   refresh(event: unknown, context: Context): Promise<unknown>;
 }
-
-/** How each function is known to Lambda, and how long it may run, in milliseconds. */
-export const LOCAL_FUNCTIONS = {
-  // HTTP APIs give up after 30 s, so the functions behind one stop a second before.
-  https: { name: NAMES.httpsFunction, timeout: 29_000 },
-  callback: { name: NAMES.callbackFunction, timeout: 29_000 },
-  invoke: { name: NAMES.invokeFunction, timeout: 30_000 },
-  refresh: { name: NAMES.refreshFunction, timeout: 300_000 },
-} as const satisfies Record<keyof LocalHandlers, { name: string; timeout: number }>;
 
 /** A function ran out of time, as Lambda names it. */
 export class TimedOut extends Error {

@@ -1,5 +1,6 @@
 /** Stands where EventBridge Scheduler stands in the deployment: runs the refresher again and again. */
-import { LOCAL_FUNCTIONS, type LocalHandlers, run } from './handlers.ts';
+import { FUNCTIONS } from '../../shared/contract/names.ts';
+import { type LocalHandlers, run } from './handlers.ts';
 
 export interface Schedule {
   /** No pass begins after this; resolves when one that was under way has ended or `grace` milliseconds passed. */
@@ -13,7 +14,7 @@ export interface Schedule {
 export function startSchedule(refresh: LocalHandlers['refresh'], seconds: number): Schedule {
   let underWay: Promise<unknown> | undefined;
   const timer = setInterval(() => {
-    underWay ??= run(refresh, { look_ahead: Math.min(seconds, 60) / 2 }, LOCAL_FUNCTIONS.refresh)
+    underWay ??= run(refresh, { look_ahead: Math.min(seconds, 60) / 2 }, FUNCTIONS.refresh)
       .catch(() => undefined)
       .finally(() => {
         underWay = undefined;

@@ -1,6 +1,6 @@
 /** What the local program prints when it is ready: where it is, and how to get a token, ready to paste. */
 import type { Connection } from '../../shared/connections/connection.ts';
-import { NAMES } from '../../shared/contract/names.ts';
+import { FUNCTIONS } from '../../shared/contract/names.ts';
 import { LOCAL_KEY_ID, LOCAL_REGION, LOCAL_SECRET } from './identities.ts';
 
 export interface Welcome {
@@ -84,7 +84,7 @@ function cli({ awsUrl }: Welcome, { name }: Connection): string {
 --cli-binary-format and needs none):
 
 ${awsEnvironment(awsUrl)} \\
-  aws lambda invoke --function-name ${NAMES.invokeFunction} --qualifier ${name} \\
+  aws lambda invoke --function-name ${FUNCTIONS.invoke.name} --qualifier ${name} \\
   --cli-binary-format raw-in-base64-out --payload '{}' /dev/stdout`;
 }
 
@@ -95,6 +95,6 @@ import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 const lambda = new LambdaClient({ region: '${LOCAL_REGION}', endpoint: '${awsUrl}',
   credentials: { accessKeyId: '${LOCAL_KEY_ID}', secretAccessKey: '${LOCAL_SECRET}' } });
 const { FunctionError, Payload } = await lambda.send(
-  new InvokeCommand({ FunctionName: '${NAMES.invokeFunction}', Qualifier: '${name}', Payload: '{}' }));
+  new InvokeCommand({ FunctionName: '${FUNCTIONS.invoke.name}', Qualifier: '${name}', Payload: '{}' }));
 console.log(FunctionError ?? 'success', JSON.parse(Payload.transformToString()));`;
 }

@@ -4,9 +4,10 @@ import {
   type CreateTableCommandInput,
   DescribeTableCommand,
   type DynamoDBClient,
+  type KeySchemaElement,
   UpdateTimeToLiveCommand,
 } from '@aws-sdk/client-dynamodb';
-import { DUE_INDEX } from '../contract/names.ts';
+import { GRANTS_TABLE, type TableSchema, TOKENS_TABLE } from '../contract/tables.ts';
 import { errorName } from './clients.ts';
 
 export interface TableNames {
@@ -25,45 +26,40 @@ const LOOKS = 300;
  */
 export async function createTables(client: DynamoDBClient, names: TableNames): Promise<void> {
   await Promise.all([
-    createTable(client, tokensTable(names.tokens)).then(() => expireItems(client, names.tokens)),
-    createTable(client, grantsTable(names.grants)),
+    createTable(client, tableInput(names.tokens, TOKENS_TABLE)).then(() =>
+      expireItems(client, names.tokens, TOKENS_TABLE.ttl),
+    ),
+    createTable(client, tableInput(names.grants, GRANTS_TABLE)),
   ]);
 }
 
-function tokensTable(name: string): CreateTableCommandInput {
+/** What DynamoDB is asked for, to make a table of this schema. */
+export function tableInput(name: string, { key, index }: TableSchema): CreateTableCommandInput {
+  const keys = [key, ...(index ? [index.key] : [])];
   return {
     TableName: name,
     BillingMode: 'PAY_PER_REQUEST',
-    AttributeDefinitions: [{ AttributeName: 'pk', AttributeType: 'S' }],
-    KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' }],
+    AttributeDefinitions: keys
+      .flatMap(({ partition, sort }) => [partition, ...(sort ? [sort] : [])])
+      .map((attribute) => ({ AttributeName: attribute.name, AttributeType: attribute.type })),
+    KeySchema: keySchema(key),
+    ...(index && {
+      GlobalSecondaryIndexes: [
+        {
+          IndexName: index.name,
+          KeySchema: keySchema(index.key),
+          Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: index.include },
+        },
+      ],
+    }),
   };
 }
 
-function grantsTable(name: string): CreateTableCommandInput {
-  return {
-    TableName: name,
-    BillingMode: 'PAY_PER_REQUEST',
-    AttributeDefinitions: [
-      { AttributeName: 'connection', AttributeType: 'S' },
-      { AttributeName: 'subject', AttributeType: 'S' },
-      { AttributeName: 'shard', AttributeType: 'N' },
-      { AttributeName: 'due_at', AttributeType: 'N' },
-    ],
-    KeySchema: [
-      { AttributeName: 'connection', KeyType: 'HASH' },
-      { AttributeName: 'subject', KeyType: 'RANGE' },
-    ],
-    GlobalSecondaryIndexes: [
-      {
-        IndexName: DUE_INDEX,
-        KeySchema: [
-          { AttributeName: 'shard', KeyType: 'HASH' },
-          { AttributeName: 'due_at', KeyType: 'RANGE' },
-        ],
-        Projection: { ProjectionType: 'INCLUDE', NonKeyAttributes: ['kids'] },
-      },
-    ],
-  };
+function keySchema({ partition, sort }: TableSchema['key']): KeySchemaElement[] {
+  return [
+    { AttributeName: partition.name, KeyType: 'HASH' },
+    ...(sort ? [{ AttributeName: sort.name, KeyType: 'RANGE' as const }] : []),
+  ];
 }
 
 async function createTable(client: DynamoDBClient, table: CreateTableCommandInput): Promise<void> {
@@ -89,8 +85,8 @@ async function isActive(client: DynamoDBClient, name: string | undefined): Promi
 }
 
 /** Only tidiness, since readers check the time themselves: dynalite knows no such operation. */
-async function expireItems(client: DynamoDBClient, name: string): Promise<void> {
-  const specification = { AttributeName: 'ttl', Enabled: true };
+async function expireItems(client: DynamoDBClient, name: string, attribute: string): Promise<void> {
+  const specification = { AttributeName: attribute, Enabled: true };
   await client
     .send(new UpdateTimeToLiveCommand({ TableName: name, TimeToLiveSpecification: specification }))
     .catch(unless('UnknownOperationException', 'ValidationException'));

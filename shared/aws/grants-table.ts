@@ -2,16 +2,13 @@ import { QueryCommand, type QueryCommandInput } from '@aws-sdk/client-dynamodb';
 import * as v from 'valibot';
 import type { GrantKey, GrantsTable } from '../broker/ports.ts';
 import type { GrantState } from '../contract/messages.ts';
-import { DUE_INDEX } from '../contract/names.ts';
+import { GRANTS_TABLE, MAX_SHARDS } from '../contract/tables.ts';
 import type { Clock } from '../oauth/clock.ts';
 import { fromItem } from './attributes.ts';
 import type { Dynamo } from './clients.ts';
 import { fromGrantItem, grantItem, stateItem, toGrantItem } from './grant-item.ts';
 import type { Sealer } from './sealing.ts';
 import { parseItem, Table } from './table.ts';
-
-/** The most parts that the due index may have. */
-export const MAX_SHARDS = 64;
 
 export interface GrantsTableParts {
   readonly dynamo: Dynamo;
@@ -101,7 +98,7 @@ type Query = Omit<QueryCommandInput, 'TableName'>;
 
 function dueQuery(shard: number, now: number): Query {
   return {
-    IndexName: DUE_INDEX,
+    IndexName: GRANTS_TABLE.index.name,
     KeyConditionExpression: '#shard = :shard AND due_at <= :now',
     ProjectionExpression: '#connection, subject',
     ExpressionAttributeNames: { '#shard': 'shard', '#connection': 'connection' },
@@ -111,7 +108,7 @@ function dueQuery(shard: number, now: number): Query {
 
 function kidsQuery(shard: number): Query {
   return {
-    IndexName: DUE_INDEX,
+    IndexName: GRANTS_TABLE.index.name,
     KeyConditionExpression: '#shard = :shard',
     ProjectionExpression: 'kids',
     ExpressionAttributeNames: { '#shard': 'shard' },

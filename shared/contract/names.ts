@@ -24,11 +24,6 @@ export type EnvironmentName = keyof typeof ENVIRONMENT;
 
 /** Fixed names; a stage is put before each as `STAGE-`. */
 export const NAMES = {
-  httpsFunction: 'token-broker-https',
-  invokeFunction: 'token-broker-invoke',
-  callbackFunction: 'token-broker-callback',
-  refreshFunction: 'token-broker-refresh',
-  sealingKeyFunction: 'token-broker-sealing-key',
   tokensTable: 'token-broker-tokens',
   grantsTable: 'token-broker-grants',
   internalPrefix: 'token-broker-internal/',
@@ -37,8 +32,15 @@ export const NAMES = {
   defaultSecretPrefix: 'token-broker/',
 } as const;
 
-/** The index that the sweep reads: partition `shard`, sort `due_at`. */
-export const DUE_INDEX = 'due';
+/** The functions, by fixed name, and how long each may run, in milliseconds. */
+export const FUNCTIONS = {
+  // API Gateway gives up after 30 s; a caller had better learn it from the broker.
+  https: { name: 'token-broker-https', timeout: 29_000 },
+  invoke: { name: 'token-broker-invoke', timeout: 29_000 },
+  callback: { name: 'token-broker-callback', timeout: 29_000 },
+  refresh: { name: 'token-broker-refresh', timeout: 120_000 },
+  sealingKey: { name: 'token-broker-sealing-key', timeout: 60_000 },
+} as const;
 
 /** File beside each bundle that holds the connections: larger than the environment's 4 KB may be. */
 export const CONNECTIONS_FILE = 'connections.json';

@@ -1,15 +1,16 @@
 /** The times that the invariants rest on, as they are deployed. Whoever changes one changes this file, and sees why. */
+
 import { expect, test } from 'vitest';
-import { LOCAL_FUNCTIONS } from '../../functions/local/handlers.ts';
 import { grantsClient, secretsManagerClient, tokensClient } from '../../shared/aws/clients.ts';
 import { PRODUCTION as times } from '../../shared/broker/times.ts';
 import { type VendorAccessParts, vendorAccess } from '../../shared/broker/vendor/access.ts';
+import { FUNCTIONS } from '../../shared/contract/names.ts';
 import type { Clock } from '../../shared/oauth/clock.ts';
 import { fakeClock } from '../support/fake-clock.ts';
 
 /** An HTTP API gives up on a function after this, in milliseconds. */
 const HTTP_API_LIMIT = 30_000;
-const HTTPS = LOCAL_FUNCTIONS.https.timeout;
+const HTTPS = FUNCTIONS.https.timeout;
 
 test('production runs with exactly these', () => {
   expect(times).toEqual({

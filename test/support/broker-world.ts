@@ -14,6 +14,7 @@ import { PRODUCTION, type Timing } from '../../shared/broker/times.ts';
 import type { Connection } from '../../shared/connections/connection.ts';
 import { parseConnections } from '../../shared/connections/parse.ts';
 import type { TokenAnswer } from '../../shared/contract/messages.ts';
+import { FUNCTIONS } from '../../shared/contract/names.ts';
 import { VENDORS } from '../../shared/vendors/index.ts';
 import type { Vendor } from '../../shared/vendors/vendor.ts';
 import { jsonBody } from './ask.ts';
@@ -25,7 +26,7 @@ import { createStores, type Origins, openStores, type StoreNames } from './store
 export const CALLER = 'arn:aws:sts::111122223333:assumed-role/ci/session';
 
 /** How long a function behind the HTTP API may run, in milliseconds. */
-export const HTTPS_LIMIT = 29_000;
+export const HTTPS_LIMIT = FUNCTIONS.https.timeout;
 
 export interface ProcessOptions {
   /** Vendors described otherwise than the shipped ones. */

@@ -1,4 +1,4 @@
-import { NAMES } from '../../../shared/contract/names.ts';
+import { FUNCTIONS, NAMES } from '../../../shared/contract/names.ts';
 import { type Aws, AwsRefusal, call, callJson } from '../aws.ts';
 import { type Check, type Finding, ok, problem, skipped } from './check.ts';
 
@@ -40,7 +40,7 @@ export const checkSchedule: Check = async ({ target: { aws, stage, isLocal } }) 
   const check = 'sweep schedule';
   if (isLocal) return [skipped(check, 'the local program sweeps by itself (--sweep-every)')];
   const finding = await unlessRefused(check, async () => {
-    const schedules = await refreshSchedules(aws, stage + NAMES.refreshFunction);
+    const schedules = await refreshSchedules(aws, stage + FUNCTIONS.refresh.name);
     if (schedules.length === 0) return problem(check, 'no schedule runs the refresher', DEPLOY);
     const disabled = schedules.filter(({ State }) => State !== 'ENABLED').map(({ Name }) => Name);
     if (disabled.length > 0)

@@ -1,6 +1,8 @@
 /** Lambda's Invoke for the functions that are invoked directly: aliases, function errors and all. */
+
 import { randomUUID } from 'node:crypto';
-import { functionArn, LOCAL_FUNCTIONS, type LocalHandlers, run } from '../handlers.ts';
+import { FUNCTIONS } from '../../../shared/contract/names.ts';
+import { functionArn, type LocalHandlers, run } from '../handlers.ts';
 import type { Answer, Received } from '../http.ts';
 import type { AwsService } from './endpoint.ts';
 import { AwsError, awsAnswer } from './errors.ts';
@@ -49,7 +51,7 @@ async function invoke(
   const headers = { 'x-amzn-requestid': requestId, 'x-amz-executed-version': '$LATEST' };
   try {
     const settings = {
-      ...LOCAL_FUNCTIONS[key],
+      ...FUNCTIONS[key],
       requestId,
       ...(qualifier === undefined ? {} : { qualifier }),
     };
@@ -105,7 +107,7 @@ function targetOf({ method, rawPath, rawQuery }: Received, aliases: readonly str
     );
   }
   const qualifier = inName ?? inQuery;
-  const handler = (['invoke', 'refresh'] as const).find((key) => LOCAL_FUNCTIONS[key].name === match?.[1]);
+  const handler = (['invoke', 'refresh'] as const).find((key) => FUNCTIONS[key].name === match?.[1]);
   if (handler === undefined || !exists(handler, qualifier, aliases)) {
     const arn = match ? functionArn(match[1]!, qualifier) : reference;
     throw new AwsError('ResourceNotFoundException', `Function not found: ${arn}`, 404);
