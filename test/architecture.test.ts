@@ -31,10 +31,10 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Packages that speak to AWS, and who may import them. */
-const AWS_PACKAGE = /^@(?:aws-sdk|smithy|aws-crypto)\//;
+const AWS_PACKAGE = /^(?:@(?:aws-sdk|smithy|aws-crypto)\/|aws4fetch$)/;
 const SPEAKS_TO_AWS = ['shared/aws/', 'functions/local/', 'infra/', 'test/'];
-/** Callers sign their own requests. */
-const SIGNING_PACKAGE = /^@(?:smithy\/|aws-crypto\/|aws-sdk\/credential-provider)/;
+/** Callers sign their own requests, in few bytes. */
+const SIGNING_PACKAGE = /^(?:aws4fetch$|@aws-sdk\/credential-provider)/;
 
 /** The only places that turn a secret into text: to send it, to seal it, or to answer with it. */
 const REVEALS = [
@@ -139,7 +139,9 @@ describe('a planted violation is found', () => {
       'functions/x.ts',
       "import { a } from '../shared/aws/a.ts';\nimport { VENDORS } from '../shared/vendors/index.ts';",
     ],
+    ['shared/client/x.ts', "import { SignatureV4 } from '@smithy/signature-v4';"],
     ['functions/token-https.lambda.ts', "import { SignatureV4 } from '@smithy/signature-v4';"],
+    ['functions/cli/x.ts', "import { AwsV4Signer } from 'aws4fetch';"],
     ['shared/util.ts', ''],
   ])('in %s: %s', (path, text) => {
     expect(violationsOf({ path, text })).toHaveLength(1);
@@ -149,7 +151,7 @@ describe('a planted violation is found', () => {
     const allowed: SourceFile[] = [
       { path: 'shared/broker/x.ts', text: "import type { Vendor } from '../vendors/vendor.ts';" },
       { path: 'shared/aws/x.ts', text: "import type { Grant } from '../broker/ports.ts';\na.reveal();" },
-      { path: 'shared/client/x.ts', text: "import { SignatureV4 } from '@smithy/signature-v4';" },
+      { path: 'shared/client/x.ts', text: "import { AwsV4Signer } from 'aws4fetch';" },
       {
         path: 'functions/compose.ts',
         text: "import { a } from '../shared/aws/a.ts';\nimport { VENDORS } from '../shared/vendors/index.ts';",

@@ -1,7 +1,6 @@
 /** The folder of everything that the local program keeps: for its owner only, and for one process at a time. */
 import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { acquireLock, Locked } from './process-lock.ts';
 
 export interface DataDirectory {
   readonly path: string;
@@ -24,20 +23,36 @@ export async function openDataDirectory(given: string): Promise<DataDirectory> {
   try {
     await mkdir(path, { recursive: true, mode: 0o700 });
     await keepPrivate(path);
-    const release = await acquireLock(path);
+    const release = await lock(join(path, 'lock'));
     return { path, dynamodb: join(path, 'dynamodb'), secrets: join(path, 'secrets.json'), release };
   } catch (error) {
-    if (error instanceof Locked) {
-      throw new DataDirectoryUnusable(
-        `--data ${path} is in use by process ${error.pid}: stop it, or choose another folder with --data DIR`,
-      );
-    }
     const code = (error as NodeJS.ErrnoException).code;
     if (code === undefined) throw error;
+    if (code === 'LEVEL_LOCKED') {
+      throw new DataDirectoryUnusable(
+        `--data ${path} is in use by another broker: stop it, or choose another folder with --data DIR`,
+      );
+    }
     throw new DataDirectoryUnusable(
       `--data ${path} cannot be used (${code}): it must be a folder that you can write to`,
     );
   }
+}
+
+/**
+ * LevelDB's lock, which the system releases however its holder ends; Node.js has none of its own. It is an empty
+ * database's, since the tables' own would be found taken only by dynalite's first request, which it does not survive.
+ */
+async function lock(path: string): Promise<() => Promise<void>> {
+  const { ClassicLevel } = await import('classic-level');
+  const database = new ClassicLevel(path);
+  try {
+    await database.open();
+  } catch (error) {
+    // What stopped it is in the cause.
+    throw (error as Error).cause ?? error;
+  }
+  return () => database.close();
 }
 
 /** An empty folder is made private; one with content may be anything, so its mode is left to its owner. */

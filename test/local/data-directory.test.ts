@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { DataDirectoryUnusable, openDataDirectory } from '../../functions/local/data-directory.ts';
-import { acquireLock, Locked } from '../../functions/local/process-lock.ts';
 
 let folder: string;
 beforeEach(async () => {
@@ -13,14 +12,14 @@ beforeEach(async () => {
 });
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
-const LOCK = new URL('../../functions/local/process-lock.ts', import.meta.url).pathname;
+const MODULE = new URL('../../functions/local/data-directory.ts', import.meta.url).pathname;
 
-/** Another process that takes the lock, or prints why it cannot. */
+/** Another process that opens the folder and keeps it, or prints why it cannot. */
 function contender() {
   const script = `
-    const { acquireLock } = await import(${JSON.stringify(LOCK)});
-    try { await acquireLock(${JSON.stringify(folder)}); console.log('mine'); setInterval(() => {}, 1000); }
-    catch (error) { console.log(error.name); }`;
+    const { openDataDirectory } = await import(${JSON.stringify(MODULE)});
+    try { await openDataDirectory(${JSON.stringify(folder)}); console.log('mine'); setInterval(() => {}, 1000); }
+    catch (error) { console.log(error.message); }`;
   return spawn(process.execPath, ['--input-type=module', '-e', script], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -58,40 +57,30 @@ test('a file in its place is refused with a reason', async () => {
 test('belongs to one at a time, and is free after its release', async () => {
   const first = await openDataDirectory(folder);
   await expect(openDataDirectory(folder)).rejects.toThrow(
-    `--data ${folder} is in use by process ${process.pid}: stop it, or choose another folder`,
+    `--data ${folder} is in use by another broker: stop it, or choose another folder`,
   );
   await first.release();
   await (await openDataDirectory(folder)).release();
 });
 
-test('is taken over from a process that was killed', async () => {
+test('is free as soon as the process that has it was killed', async () => {
   const holder = contender();
   await once(holder.stdout, 'data');
-  await expect(acquireLock(folder)).rejects.toThrow(Locked);
+  await expect(openDataDirectory(folder)).rejects.toThrow(/in use by another broker/);
   holder.kill('SIGKILL');
   await once(holder, 'close');
-  await (await acquireLock(folder))();
+  await (await openDataDirectory(folder)).release();
 });
 
-test('is taken over when its holder’s process id now belongs to another process', async () => {
-  await writeFile(join(folder, 'lock.4'), JSON.stringify({ pid: process.pid, started: 'another time' }));
-  await (await acquireLock(folder))();
-  expect(await readdir(folder)).toEqual(['lock.5']);
-});
-
-test('goes to exactly one of many processes that find a stale lock at once', async () => {
-  await writeFile(join(folder, 'lock.1'), JSON.stringify({ pid: 2 ** 22 + 1, started: '0' }));
+test('goes to exactly one of many processes that open it at once after a kill', async () => {
+  const killed = contender();
+  await once(killed.stdout, 'data');
+  killed.kill('SIGKILL');
+  await once(killed, 'close');
   const contenders = Array.from({ length: 8 }, contender);
   const printed = contenders.map(async ({ stdout }) => String((await once(stdout, 'data'))[0]).trim());
   const outcomes = await Promise.all(printed);
   for (const child of contenders) child.kill('SIGKILL');
   expect(outcomes.filter((outcome) => outcome === 'mine')).toHaveLength(1);
-  expect(outcomes.filter((outcome) => outcome === 'Locked')).toHaveLength(7);
-});
-
-test('leaves no draft of a lock behind', async () => {
-  const release = await acquireLock(folder);
-  await expect(acquireLock(folder)).rejects.toThrow(Locked);
-  await release();
-  expect(await readdir(folder)).toEqual(['lock.1']);
+  expect(outcomes.filter((outcome) => /in use by another broker/.test(outcome))).toHaveLength(7);
 });

@@ -134,7 +134,7 @@ describe('a started broker', () => {
 
   test('has its folder for itself: a second one on it says so and ends', async () => {
     const { code, output } = await runLocalBroker(['--port', '0', '--aws-port', '0', '--data', broker.data]);
-    expect(output).toMatch(/--data .* is in use by process \d+: stop it, or choose another folder/);
+    expect(output).toMatch(/--data .* is in use by another broker: stop it, or choose another folder/);
     expect(output).not.toMatch(/ at .*\.ts/);
     expect(code).toBe(1);
   });

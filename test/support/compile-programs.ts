@@ -28,8 +28,8 @@ export default function compilePrograms(): () => void {
     platform: 'node',
     format: 'esm',
     mainFields: ['module', 'main'],
-    // Has a native part.
-    external: ['dynalite'],
+    // They have a native part.
+    external: ['dynalite', 'classic-level'],
     banner: {
       js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
     },
