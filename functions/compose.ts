@@ -25,7 +25,6 @@ import { type Forget, revoker } from '../shared/broker/grants/revoke.ts';
 import { refreshingSupply } from '../shared/broker/grants/supply.ts';
 import { sweeper } from '../shared/broker/grants/sweep.ts';
 import { lister } from '../shared/broker/list.ts';
-import { MemoryCache } from '../shared/broker/memory-cache.ts';
 import type {
   ConsentsTable,
   GrantsTable,
@@ -43,6 +42,7 @@ import { userinfo } from '../shared/broker/tokens/userinfo.ts';
 import { vendorAccess } from '../shared/broker/vendor/access.ts';
 import { clientRefusals } from '../shared/broker/vendor/refusals.ts';
 import type { Connection } from '../shared/connections/connection.ts';
+import { MemoryCache } from '../shared/contract/memory-cache.ts';
 import { actionOf, type CallerOperation } from '../shared/contract/routes.ts';
 import { type Clock, systemClock } from '../shared/oauth/clock.ts';
 import { createDiscovery } from '../shared/oauth/discovery.ts';
@@ -148,14 +148,14 @@ export function compose(composition: Composition) {
   const { revoke, revokeQuietly } = revoker({ ...common, access, forget });
   const renewal = refresher({ ...common, access, revokeQuietly });
 
-  const standIn = new MemoryCache<TokenEntry>();
+  const fallback = new MemoryCache<TokenEntry>();
   const resolve = resolver({
     ...common,
     memory,
     supplyOf: (request) =>
       isGrant(request.connection)
         ? refreshingSupply({ ...common, ...renewal, memory }, request)
-        : mintingSupply({ ...common, access, standIn }, request),
+        : mintingSupply({ ...common, access, fallback }, request),
   });
 
   const consenting = consents({

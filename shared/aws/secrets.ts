@@ -1,5 +1,6 @@
 import type { Secrets, SecretVersion } from '../broker/ports.ts';
 import { BrokerError } from '../contract/errors.ts';
+import { MemoryCache } from '../contract/memory-cache.ts';
 import type { Clock } from '../oauth/clock.ts';
 import type { SecretsManager } from './clients.ts';
 import { type NoSecret, readSecret, type SecretReading } from './secret-value.ts';
@@ -27,14 +28,11 @@ const OUTAGE_PAUSE = 10_000;
  * when it answers that the secret is gone or may not be read.
  */
 export function createSecrets(manager: SecretsManager, { clock, life = 300_000 }: SecretsOptions): Secrets {
-  const cache = new Map<string, Cached>();
+  const cache = new MemoryCache<Cached>(CACHE_SIZE);
   const readings = new Map<string, Promise<SecretVersion>>();
 
   function remember(name: string, version: SecretVersion, lasting: number): SecretVersion {
-    cache.delete(name);
-    cache.set(name, { version, askAgainAt: clock.now() + lasting });
-    const [oldest] = cache.keys();
-    if (cache.size > CACHE_SIZE && oldest !== undefined) cache.delete(oldest);
+    cache.put(name, { version, askAgainAt: clock.now() + lasting });
     return version;
   }
 

@@ -101,7 +101,7 @@ function recorder(
   };
 }
 
-/** Lets nothing be read, parsed or looked up for a caller whom the connection does not admit (invariant 7). */
+/** Lets nothing be read, parsed or looked up for a caller that the connection does not admit (invariant 7). */
 export function authorized<Request extends Target, Output>(
   { authorizer, find }: { authorizer: Authorizer; find: FindConnection },
   action: Action,

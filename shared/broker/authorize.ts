@@ -5,7 +5,7 @@ import type { Action } from '../contract/messages.ts';
 import type { Caller } from './caller.ts';
 import { covers, type Principal } from './principals.ts';
 
-/** What a caller wants to do to whom; absent members ask for nothing in particular. */
+/** The subject and the scopes that a caller asks for; absent members ask for nothing in particular. */
 export interface Target {
   readonly subject?: string;
   readonly scopes?: readonly string[];
@@ -16,7 +16,7 @@ export interface Authorizer {
   /**
    * The connection of that name, if the caller may do this to any subject of it in any scope.
    * @throws BrokerError `access_denied`, the same for missing connections; `unknown_connection` to callers
-   * whom every connection admits, for they learn nothing from it
+   * that every connection admits, since they learn nothing from it
    */
   admit(caller: Caller, name: string, action: Action): Connection;
   /** Does one and the same rule cover principal, action, subject and all of the scopes? */
@@ -36,14 +36,14 @@ export function accessDenied(): BrokerError {
 
 /** A rule whose principal has been parsed: `undefined` covers nobody. */
 interface Rule extends CallerRule {
-  readonly whom: PrincipalRule | undefined;
+  readonly covered: PrincipalRule | undefined;
 }
 
 export function authorizer(connections: ReadonlyMap<string, Connection>): Authorizer {
   const rules = new Map(
     [...connections].map(([name, { callers }]) => [
       name,
-      callers?.map((rule): Rule => ({ ...rule, whom: parsePrincipalRule(rule.principal) })),
+      callers?.map((rule): Rule => ({ ...rule, covered: parsePrincipalRule(rule.principal) })),
     ]),
   );
 
@@ -73,7 +73,7 @@ function allows(rule: Rule, principal: Principal, action: Action, { subject, sco
   if (!rule.actions.includes(action)) return false;
   if (subject !== undefined && rule.subjects && !rule.subjects.includes(subject)) return false;
   if (scopes && rule.scopes && !withinScopes(scopes, rule.scopes)) return false;
-  return rule.whom !== undefined && covers(rule.whom, principal);
+  return rule.covered !== undefined && covers(rule.covered, principal);
 }
 
 /** Asking for no scope is asking for whatever the vendor gives then (RFC 6749 §3.3): never within a limit. */

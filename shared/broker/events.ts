@@ -58,7 +58,7 @@ export type BrokerEvent =
         | 'superseded';
       readonly connection: string;
       readonly subject: string;
-      /** ARN of whoever started the consent. */
+      /** ARN of the principal that started the consent. */
       readonly principal?: string;
       readonly attempt?: string;
       readonly vendorError?: string;

@@ -15,7 +15,7 @@ export interface Timing {
   readonly clockSkew: number;
   /** The longest that one invocation waits for another worker's mint. */
   readonly waitLimit: number;
-  /** First and longest pause between two looks at another worker's lease; jittered. */
+  /** First and longest pause between two reads of another worker's lease; jittered. */
   readonly pollFirst: number;
   readonly pollLast: number;
   /** How long memory serves a token before the table is asked again. */
@@ -26,8 +26,6 @@ export interface Timing {
   readonly renewAhead: number;
   /** Renewal margin where a refresh kills the old access token (invariant 11). */
   readonly renewAheadWhenKilling: number;
-  /** The longest life that a token is credited with (invariant 13). */
-  readonly lifetimeCap: number;
   /** First and longest hold after a definitive refusal; doubled each time (invariant 8). */
   readonly refusalFirst: number;
   readonly refusalLast: number;
@@ -52,7 +50,6 @@ export const PRODUCTION: Timing = {
   minimumLife: 10_000,
   renewAhead: 300_000,
   renewAheadWhenKilling: 30_000,
-  lifetimeCap: 86_400_000,
   refusalFirst: 2_000,
   refusalLast: 60_000,
   secretRecheck: 10_000,

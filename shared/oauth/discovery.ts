@@ -1,5 +1,6 @@
 import { isIpLiteral, isLoopback, parseEndpoint } from '../connections/urls.ts';
 import { VendorError } from '../contract/errors.ts';
+import { MemoryCache } from '../contract/memory-cache.ts';
 import { present } from '../contract/present.ts';
 import { failureOf, type JsonObject, jsonObject } from './answer.ts';
 import { withAttempts } from './attempts.ts';
@@ -48,14 +49,14 @@ export function createDiscovery(parts: {
   readonly allowLoopbackHttp: boolean;
 }): Discovery {
   const { clock, allowLoopbackHttp } = parts;
-  const known = new Map<string, { readonly found: Promise<Endpoints>; readonly until: number }>();
+  const known = new MemoryCache<{ readonly found: Promise<Endpoints>; readonly until: number }>();
   return (issuer, endpointHosts, budget) => {
     const key = JSON.stringify([issuer, endpointHosts]);
     const entry = known.get(key);
     if (entry !== undefined && clock.now() < entry.until) return entry.found;
     const found = discover(issuer, { endpointHosts, allowLoopbackHttp, budget });
     const fresh = { found, until: clock.now() + METADATA_LIFE };
-    known.set(key, fresh);
+    known.put(key, fresh);
     found.catch(() => {
       if (known.get(key) === fresh) known.delete(key);
     });

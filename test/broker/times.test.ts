@@ -26,7 +26,6 @@ test('production runs with exactly these', () => {
     minimumLife: 10_000,
     renewAhead: 300_000,
     renewAheadWhenKilling: 30_000,
-    lifetimeCap: 86_400_000,
     refusalFirst: 2_000,
     refusalLast: 60_000,
     secretRecheck: 10_000,

@@ -26,7 +26,7 @@ export interface StartConsent extends Span {
   readonly vendor: Vendor;
   readonly subject: string;
   readonly replace: boolean;
-  /** ARN of the caller, to whom the consent is bound. */
+  /** ARN of the caller, which the consent is bound to. */
   readonly principal: string;
 }
 

@@ -5,7 +5,7 @@
 import { type Clock, systemClock } from '../../oauth/clock.ts';
 import type { Grant, GrantsTable, Rescues, Stored } from '../ports.ts';
 import { retryWhileUnavailable } from '../retry-while-unavailable.ts';
-import type { Answer } from './states.ts';
+import type { RefreshAnswer } from './states.ts';
 
 export interface CommitParts {
   readonly clock: Clock;
@@ -35,7 +35,7 @@ const SILENCE = 1_000;
 export async function commitRefresh(
   parts: CommitParts,
   held: Stored<Grant>,
-  answer: Answer,
+  answer: RefreshAnswer,
   next: (grant: Grant) => Grant,
   deadline: number,
 ): Promise<CommitResult> {
@@ -70,7 +70,7 @@ type Try = 'committed' | 'superseded' | 'outrun' | 'overtaken';
 async function tryCommit(
   { grants, clock }: CommitParts,
   held: Stored<Grant>,
-  answer: Answer,
+  answer: RefreshAnswer,
   next: (grant: Grant) => Grant,
 ): Promise<Try> {
   let seen: Stored<Grant> | undefined = held;

@@ -7,12 +7,12 @@
  *     │
  *   send     the refresh token travels once, unless the vendor declares a grace window
  *     │
- *   keep     the new refresh token and the access token go into the grant in one write, before anything else
+ *   commit   the new refresh token and the access token go into the grant in one write, before anything else
  *     │      in the answer is judged; if that write fails, into a rescue secret too
  *   judge    only now
  *
  * What the vendor did not definitively refuse is sent again after the lease. `invalid_grant` is believed only
- * after another look, and even then nothing is erased.
+ * after a second read, and even then nothing is erased.
  */
 import { BrokerError, VendorError } from '../../contract/errors.ts';
 import { present } from '../../contract/present.ts';
@@ -29,12 +29,12 @@ import { checkBinding, consentRequired } from './binding.ts';
 import { type CommitParts, commitRefresh, discardQuietly } from './commit-refresh.ts';
 import type { RevokeQuietly } from './revoke.ts';
 import {
-  type Answer,
   begun,
   committed,
   type DuePolicy,
   ended,
   inDoubt,
+  type RefreshAnswer,
   scopeKey,
   unspent,
 } from './states.ts';
@@ -84,7 +84,7 @@ export function refresher(parts: RefreshParts): Refresher {
     } catch (error) {
       return settle(held, request, acquisition, error);
     }
-    return keep(held, request, acquisition, reply);
+    return commit(held, request, acquisition, reply);
   }
 
   function send(
@@ -101,7 +101,7 @@ export function refresher(parts: RefreshParts): Refresher {
     });
   }
 
-  async function keep(
+  async function commit(
     held: Stored<Grant>,
     request: RefreshRequest,
     acquisition: Acquisition,
@@ -109,7 +109,7 @@ export function refresher(parts: RefreshParts): Refresher {
   ): Promise<Token | undefined> {
     const { token, error } = tryReadToken(reply);
     const failure = error && nextFailure(error, held.lastFailure, timing, clock.now());
-    const answer: Answer = {
+    const answer: RefreshAnswer = {
       attempt: acquisition.lease.id,
       generation: held.generation,
       scopeKey: scopeKey(request.scopes),
@@ -150,20 +150,20 @@ export function refresher(parts: RefreshParts): Refresher {
     if (error instanceof VendorError && error.ambiguous) {
       // A grace window makes sending again harmless; without one, the vendor gets the lease's time to finish.
       const soonest = request.vendor.graceWindow > 0 ? failure.until : acquisition.lease.until;
-      await note(held, inDoubt(held, { ...failure, until: Math.max(failure.until, soonest) }, now));
+      await tryWrite(held, inDoubt(held, { ...failure, until: Math.max(failure.until, soonest) }, now));
       observe({ type: 'grant', change: 'in_doubt', ...identity(held), attempt: acquisition.lease.id });
     } else {
-      await note(held, unspent(held, acquisition.lease.id, failure, now));
+      await tryWrite(held, unspent(held, acquisition.lease.id, failure, now));
     }
     throw error;
   }
 
-  /** What cannot be noted is no loss: the lease runs out, and the attempt is seen to be unresolved. */
-  async function note(held: Stored<Grant>, next: Grant): Promise<void> {
+  /** What cannot be written is no loss: the lease runs out, and the attempt is seen to be unresolved. */
+  async function tryWrite(held: Stored<Grant>, next: Grant): Promise<void> {
     await ignoringUnavailable(grants.write(held, next));
   }
 
-  /** `invalid_grant` is believed once a settled, consistent look shows no other writer and no rescued answer. */
+  /** `invalid_grant` is believed once a consistent read after a pause shows no other writer and no rescued answer. */
   async function believe(
     held: Stored<Grant>,
     request: RefreshRequest,

@@ -29,7 +29,7 @@ export interface DuePolicy {
 }
 
 /** The vendor's answer to one attempt. */
-export type Answer = Rescue;
+export type RefreshAnswer = Rescue;
 
 /** Due at no time that matters: nothing can be renewed, but the index still lists the keys in use. */
 const NEVER = 10 * 365 * 86_400_000;
@@ -47,12 +47,12 @@ const RETRY_LAST = 3_600_000;
  */
 const MOST_ATTEMPTS = 16;
 
-/** An access token's place in its grant. */
+/** The name of an access token in its grant. */
 export function scopeKey(scopes: readonly string[]): string {
   return scopes.join(' ');
 }
 
-/** The scopes that callers get by default, as far as they were consented to: whose token is to be kept warm. */
+/** The scopes that callers get by default, as far as they were consented to: the sweep renews their token. */
 export function warmScopes({ scopes }: Grant, connection: Connection): readonly string[] {
   const covered = scopes.length === 0 || connection.scope.every((scope) => scopes.includes(scope));
   return covered ? connection.scope : scopes;
@@ -65,7 +65,7 @@ export function begun(grant: Grant, lease: Lease): Grant {
 }
 
 /** The answer is in: every attempt up to it is resolved. */
-export function committed(grant: Grant, answer: Answer, policy: DuePolicy, failure?: Failure): Grant {
+export function committed(grant: Grant, answer: RefreshAnswer, policy: DuePolicy, failure?: Failure): Grant {
   const { lease: _, lastFailure: __, ...kept } = grant;
   const next: Grant = {
     ...kept,
@@ -143,7 +143,7 @@ export function dueAfter(grant: Grant, token: Token | undefined, policy: DuePoli
   return current.expiresAt - least - (margin - least) * (0.6 + Math.random() * 0.4);
 }
 
-function tokensAfter(grant: Grant, answer: Answer, policy: DuePolicy): Grant['tokens'] {
+function tokensAfter(grant: Grant, answer: RefreshAnswer, policy: DuePolicy): Grant['tokens'] {
   const kept = policy.vendor.refreshKillsAccessToken ? [] : Object.entries(grant.tokens);
   const alive = kept.filter(([, token]) => token.expiresAt > policy.now);
   return { ...Object.fromEntries(alive), ...(answer.token && { [answer.scopeKey]: answer.token }) };

@@ -1,6 +1,6 @@
 import { StoreUnavailable } from '../../contract/errors.ts';
+import type { MemoryCache } from '../../contract/memory-cache.ts';
 import { present } from '../../contract/present.ts';
-import type { MemoryCache } from '../memory-cache.ts';
 import type { Grant, Stored } from '../ports.ts';
 import type { TokenRequest } from '../request.ts';
 import { cacheKey } from '../tokens/cache-key.ts';

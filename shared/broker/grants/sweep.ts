@@ -38,7 +38,7 @@ const CONCURRENCY = 64;
 const MOST = 100_000;
 
 /** So many failures of one connection in a row leave the rest of it to the next sweep. */
-const PATIENCE = 3;
+const GIVEN_UP_AFTER = 3;
 
 type Result = 'renewed' | 'failed' | 'skipped' | 'left';
 
@@ -55,7 +55,7 @@ export function sweeper(parts: SweepParts): Sweep {
     const due = await grants.due(shard, begun, MOST);
     await pass(fairly(due));
     if (lookAhead > 0 && timeIsLeft()) {
-      // Only now, because whoever waits for a grant's time takes the place of others.
+      // Only now, because waiting for a grant's time holds up others.
       const done = new Set(due.map(nameOf));
       const soon = await grants.due(shard, begun + lookAhead, MOST);
       await pass(soon.filter((key) => !done.has(nameOf(key))));
@@ -84,7 +84,7 @@ export function sweeper(parts: SweepParts): Sweep {
     }
 
     function mayTry({ connection }: GrantKey): boolean {
-      return timeIsLeft() && (failures.get(connection) ?? 0) < PATIENCE;
+      return timeIsLeft() && (failures.get(connection) ?? 0) < GIVEN_UP_AFTER;
     }
 
     function timeIsLeft(): boolean {
@@ -93,7 +93,7 @@ export function sweeper(parts: SweepParts): Sweep {
 
     async function lookAfter(key: GrantKey): Promise<Result> {
       try {
-        const result = await renew(key, { lookAhead, endsAt }, note);
+        const result = await renew(key, { lookAhead, endsAt }, observed);
         failures.delete(key.connection);
         return result;
       } catch (error) {
@@ -105,7 +105,7 @@ export function sweeper(parts: SweepParts): Sweep {
       }
     }
 
-    function note(grant: Grant): void {
+    function observed(grant: Grant): void {
       seen.age = Math.max(seen.age, (begun - grant.dueAt) / 1000);
       for (const { expiresAt } of Object.values(grant.tokens))
         seen.soonest = Math.min(seen.soonest, expiresAt);
@@ -116,12 +116,12 @@ export function sweeper(parts: SweepParts): Sweep {
   async function renew(
     key: GrantKey,
     { lookAhead, endsAt }: Omit<SweepRequest, 'shard'>,
-    note: (grant: Grant) => void,
+    observed: (grant: Grant) => void,
   ): Promise<Result> {
     const grant = await grants.read(key);
     const now = clock.now();
     if (!grant || grant.dueAt > now + lookAhead || (grant.lease && grant.lease.until > now)) return 'skipped';
-    note(grant);
+    observed(grant);
     const found = find(key.connection);
     const lost = !found || !isGrant(found.connection);
     if (lost || mismatch(grant, found.connection, found.vendor, grant.scopes)) {

@@ -24,7 +24,7 @@ export function fitnessOf(token: Token | undefined, need: Need, timing: Timing, 
   return fresh || left >= need.minTtl ? 'good' : 'short';
 }
 
-/** Whether a token that still satisfies should be renewed by whoever gets the lease. */
+/** Whether a token that still satisfies is due for renewal. */
 export function renewalDue(token: Token, margin: number, now: number, share = 1 / 5): boolean {
   return token.expiresAt - now < Math.min(margin, (token.expiresAt - token.mintedAt) * share);
 }

@@ -1,19 +1,19 @@
 /**
  * Client credentials: a token minted under a lease, kept in the disposable table.
  *
- *   look ─▶ take the lease (rev as seen) ─▶ vendor ─▶ write the result (rev as taken, lease gone)
+ *   read ─▶ take the lease (rev as seen) ─▶ vendor ─▶ write the result (rev as taken, lease gone)
  *              │ lost: somebody else wrote        │ refused or failed: write the failure, lease gone
  *              ▼                                  ▼
- *           look again                        whoever waited takes the failure as its answer
+ *           read again                        waiting requests take the failure as their answer
  *
  * A holder that dies leaves the lease to run out. One that is frozen finds, on thawing, the deadline past (and
  * sends nothing) or the entry moved on (and writes nothing). Without DynamoDB, minting goes on unleased, and
- * this process's memory stands in for the table.
+ * this process's memory takes the table's part.
  */
 import { StoreUnavailable, VendorError } from '../../contract/errors.ts';
+import type { MemoryCache } from '../../contract/memory-cache.ts';
 import type { Token } from '../../oauth/token.ts';
 import { requestToken } from '../../oauth/token-endpoint.ts';
-import type { MemoryCache } from '../memory-cache.ts';
 import type { Stored, TokenEntry, TokensTable } from '../ports.ts';
 import type { TokenRequest } from '../request.ts';
 import type { Acquisition, VendorAccess, VendorAccessParts } from '../vendor/access.ts';
@@ -24,12 +24,12 @@ import type { KeyState, Renew, TokenSupply } from './resolve.ts';
 export interface MintParts extends Pick<VendorAccessParts, 'clock' | 'timing' | 'observe'> {
   readonly tokens: TokensTable;
   /** What this process knows of its keys while the table fails. */
-  readonly standIn: MemoryCache<TokenEntry>;
+  readonly fallback: MemoryCache<TokenEntry>;
   readonly access: VendorAccess;
 }
 
 export function mintingSupply(parts: MintParts, request: TokenRequest): TokenSupply {
-  const { clock, timing, observe, tokens, standIn, access } = parts;
+  const { clock, timing, observe, tokens, fallback, access } = parts;
   const { connection } = request;
   const key = cacheKey(request);
 
@@ -37,8 +37,8 @@ export function mintingSupply(parts: MintParts, request: TokenRequest): TokenSup
 
   async function read(consistent: boolean): Promise<KeyState> {
     const entry = await asCache('read', () => tokens.read(key, { consistent }));
-    if (entry === 'failed') return { ...(await stateOf(standIn.get(key), mintAlone)), source: 'memory' };
-    if (entry) standIn.put(key, entry);
+    if (entry === 'failed') return { ...(await stateOf(fallback.get(key), mintAlone)), source: 'memory' };
+    if (entry) fallback.put(key, entry);
     return stateOf(entry, (forced) => mintUnderLease(entry, forced));
   }
 
@@ -61,22 +61,22 @@ export function mintingSupply(parts: MintParts, request: TokenRequest): TokenSup
     const held = await asCache('take', () => tokens.write(key, seen, { ...seen, lease: acquisition.lease }));
     if (held === undefined) return undefined;
     if (held === 'failed') return mintAlone(forced);
-    return mintAndKeep(acquisition, held, forced, (next) => tokens.write(key, held, next));
+    return mintAndStore(acquisition, held, forced, (next) => tokens.write(key, held, next));
   }
 
   async function mintAlone(forced: boolean): Promise<Token> {
-    return mintAndKeep(access.acquire(request), standIn.get(key), forced);
+    return mintAndStore(access.acquire(request), fallback.get(key), forced);
   }
 
-  async function mintAndKeep(
+  async function mintAndStore(
     { budget }: Acquisition,
     before: TokenEntry | undefined,
     forced: boolean,
     store?: (next: TokenEntry) => Promise<unknown>,
   ): Promise<Token> {
     const { lease: _, failure, ...kept } = before ?? {};
-    const keep = async (next: TokenEntry) => {
-      standIn.put(key, next);
+    const remember = async (next: TokenEntry) => {
+      fallback.put(key, next);
       if (store) await asCache('result', () => store(next));
     };
     try {
@@ -84,10 +84,10 @@ export function mintingSupply(parts: MintParts, request: TokenRequest): TokenSup
       // A vendor whose tokens never live that long is asked once per interval, not once per caller.
       const onDemand = forced || token.expiresAt - token.mintedAt < request.minTtl;
       const forcedAt = onDemand ? token.mintedAt : kept.forcedAt;
-      await keep({ token, ...(forcedAt && { forcedAt }) });
+      await remember({ token, ...(forcedAt && { forcedAt }) });
       return token;
     } catch (error) {
-      await keep({
+      await remember({
         ...kept,
         ...(error instanceof VendorError && { failure: await failureAfter(error, failure) }),
       });

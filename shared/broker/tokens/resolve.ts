@@ -6,12 +6,12 @@
  */
 
 import { BrokerError } from '../../contract/errors.ts';
+import type { MemoryCache } from '../../contract/memory-cache.ts';
 import type { TokenOrigin } from '../../contract/messages.ts';
 import { present } from '../../contract/present.ts';
 import type { Clock } from '../../oauth/clock.ts';
 import type { Token } from '../../oauth/token.ts';
 import type { Observe } from '../events.ts';
-import type { MemoryCache } from '../memory-cache.ts';
 import type { Failure, GrantKey, Lease } from '../ports.ts';
 import type { ServedToken, TokenRequest, TokenSource } from '../request.ts';
 import type { Timing } from '../times.ts';

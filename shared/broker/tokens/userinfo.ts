@@ -3,7 +3,7 @@ import { getUserinfo } from '../../oauth/userinfo.ts';
 import type { TokenRequest, TokenSource } from '../request.ts';
 import type { VendorAccess } from '../vendor/access.ts';
 
-/** Asks the vendor whose the connection's token is, with a token that never leaves the broker. */
+/** Asks the vendor for the owner of the connection's token, with a token that never leaves the broker. */
 export function userinfo(source: TokenSource, access: VendorAccess) {
   return async (request: TokenRequest): Promise<Record<string, unknown>> => {
     const { connection, vendor } = request;

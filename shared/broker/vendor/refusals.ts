@@ -1,4 +1,5 @@
 import type { BrokerError, VendorError } from '../../contract/errors.ts';
+import { MemoryCache } from '../../contract/memory-cache.ts';
 import type { Clock } from '../../oauth/clock.ts';
 import { ignoringUnavailable } from '../ignoring-unavailable.ts';
 import type { ClientRefusal, RefusalsTable, Stored } from '../ports.ts';
@@ -12,17 +13,17 @@ export interface ClientRefusals {
   remember(connection: string, error: VendorError, secretVersion: string): Promise<void>;
 }
 
-/** How long one look at the table serves all who ask for the connection, in milliseconds: a sweep asks for thousands. */
-const LOOK_SERVES = 1_000;
+/** How long one read of the table serves all who ask for the connection, in milliseconds: a sweep asks for thousands. */
+const READ_SERVES = 1_000;
 
 export function clientRefusals(table: RefusalsTable, clock: Clock, timing: Timing): ClientRefusals {
   // Memory serves when the table fails: this is a cache too, and a failing cache is a miss.
-  const remembered = new Map<string, ClientRefusal>();
-  const looks = new Map<string, { readonly at: number; readonly found: ReturnType<typeof stored> }>();
+  const remembered = new MemoryCache<ClientRefusal>();
+  const reads = new MemoryCache<{ readonly at: number; readonly found: ReturnType<typeof stored> }>();
 
   return {
     async standing(connection, secretVersion) {
-      const refusal = (await look(connection)) ?? remembered.get(connection);
+      const refusal = (await recentlyStored(connection)) ?? remembered.get(connection);
       const now = clock.now();
       if (refusal?.secretVersion !== secretVersion || refusal.failure.until <= now) return undefined;
       return rememberedError(refusal.failure, now);
@@ -33,18 +34,18 @@ export function clientRefusals(table: RefusalsTable, clock: Clock, timing: Timin
       const before = seen ?? remembered.get(connection);
       const run = before?.secretVersion === secretVersion ? before.failure : undefined;
       const next = { secretVersion, failure: nextFailure(error, run, timing, clock.now(), secretVersion) };
-      remembered.set(connection, next);
-      looks.delete(connection);
+      remembered.put(connection, next);
+      reads.delete(connection);
       await ignoringUnavailable(table.write(connection, seen, next));
     },
   };
 
-  function look(connection: string): ReturnType<typeof stored> {
-    const last = looks.get(connection);
+  function recentlyStored(connection: string): ReturnType<typeof stored> {
+    const last = reads.get(connection);
     const now = clock.now();
-    if (last && now - last.at < LOOK_SERVES) return last.found;
+    if (last && now - last.at < READ_SERVES) return last.found;
     const found = stored(connection);
-    looks.set(connection, { at: now, found });
+    reads.put(connection, { at: now, found });
     return found;
   }
 

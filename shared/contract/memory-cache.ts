@@ -24,6 +24,11 @@ export class MemoryCache<Value> {
     }
   }
 
+  delete(key: string): void {
+    this.#entries.delete(key);
+  }
+
+  /** Deletes every entry that is unwanted. */
   forget(unwanted: (value: Value) => boolean): void {
     for (const [key, value] of this.#entries) if (unwanted(value)) this.#entries.delete(key);
   }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { MemoryCache } from '../../shared/broker/memory-cache.ts';
+import { MemoryCache } from '../../shared/contract/memory-cache.ts';
 
 test('the entry that was used longest ago goes first, and there are never more than it may hold', () => {
   const cache = new MemoryCache<number>(3);
