@@ -13,7 +13,9 @@ const folder = join(root, 'dist/package');
 
 rmSync(folder, { recursive: true, force: true });
 write('package.json', `${JSON.stringify(packageManifest(), undefined, 2)}\n`);
-for (const file of ['README.md', 'LICENSE', 'infra/connections.schema.json']) copy(file);
+for (const file of ['LICENSE', 'infra/connections.schema.json']) copy(file);
+// Its own: the repository's shows commands that only a checkout has.
+copy('infra/package/README.md', 'README.md');
 const bundles = PROGRAMS.map((program) => ({ program, ...bundle(program) }));
 for (const { program, code } of bundles) write(`functions/${program}.mjs`, code);
 const inject = ['infra/package/url-parse.ts'];
@@ -79,7 +81,7 @@ function write(path: string, content: string | Uint8Array): void {
   writeFileSync(join(folder, path), content);
 }
 
-function copy(path: string): void {
-  mkdirSync(dirname(join(folder, path)), { recursive: true });
-  copyFileSync(join(root, path), join(folder, path));
+function copy(path: string, to = path): void {
+  mkdirSync(dirname(join(folder, to)), { recursive: true });
+  copyFileSync(join(root, path), join(folder, to));
 }

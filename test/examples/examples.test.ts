@@ -1,13 +1,14 @@
-/** Every example that the README shows runs, where its runtime is present, against the local broker. */
+/** Every example that the client's page shows runs, where its runtime is present, against the local broker. */
 import { execFile, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MAIN } from '../cli/support.ts';
 import { type LocalBrokerProcess, startLocalBrokerProcess } from '../support/local-broker.ts';
+import { pageText } from '../support/pages.ts';
 
 const here = new URL('.', import.meta.url).pathname;
 const runFile = promisify(execFile);
@@ -87,9 +88,15 @@ test.skipIf(!isPresent('curl', '--version'))('curl.sh prints the answer', async 
   expect(JSON.parse(await run('sh', join(here, 'curl.sh')))).toHaveProperty('access_token');
 });
 
-test('what the README shows of them is what runs', async () => {
-  const readme = await readFile(join(here, '../../README.md'), 'utf8');
-  const shown = readme.matchAll(/^`(test\/examples\/\S+)`:\n\n```\w*\n(.*?)^```/gms);
-  for (const [, path = '', text] of shown)
-    expect(text).toBe(await readFile(join(here, '../..', path), 'utf8'));
+test("the client's page shows every one of them as it runs", async () => {
+  const shown = pageText('shared/client/README.md').matchAll(
+    /^\[`test\/examples\/(\S+)`\]\(\S+\):\n\n```\w*\n(.*?)^```/gms,
+  );
+  const examples = (await readdir(here)).filter(
+    (name) => name !== 'examples.test.ts' && !name.startsWith('__'),
+  );
+  const texts = await Promise.all(examples.map((name) => readFile(join(here, name), 'utf8')));
+  expect(Object.fromEntries([...shown].map(([, name, text]) => [name, text]))).toEqual(
+    Object.fromEntries(examples.map((name, index) => [name, texts[index]])),
+  );
 });

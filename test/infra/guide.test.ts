@@ -1,13 +1,15 @@
-import { readFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { costTable, FIXED, monthlyCost } from '../../infra/cost.ts';
+import { pageText, ROOT, snippets } from '../support/pages.ts';
 import { Deployed } from './deployed.ts';
 import { decide } from './simulate.ts';
 import { ACCOUNT, REGION, synthesize } from './synth.ts';
 
-const read = (path: string) => readFileSync(new URL(path, import.meta.url), 'utf8');
-const guide = read('../../infra/README.md');
-const block = (language: string) => new RegExp(`\`\`\`${language}\n(.*?)\`\`\``, 's').exec(guide)?.[1] ?? '';
+const guide = pageText('infra/README.md');
 
 const names = Array.from({ length: 10 }, (_, index) => `connection-${index}`);
 const connections = Object.fromEntries(names.map((name) => [name, { vendor: 'bits', scope: 'application' }]));
@@ -47,13 +49,24 @@ describe('the cost', () => {
   });
 });
 
-test('the TypeScript of the guide is type-checked, and synthesizes', async () => {
-  const snippet = /\/\/ <snippet>\n\n(.*)\/\/ <\/snippet>/s.exec(read('guide-snippets.ts'))?.[1];
-  expect(block('ts')).toBe(snippet);
-  process.env.CDK_OUTDIR = synthesize().app.outdir;
-  process.env.CDK_CONTEXT_JSON = JSON.stringify({ 'aws:cdk:bundling-stacks': [] });
-  const { synthesized } = await import('./guide-snippets.ts');
-  expect(synthesized.synth().stacks.map(({ stackName }) => stackName)).toEqual(['Tokens']);
+test('the TypeScript of the guide synthesizes, run as the CDK runs an app', async () => {
+  mkdirSync(join(ROOT, 'dist'), { recursive: true });
+  // Inside the project, so that packages resolve, its own included.
+  const folder = mkdtempSync(join(ROOT, 'dist/guide-'));
+  try {
+    writeFileSync(join(folder, 'app.ts'), snippets('infra/README.md', 'ts')[0] ?? '');
+    await promisify(execFile)(process.execPath, [join(folder, 'app.ts')], {
+      cwd: ROOT,
+      env: {
+        ...process.env,
+        CDK_OUTDIR: join(folder, 'cdk.out'),
+        CDK_CONTEXT_JSON: JSON.stringify({ 'aws:cdk:bundling-stacks': [] }),
+      },
+    });
+    expect(readdirSync(join(folder, 'cdk.out'))).toContain('Tokens.template.json');
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 });
 
 test('every alarm is in the guide', () => {
@@ -67,7 +80,7 @@ test('every alarm is in the guide', () => {
 });
 
 describe('the service control policy of the guide', () => {
-  const scp = JSON.parse(block('json'));
+  const scp = JSON.parse(snippets('infra/README.md', 'json')[0] ?? '');
   const everything = {
     name: 'all',
     policy: { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] },
