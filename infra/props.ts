@@ -7,7 +7,14 @@ import type { CustomDomain, Throttle } from './api.ts';
 import type { ConnectionsSource } from './connections-file.ts';
 import type { Egress } from './egress.ts';
 
-/** Only `connections` is needed; everything else has a default that suits a first deployment. */
+/**
+ * Only `connections` is needed; everything else has a default that suits a first deployment.
+ * @example
+ * ```ts
+ * import type { TokenBrokerProps } from 'token-broker/cdk';
+ * const props: TokenBrokerProps = { connections: 'infra/connections.json', stage: 'prod', egress: 'static-ip' };
+ * ```
+ */
 export interface TokenBrokerProps {
   /** A connections file, a folder of such files (one a team; no name twice), or a file's contents. */
   readonly connections: ConnectionsSource;

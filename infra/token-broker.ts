@@ -36,11 +36,15 @@ export interface CallerRoleProps {
 
 /**
  * The token broker: one in an account and Region, or one a stage.
- *
- *     const broker = new TokenBroker(this, 'Broker', { connections: 'infra/connections.json' });
- *     broker.grantToken(job.role, 'crash-symbols');
- *
  * @throws OperatorError when the connections are wrong, with every mistake in them
+ * @example
+ * ```ts
+ * import { App, Stack } from 'aws-cdk-lib';
+ * import { TokenBroker } from 'token-broker/cdk';
+ * const stack = new Stack(new App(), 'Tokens');
+ * const broker = new TokenBroker(stack, 'Broker', { connections: 'infra/connections.json' });
+ * console.log(broker.url);
+ * ```
  */
 export class TokenBroker extends Construct {
   /** Base URL of the HTTPS routes, without a trailing slash. */
@@ -116,6 +120,15 @@ export class TokenBroker extends Construct {
    * Lets `grantee` get this connection's tokens, over HTTPS and by direct invoke, and nothing else. A
    * principal of another account gets the direct invoke alone, as API Gateway has no policy to name it in:
    * for HTTPS it needs a `callerRole`. If the connection has `callers`, they must admit the grantee too.
+   * @example
+   * ```ts
+   * import { App, Stack } from 'aws-cdk-lib';
+   * import { Role } from 'aws-cdk-lib/aws-iam';
+   * import { TokenBroker } from 'token-broker/cdk';
+   * const stack = new Stack(new App(), 'Tokens');
+   * const broker = new TokenBroker(stack, 'Broker', { connections: 'infra/connections.json' });
+   * broker.grantToken(Role.fromRoleName(stack, 'Ci', 'ci-upload'), 'crash-symbols');
+   * ```
    */
   grantToken(grantee: IGrantable, connection: string): void {
     const routed = this.#grantRoutes(grantee, 'token', connection);
@@ -139,7 +152,18 @@ export class TokenBroker extends Construct {
     if (!this.#grantRoutes(grantee, 'revoke', connection)) throw outsider('revoke', connection);
   }
 
-  /** A role of this account that may use one connection, for callers of another account to assume. */
+  /**
+   * A role of this account that may use one connection, for callers of another account to assume.
+   * @example
+   * ```ts
+   * import { App, Stack } from 'aws-cdk-lib';
+   * import { AccountPrincipal } from 'aws-cdk-lib/aws-iam';
+   * import { TokenBroker } from 'token-broker/cdk';
+   * const stack = new Stack(new App(), 'Tokens');
+   * const broker = new TokenBroker(stack, 'Broker', { connections: 'infra/connections.json' });
+   * broker.callerRole('Partner', { connection: 'onboarding', assumedBy: new AccountPrincipal('444455556666') });
+   * ```
+   */
   callerRole(
     id: string,
     { connection, actions = ['token', 'read'], assumedBy, roleName }: CallerRoleProps,

@@ -38,24 +38,50 @@ export interface TokenClient {
   /**
    * A token that is valid now.
    * @throws TokenBrokerError, or the signal's reason when it is aborted
+   * @example
+   * ```ts
+   * import { createTokenClient } from 'token-broker';
+   * const broker = createTokenClient({ functionName: 'token-broker-invoke' });
+   * const token = await broker.token('onboarding', { minTtl: 60, signal: AbortSignal.timeout(5_000) });
+   * ```
    */
   token(connection: string, options?: TokenOptions & { readonly signal?: AbortSignal }): Promise<Token>;
   /**
    * `fetch` with the connection's token, to the hosts that the connection allows. When the API refuses the token,
    * the request is sent once more with a new one, unless its body is a stream.
    * @throws TokenBrokerError, or what fetch throws
+   * @example
+   * ```ts
+   * import { createTokenClient } from 'token-broker';
+   * const broker = createTokenClient({ endpoint: 'https://abcdefghij.execute-api.eu-west-1.amazonaws.com' });
+   * const response = await broker.fetch('crash-symbols', 'https://app.bugsplat.com/api/versions');
+   * ```
    */
   fetch(connection: string, url: string | URL, init?: RequestInit, options?: TokenOptions): Promise<Response>;
   /**
    * The connection as the broker sees it.
    * @throws TokenBrokerError; `invalid_request` by direct invoke, which knows tokens only
+   * @example
+   * ```ts
+   * import { createTokenClient } from 'token-broker';
+   * const broker = createTokenClient({ endpoint: 'https://abcdefghij.execute-api.eu-west-1.amazonaws.com' });
+   * const { grant_status } = await broker.connection('logs-portal');
+   * ```
    */
   connection(connection: string): Promise<ConnectionAnswer>;
 }
 
 const DEFAULT_TIMEOUT = 30_000;
 
-/** @throws TypeError naming the option that cannot be used */
+/**
+ * @throws TypeError naming the option that cannot be used
+ * @example
+ * ```ts
+ * import { createTokenClient } from 'token-broker';
+ * const broker = createTokenClient({ endpoint: 'https://abcdefghij.execute-api.eu-west-1.amazonaws.com' });
+ * const { authorization } = await broker.token('crash-symbols');
+ * ```
+ */
 export function createTokenClient(location: BrokerLocation, options: TokenClientOptions = {}): TokenClient {
   const transport = transportTo(location, options);
   const { describe } = transport;

@@ -23,6 +23,17 @@ interface Details {
 /**
  * Every failure of this library but two: a wrong argument is a `TypeError`, and an aborted call rejects with its
  * signal's reason. It holds neither tokens nor credentials, and has no `cause`, because a cause might.
+ * @example
+ * ```ts
+ * import { createTokenClient, TokenBrokerError } from 'token-broker';
+ * const broker = createTokenClient({ functionName: 'token-broker-invoke' });
+ * try {
+ *   await broker.token('logs-portal');
+ * } catch (error) {
+ *   if (error instanceof TokenBrokerError && error.retryable) console.warn(error.code, error.retryAfter);
+ *   else throw error;
+ * }
+ * ```
  */
 export class TokenBrokerError extends Error {
   override readonly name = 'TokenBrokerError';

@@ -5,6 +5,11 @@ import { TokenBrokerError } from './errors.ts';
 /**
  * An access token. Its secret parts are getters over a private member, so that neither `console.log` nor
  * `JSON.stringify` shows them.
+ * @example
+ * ```ts
+ * import type { Token } from 'token-broker';
+ * const headersOf = (token: Token) => ({ authorization: token.authorization });
+ * ```
  */
 export class Token {
   readonly #accessToken: string;

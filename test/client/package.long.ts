@@ -1,5 +1,6 @@
 /** The npm package as its users have it: packed, installed into an empty project, and used in its three ways. */
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -64,6 +65,15 @@ test('the client needs no more than 120 KB in a bundle, however it is bundled', 
   const esbuild = join(root, 'node_modules/esbuild/bin/esbuild');
   const args = ['caller.mjs', '--bundle', '--minify', '--platform=node', '--format=esm'];
   expect(run(esbuild, args).length).toBeLessThan(120_000);
+});
+
+test('its page is the one for its users, and the links in it lead to its files', async () => {
+  const installed = join(project, 'node_modules/token-broker');
+  const page = await readFile(join(installed, 'README.md'), 'utf8');
+  expect(page).not.toMatch(/npm (?:start|ci|test|run)/);
+  const links = [...page.matchAll(/\]\(([^)\s]+)\)/g)].map(([, path = '']) => path);
+  expect(links.length).toBeGreaterThan(0);
+  expect(links.filter((path) => !existsSync(join(installed, path)))).toEqual([]);
 });
 
 test('the command runs', () => {
