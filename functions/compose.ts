@@ -154,7 +154,7 @@ export function compose(composition: Composition) {
     memory,
     supplyOf: (request) =>
       isGrant(request.connection)
-        ? refreshingSupply({ ...common, ...renewal, memory }, request)
+        ? refreshingSupply({ ...common, ...renewal, access, memory }, request)
         : mintingSupply({ ...common, access, fallback }, request),
   });
 

@@ -1,7 +1,7 @@
 /** Parts that items of both tables have: their form in DynamoDB, and the way there and back. */
 import * as v from 'valibot';
 import type { Failure, Lease } from '../broker/ports.ts';
-import { ERROR_CODES, type ErrorCode } from '../contract/errors.ts';
+import { ERROR_CODES, type ErrorCode, VENDOR_STEPS } from '../contract/errors.ts';
 import { present } from '../contract/present.ts';
 
 /** Milliseconds since the epoch. */
@@ -13,6 +13,8 @@ export const failureItem = v.object({
   code: v.picklist(Object.keys(ERROR_CODES) as ErrorCode[]),
   description: v.string(),
   vendor_error: v.optional(v.string()),
+  vendor_status: v.optional(v.number()),
+  step: v.optional(v.picklist(VENDOR_STEPS)),
   secret_version: v.optional(v.string()),
   at: time,
   until: time,
@@ -28,6 +30,8 @@ export function toFailureItem(failure: Failure): v.InferOutput<typeof failureIte
     code: failure.code,
     description: failure.description,
     vendor_error: failure.vendorError,
+    vendor_status: failure.vendorStatus,
+    step: failure.step,
     secret_version: failure.secretVersion,
     at: failure.at,
     until: failure.until,
@@ -36,8 +40,13 @@ export function toFailureItem(failure: Failure): v.InferOutput<typeof failureIte
 }
 
 export function fromFailureItem(item: v.InferOutput<typeof failureItem>): Failure {
-  const { vendor_error: vendorError, secret_version: secretVersion, ...rest } = item;
-  return present({ ...rest, vendorError, secretVersion });
+  const {
+    vendor_error: vendorError,
+    vendor_status: vendorStatus,
+    secret_version: secretVersion,
+    ...rest
+  } = item;
+  return present({ ...rest, vendorError, vendorStatus, secretVersion });
 }
 
 /** How long a failure, and the time of a forced mint, are kept after they have stopped to count, in milliseconds. */

@@ -1,12 +1,18 @@
 import * as v from 'valibot';
 import type { RefusalsTable } from '../broker/ports.ts';
+import { present } from '../contract/present.ts';
 import { failureItem, fromFailureItem, REMEMBERED, timeToLive, toFailureItem } from './item-parts.ts';
 import { parseItem, Table } from './table.ts';
 import type { TokensTableParts } from './tokens-table.ts';
 
-const refusalItem = v.object({ rev: v.string(), secret_version: v.string(), failure: failureItem });
+const refusalItem = v.object({
+  rev: v.string(),
+  secret_version: v.string(),
+  failure: failureItem,
+  accepted: v.optional(v.picklist(['AWSPENDING', 'AWSPREVIOUS'])),
+});
 
-/** Remembered `invalid_client` answers, in items `refusal#CONNECTION` of the disposable table. */
+/** Remembered refusals of the client, in items `refusal#CONNECTION` of the disposable table. */
 export function createRefusalsTable({
   dynamo,
   table: name,
@@ -20,7 +26,8 @@ export function createRefusalsTable({
       const found = await table.get({ pk }, true);
       if (!found) return undefined;
       const item = parseItem(refusalItem, found, `The item ${pk} of ${name}`);
-      return { rev: item.rev, secretVersion: item.secret_version, failure: fromFailureItem(item.failure) };
+      const { rev, secret_version: secretVersion, accepted } = item;
+      return present({ rev, secretVersion, failure: fromFailureItem(item.failure), accepted });
     },
 
     async write(connection, seen, next) {
@@ -29,6 +36,7 @@ export function createRefusalsTable({
         {
           secret_version: next.secretVersion,
           failure: toFailureItem(next.failure),
+          accepted: next.accepted,
           ttl: timeToLive(clock.now(), [next.failure.until + REMEMBERED]),
         },
         seen && { rev: seen.rev },

@@ -3,7 +3,7 @@
  * functions' telemetry decides how it is written. No event holds a secret, a token or a vendor's body.
  */
 
-import type { ErrorCode } from '../contract/errors.ts';
+import type { ErrorCode, VendorStep } from '../contract/errors.ts';
 import type { Action, TokenOrigin } from '../contract/messages.ts';
 
 /** One per outcome of a caller's request: who asked for what, and what came of it. */
@@ -31,7 +31,7 @@ export type BrokerEvent =
       readonly type: 'vendor_call';
       readonly connection: string;
       readonly vendor: string;
-      readonly purpose: 'mint' | 'refresh' | 'code' | 'device' | 'revoke' | 'userinfo' | 'discovery';
+      readonly purpose: VendorStep;
       readonly outcome: 'success' | 'vendor_rejected' | 'vendor_unavailable';
       readonly vendorError?: string;
       /** Milliseconds, all attempts together. */

@@ -8,7 +8,7 @@
  * plain code, on the entry that was read.
  */
 
-import type { ErrorCode } from '../contract/errors.ts';
+import type { ErrorCode, VendorStep } from '../contract/errors.ts';
 import type { GrantState } from '../contract/messages.ts';
 import type { Redacted } from '../contract/redacted.ts';
 import type { Token } from '../oauth/token.ts';
@@ -28,6 +28,10 @@ export interface Failure {
   readonly code: ErrorCode;
   readonly description: string;
   readonly vendorError?: string;
+  /** HTTP status of the vendor's answer, where there was one. */
+  readonly vendorStatus?: number;
+  /** What the vendor was asked for. */
+  readonly step?: VendorStep;
   /** Version of the secret that was refused: a newer one is tried at once (invariant 8). */
   readonly secretVersion?: string;
   readonly at: number;
@@ -60,10 +64,12 @@ export interface TokensTable {
   ): Promise<Stored<TokenEntry> | undefined>;
 }
 
-/** `invalid_client`, remembered per connection and secret version (invariant 8). */
+/** A version of a connection's secret that the vendor has refused (invariant 8). */
 export interface ClientRefusal {
   readonly secretVersion: string;
   readonly failure: Failure;
+  /** Where the version stands that the vendor takes in its place: then the failure is held against nobody. */
+  readonly accepted?: SpareStage;
 }
 
 export interface RefusalsTable {
@@ -209,7 +215,9 @@ export interface ConsentsTable {
   ): Promise<Stored<Consent> | undefined>;
 }
 
-export type SecretStage = 'AWSCURRENT' | 'AWSPENDING' | 'AWSPREVIOUS';
+/** Where a secret's other versions stand while it is rotated. */
+export type SpareStage = 'AWSPENDING' | 'AWSPREVIOUS';
+export type SecretStage = 'AWSCURRENT' | SpareStage;
 
 /** A secret's value as stored; `oauth/client-secret.ts` knows its members. */
 export interface SecretVersion {
@@ -224,5 +232,5 @@ export interface SecretVersion {
 export interface Secrets {
   /** `fresh` reads past the cache. Stages other than AWSCURRENT resolve to `undefined` where there is none. */
   read(name: string, options?: { fresh?: boolean }): Promise<SecretVersion>;
-  readStage(name: string, stage: 'AWSPENDING' | 'AWSPREVIOUS'): Promise<SecretVersion | undefined>;
+  readStage(name: string, stage: SpareStage): Promise<SecretVersion | undefined>;
 }

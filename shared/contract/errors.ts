@@ -61,6 +61,16 @@ export class BrokerError extends Error {
   }
 }
 
+/** What a vendor is asked for. */
+export const VENDOR_STEPS = ['discovery', 'mint', 'refresh', 'code', 'device', 'revoke', 'userinfo'] as const;
+export type VendorStep = (typeof VENDOR_STEPS)[number];
+
+interface VendorErrorDetails extends ErrorDetails {
+  ambiguous?: boolean;
+  vendorStatus?: number | undefined;
+  step?: VendorStep | undefined;
+}
+
 export type VendorErrorCode = Extract<ErrorCode, 'vendor_unavailable' | 'vendor_rejected'>;
 
 /**
@@ -72,14 +82,16 @@ export class VendorError extends BrokerError {
   override readonly name = 'VendorError';
   declare readonly code: VendorErrorCode;
   readonly ambiguous: boolean;
+  /** HTTP status of the vendor's answer; absent where there was none. */
+  readonly vendorStatus: number | undefined;
+  /** What the vendor was asked for; set by whoever asked. */
+  step: VendorStep | undefined;
 
-  constructor(
-    code: VendorErrorCode,
-    description: string,
-    details: ErrorDetails & { ambiguous?: boolean } = {},
-  ) {
+  constructor(code: VendorErrorCode, description: string, details: VendorErrorDetails = {}) {
     super(code, description, details);
     this.ambiguous = details.ambiguous ?? false;
+    this.vendorStatus = details.vendorStatus;
+    this.step = details.step;
   }
 }
 

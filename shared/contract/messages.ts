@@ -2,7 +2,9 @@
  * The wire contract: what callers send and what they get, over HTTPS and by direct invoke alike.
  * Members are snake_case as in the OAuth RFCs; times on the wire are RFC 3339, durations whole seconds.
  */
-export type { ErrorAnswer } from './errors.ts';
+import type { VendorStep } from './errors.ts';
+
+export type { ErrorAnswer, VendorStep } from './errors.ts';
 
 /** A connection's name; also a Lambda alias, hence not all digits. */
 export const CONNECTION_NAME = /^(?![0-9]+$)[A-Za-z0-9_-]{1,64}$/;
@@ -99,7 +101,14 @@ export interface ConnectionAnswer {
   grant_status?: GrantState | 'none';
   expires_at?: string;
   last_refresh?: string;
-  last_failure?: { error: string; vendor_error?: string; at: string };
+  last_failure?: {
+    error: string;
+    /** What the vendor was asked for, and the HTTP status of its answer, where it was asked and answered. */
+    step?: VendorStep;
+    http_status?: number;
+    vendor_error?: string;
+    at: string;
+  };
   /** Without `?subject=`, for connections with grants. */
   grants?: Record<GrantState, number>;
 }

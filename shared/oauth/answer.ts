@@ -49,11 +49,12 @@ export function successObject(answer: Answer): JsonObject {
 export function failureOf(answer: Answer): VendorError {
   const { host, status, retryAfter } = answer;
   if (status === 429) {
-    return new VendorError('vendor_unavailable', `${host} answered 429: too many requests.`, { retryAfter });
+    const details = { retryAfter, vendorStatus: status };
+    return new VendorError('vendor_unavailable', `${host} answered 429: too many requests.`, details);
   }
   if (status >= 300 && status < 400) {
     // A redirect stays for a while: the long delay keeps everybody from asking again at once.
-    const details = { ambiguous: true, retryAfter: RETRY_AFTER_CAP };
+    const details = { ambiguous: true, retryAfter: RETRY_AFTER_CAP, vendorStatus: status };
     return new VendorError(
       'vendor_unavailable',
       `${host} answered ${status}: redirects are not followed.`,
@@ -63,7 +64,7 @@ export function failureOf(answer: Answer): VendorError {
   const error = errorMember(jsonObject(answer.body));
   const passing = status >= 500 || status < 200 || PASSING_STATUSES.includes(status);
   if (passing || PASSING_ERRORS.includes(error)) {
-    const details = { ambiguous: true, retryAfter };
+    const details = { ambiguous: true, retryAfter, vendorStatus: status };
     return new VendorError('vendor_unavailable', `${host} answered ${status}.`, details);
   }
   return refusal(answer, error);
@@ -71,17 +72,19 @@ export function failureOf(answer: Answer): VendorError {
 
 /** A 2xx answer that cannot be used. */
 export function nonsense({ host, status }: Answer, what: string): VendorError {
-  return new VendorError('vendor_unavailable', `${host} answered ${status} ${what}.`, { ambiguous: true });
+  const details = { ambiguous: true, vendorStatus: status };
+  return new VendorError('vendor_unavailable', `${host} answered ${status} ${what}.`, details);
 }
 
 function refusal(answer: Answer, error: unknown): VendorError {
   const { host, status } = answer;
   const shown = showableError(error);
-  return shown === undefined || answer.echoesSecret(shown)
-    ? new VendorError('vendor_rejected', `${host} refused without a readable error code (HTTP ${status}).`)
-    : new VendorError('vendor_rejected', `${host} refused: ${shown} (HTTP ${status}).`, {
-        vendorError: shown,
-      });
+  if (shown === undefined || answer.echoesSecret(shown)) {
+    const text = `${host} refused without a readable error code (HTTP ${status}).`;
+    return new VendorError('vendor_rejected', text, { vendorStatus: status });
+  }
+  const details = { vendorError: shown, vendorStatus: status };
+  return new VendorError('vendor_rejected', `${host} refused: ${shown} (HTTP ${status}).`, details);
 }
 
 /** An `error` value that is shaped as the standard has it; `undefined` for anything else. */

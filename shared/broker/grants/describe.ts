@@ -1,4 +1,5 @@
 import type { ConnectionAnswer, GrantState } from '../../contract/messages.ts';
+import { present } from '../../contract/present.ts';
 import type { Failure, Grant, GrantsTable, TokenEntry, TokensTable } from '../ports.ts';
 import { type Found, isGrant, type Span, subjectOf, tokenRequest } from '../request.ts';
 import { cacheKey } from '../tokens/cache-key.ts';
@@ -81,8 +82,9 @@ function statusOf({ connection, vendor }: Found, grant: Grant): GrantState {
   return grant.attempts.length > 0 ? 'in_doubt' : 'active';
 }
 
-function shown({ code, vendorError, at }: Failure): NonNullable<ConnectionAnswer['last_failure']> {
-  return { error: code, ...(vendorError !== undefined && { vendor_error: vendorError }), at: rfc3339(at) };
+function shown(failure: Failure): NonNullable<ConnectionAnswer['last_failure']> {
+  const { code: error, step, vendorStatus, vendorError, at } = failure;
+  return present({ error, step, http_status: vendorStatus, vendor_error: vendorError, at: rfc3339(at) });
 }
 
 export function rfc3339(milliseconds: number): string {

@@ -14,6 +14,7 @@
  * What the vendor did not definitively refuse is sent again after the lease. `invalid_grant` is believed only
  * after a second read, and even then nothing is erased.
  */
+import type { Connection } from '../../connections/connection.ts';
 import { BrokerError, VendorError } from '../../contract/errors.ts';
 import { present } from '../../contract/present.ts';
 import type { Redacted } from '../../contract/redacted.ts';
@@ -24,6 +25,7 @@ import { ignoringUnavailable } from '../ignoring-unavailable.ts';
 import type { Failure, Grant, RefreshableGrant, Stored } from '../ports.ts';
 import type { TokenRequest } from '../request.ts';
 import type { Acquisition, VendorAccess, VendorAccessParts } from '../vendor/access.ts';
+import { isRefusedClient } from '../vendor/client.ts';
 import { nextFailure } from '../vendor/failure.ts';
 import { checkBinding, consentRequired } from './binding.ts';
 import { type CommitParts, commitRefresh, discardQuietly } from './commit-refresh.ts';
@@ -74,6 +76,8 @@ export function refresher(parts: RefreshParts): Refresher {
   return { refresh, adoptRescue };
 
   async function refresh(seen: RefreshableGrant, request: RefreshRequest): Promise<Token | undefined> {
+    const refused = await access.standingRefusal(request.connection);
+    if (refused) throw refused;
     const acquisition = access.acquire(request);
     const held = await grants.write(seen, begun(seen, acquisition.lease));
     if (!held) return undefined;
@@ -146,7 +150,7 @@ export function refresher(parts: RefreshParts): Refresher {
     const now = clock.now();
     if (error instanceof VendorError && error.vendorError === 'invalid_grant')
       return believe(held, request, error);
-    const failure = failureOf(error, held, now);
+    const failure = await failureOf(error, held, request.connection, now);
     if (error instanceof VendorError && error.ambiguous) {
       // A grace window makes sending again harmless; without one, the vendor gets the lease's time to finish.
       const soonest = request.vendor.graceWindow > 0 ? failure.until : acquisition.lease.until;
@@ -202,8 +206,16 @@ export function refresher(parts: RefreshParts): Refresher {
     return false;
   }
 
-  function failureOf(error: BrokerError, grant: Grant, now: number): Failure {
-    const failure = nextFailure(error, grant.lastFailure, timing, now);
+  async function failureOf(
+    error: BrokerError,
+    grant: Grant,
+    connection: Connection,
+    now: number,
+  ): Promise<Failure> {
+    // That the vendor does not take the client belongs to the connection, where it is remembered, not to one grant.
+    if (isRefusedClient(error)) return { ...nextFailure(error, undefined, timing, now), until: now };
+    const version = await access.secretVersion(connection);
+    const failure = nextFailure(error, grant.lastFailure, timing, now, version);
     // Our own trouble (a missing secret, say) is held against nobody: the next caller may find it mended.
     return error instanceof VendorError ? failure : { ...failure, until: now };
   }

@@ -9,7 +9,7 @@ import { consentRequired, isRefreshable, mismatch, notRefreshable } from './bind
 import type { Refresh, RefreshParts } from './refresh.ts';
 import { scopeKey } from './states.ts';
 
-export interface RefreshingSupplyParts extends Pick<RefreshParts, 'grants' | 'timing'> {
+export interface RefreshingSupplyParts extends Pick<RefreshParts, 'grants' | 'timing' | 'access'> {
   readonly refresh: Refresh;
   readonly memory: MemoryCache<Remembered>;
 }
@@ -38,10 +38,12 @@ export function refreshingSupply(parts: RefreshingSupplyParts, request: TokenReq
     }
   }
 
-  function stateOf(grant: Stored<Grant>): KeyState {
+  async function stateOf(grant: Stored<Grant>): Promise<KeyState> {
     const blockedBy = mismatch(grant, connection, vendor, scopes);
     if (blockedBy) return { blockedBy };
-    const { lease, lastFailure: failure, forcedAt } = grant;
+    const { lease, lastFailure, forcedAt } = grant;
+    const mended = lastFailure && (await parts.access.isMended(connection, lastFailure));
+    const failure = mended ? undefined : lastFailure;
     const state = present({ token: grant.tokens[scopeKey(scopes)], lease, failure, forcedAt });
     return isRefreshable(grant)
       ? { ...state, renew: (forced) => refresh(grant, { ...request, forced }) }

@@ -7,6 +7,7 @@ import { BrokerError, StoreUnavailable, UnreadableValue, VendorError } from '../
 import type { BrokerEvent } from '../events.ts';
 import type { Grant, GrantKey, Stored } from '../ports.ts';
 import { type FindConnection, type Found, isGrant } from '../request.ts';
+import { isRefusedClient } from '../vendor/client.ts';
 import { isRefreshable, mismatch } from './binding.ts';
 import type { Refresher, RefreshParts } from './refresh.ts';
 import { endedForGood, setAside, warmScopes } from './states.ts';
@@ -167,6 +168,8 @@ function nameOf({ connection, subject }: GrantKey): string {
 /** Failures that the next grant of the same connection would most likely meet too. */
 function isOutage(error: unknown): boolean {
   return (
-    error instanceof StoreUnavailable || (error instanceof VendorError && error.code === 'vendor_unavailable')
+    error instanceof StoreUnavailable ||
+    isRefusedClient(error) ||
+    (error instanceof VendorError && error.code === 'vendor_unavailable')
   );
 }

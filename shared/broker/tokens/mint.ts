@@ -44,13 +44,8 @@ export function mintingSupply(parts: MintParts, request: TokenRequest): TokenSup
 
   async function stateOf(entry: TokenEntry | undefined, renew: Renew): Promise<KeyState> {
     const { failure, ...rest } = entry ?? {};
-    const stands = failure && !(failure.until > clock.now() && (await overtaken(failure.secretVersion)));
+    const stands = failure && !(await access.isMended(connection, failure));
     return { ...rest, ...(stands && { failure }), renew };
-  }
-
-  /** A refusal does not stand against a newer version of the secret (invariant 8). */
-  async function overtaken(secretVersion: string | undefined): Promise<boolean> {
-    return secretVersion !== undefined && access.hasNewSecret(connection, secretVersion);
   }
 
   async function mintUnderLease(

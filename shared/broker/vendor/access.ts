@@ -4,27 +4,21 @@
 
 import { randomUUID } from 'node:crypto';
 import type { Connection } from '../../connections/connection.ts';
-import { BrokerError, VendorError } from '../../contract/errors.ts';
+import { VendorError } from '../../contract/errors.ts';
 import { present } from '../../contract/present.ts';
 import type { ClientCall } from '../../oauth/client-request.ts';
-import { parseClient } from '../../oauth/client-secret.ts';
-import type { Budget, Clock } from '../../oauth/clock.ts';
+import type { Budget } from '../../oauth/clock.ts';
 import type { Discovery } from '../../oauth/discovery.ts';
 import type { Exchange } from '../../oauth/exchange.ts';
-import type { Client, Endpoints } from '../../oauth/types.ts';
+import type { Endpoints } from '../../oauth/types.ts';
 import type { Vendor } from '../../vendors/vendor.ts';
 import type { BrokerEvent, Observe } from '../events.ts';
-import type { Lease, Secrets, SecretVersion } from '../ports.ts';
+import type { Lease } from '../ports.ts';
 import type { Found, Span } from '../request.ts';
-import type { Timing } from '../times.ts';
+import { type ClientParts, type Clients, clients } from './client.ts';
 import { busy } from './failure.ts';
-import type { ClientRefusals } from './refusals.ts';
 
-export interface VendorAccessParts {
-  readonly clock: Clock;
-  readonly timing: Timing;
-  readonly secrets: Secrets;
-  readonly refusals: ClientRefusals;
+export interface VendorAccessParts extends ClientParts {
   readonly discover: Discovery;
   readonly observe: Observe;
   /** How vendors are reached; absent: over the network. */
@@ -40,20 +34,10 @@ export interface Acquisition {
   readonly deadline: number;
 }
 
-export interface VendorAccess {
+export interface VendorAccess extends Clients {
   /** @throws BrokerError `busy` when the invocation has too little time left to begin */
   acquire(span: Pick<Span, 'endsAt'>): Acquisition;
   endpoints(connection: Connection, vendor: Vendor, budget: Budget): Promise<Endpoints>;
-  /**
-   * Runs `use` with the connection's client. On `invalid_client` the secret is read past the cache, then its
-   * pending and previous versions, each tried once (invariant 8); the refusal is remembered, and while it is,
-   * `use` is not run.
-   */
-  withClient<T>(connection: Connection, use: (client: Client) => Promise<T>): Promise<T>;
-  /** Whether the secret has a version other than the refused one; read past the cache at most every `secretRecheck`. */
-  hasNewSecret(connection: Connection, refusedVersion: string): Promise<boolean>;
-  /** The version that would be used now; `undefined` when the secret cannot be read. */
-  secretVersion(connection: Connection): Promise<string | undefined>;
   /** `withClient` and `timed` around one call: `use` gets all that an authenticated request needs. */
   asClient<T>(
     found: Found,
@@ -68,10 +52,10 @@ export interface VendorAccess {
 type VendorCall = Extract<BrokerEvent, { type: 'vendor_call' }>;
 
 export function vendorAccess(parts: VendorAccessParts): VendorAccess {
-  const { clock, timing, secrets, refusals, observe, exchange } = parts;
-  const recheckedAt = new Map<string, number>();
+  const { clock, timing, observe, exchange } = parts;
+  const known = clients(parts);
 
-  return { acquire, endpoints, withClient, hasNewSecret, secretVersion, asClient, timed };
+  return { ...known, acquire, endpoints, asClient, timed };
 
   function acquire({ endsAt }: Pick<Span, 'endsAt'>): Acquisition {
     const deadline = clock.now() + timing.deadline;
@@ -94,71 +78,11 @@ export function vendorAccess(parts: VendorAccessParts): VendorAccess {
     const server = vendor.server(connection);
     if ('tokenEndpoint' in server) return server;
     const { issuer, endpointHosts = [] } = server;
-    return parts.discover(issuer, [...connection.endpointHosts, ...endpointHosts], budget);
-  }
-
-  async function withClient<T>(connection: Connection, use: (client: Client) => Promise<T>): Promise<T> {
-    let version = await secrets.read(connection.secret);
-    const refused = await refusals.standing(connection.name, version.versionId);
-    if (refused) {
-      if (!(await hasNewSecret(connection, version.versionId))) throw refused;
-      version = await secrets.read(connection.secret);
-    }
     try {
-      return await tryVersions(connection, version, use);
+      return await parts.discover(issuer, [...connection.endpointHosts, ...endpointHosts], budget);
     } catch (error) {
-      if (isInvalidClient(error)) {
-        // The first version tried may have come from an outdated cache: the refusal is of the current one.
-        const refusedVersion = (await secretVersion(connection)) ?? version.versionId;
-        await refusals.remember(connection.name, error, refusedVersion);
-      }
-      throw error;
+      throw atStep('discovery', error);
     }
-  }
-
-  async function tryVersions<T>(
-    connection: Connection,
-    first: SecretVersion,
-    use: (client: Client) => Promise<T>,
-  ): Promise<T> {
-    const tried = new Set<string>();
-    let refusal: unknown;
-    const others = [
-      async () => first,
-      () => secrets.read(connection.secret, { fresh: true }),
-      () => secrets.readStage(connection.secret, 'AWSPENDING'),
-      () => secrets.readStage(connection.secret, 'AWSPREVIOUS'),
-    ];
-    for (const read of others) {
-      const version = await read().catch((error: unknown) => {
-        if (refusal === undefined) throw error;
-        return undefined;
-      });
-      if (!version || tried.has(version.versionId)) continue;
-      tried.add(version.versionId);
-      try {
-        return await use(await parseClient(version.value, connection.clientAuth, connection.secret));
-      } catch (error) {
-        if (refusal !== undefined && isNoStandIn(error)) continue;
-        if (!isInvalidClient(error)) throw error;
-        refusal ??= error;
-        recheckedAt.set(connection.secret, clock.now());
-      }
-    }
-    throw refusal;
-  }
-
-  async function hasNewSecret(connection: Connection, refusedVersion: string): Promise<boolean> {
-    if ((await secretVersion(connection)) !== refusedVersion) return true;
-    const last = recheckedAt.get(connection.secret) ?? Number.NEGATIVE_INFINITY;
-    if (last + timing.secretRecheck > clock.now()) return false;
-    recheckedAt.set(connection.secret, clock.now());
-    return (await secrets.read(connection.secret, { fresh: true })).versionId !== refusedVersion;
-  }
-
-  async function secretVersion(connection: Connection): Promise<string | undefined> {
-    const version = await secrets.read(connection.secret).catch(() => undefined);
-    return version?.versionId;
   }
 
   function asClient<T>(
@@ -169,7 +93,7 @@ export function vendorAccess(parts: VendorAccessParts): VendorAccess {
   ): Promise<T> {
     const { clientAuth } = connection;
     const { dialect } = vendor;
-    return withClient(connection, (client) =>
+    return known.withClient(connection, (client) =>
       timed(connection, purpose, async () =>
         use({ endpoints: await endpoints(connection, vendor, budget), client, clientAuth, dialect, budget }),
       ),
@@ -198,17 +122,13 @@ export function vendorAccess(parts: VendorAccessParts): VendorAccess {
       return answer;
     } catch (error) {
       if (error instanceof VendorError) report(error.code, error.vendorError);
-      throw error;
+      throw atStep(purpose, error);
     }
   }
 }
 
-/** RFC 6749 §5.2: the one refusal that another version of the secret may mend. */
-export function isInvalidClient(error: unknown): error is VendorError {
-  return error instanceof VendorError && error.vendorError === 'invalid_client';
-}
-
-/** A version that is malformed, or of another client than the one that was consented to, changes no refusal. */
-function isNoStandIn(error: unknown): boolean {
-  return error instanceof BrokerError && ['secret_unavailable', 'consent_required'].includes(error.code);
+/** Says where a vendor failed, once: discovery happens within the calls that need it. */
+function atStep(step: VendorCall['purpose'], error: unknown): unknown {
+  if (error instanceof VendorError) error.step ??= step;
+  return error;
 }

@@ -29,6 +29,7 @@ export function nextFailure(
     code: error.code,
     description: error.message,
     vendorError: error.vendorError,
+    ...(error instanceof VendorError && { vendorStatus: error.vendorStatus, step: error.step }),
     secretVersion,
     at: now,
     until: now + Math.max(backoff, asked),
@@ -38,8 +39,9 @@ export function nextFailure(
 
 /** The remembered failure as the error that its caller gets. */
 export function rememberedError(failure: Failure, now: number): BrokerError {
-  const { code, description, vendorError, until } = failure;
-  const details = { vendorError, retryAfter: until > now ? (until - now) / 1000 : undefined };
+  const { code, description, vendorError, vendorStatus, step, until } = failure;
+  const retryAfter = until > now ? (until - now) / 1000 : undefined;
+  const details = { vendorError, vendorStatus, step, retryAfter };
   return code === 'vendor_rejected' || code === 'vendor_unavailable'
     ? new VendorError(code, description, details)
     : new BrokerError(code, description, details);

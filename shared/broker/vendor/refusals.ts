@@ -1,16 +1,22 @@
-import type { BrokerError, VendorError } from '../../contract/errors.ts';
+import type { VendorError } from '../../contract/errors.ts';
 import { MemoryCache } from '../../contract/memory-cache.ts';
 import type { Clock } from '../../oauth/clock.ts';
 import { ignoringUnavailable } from '../ignoring-unavailable.ts';
-import type { ClientRefusal, RefusalsTable, Stored } from '../ports.ts';
+import type { ClientRefusal, RefusalsTable, SpareStage, Stored } from '../ports.ts';
 import type { Timing } from '../times.ts';
-import { nextFailure, rememberedError } from './failure.ts';
+import { nextFailure } from './failure.ts';
 
-/** `invalid_client`, remembered per connection and secret version, however many subjects ask (invariant 8). */
+/** What vendors refuse of a connection's secret, remembered by version, however many subjects ask (invariant 8). */
 export interface ClientRefusals {
-  /** The refusal that still stands for this version of the secret. */
-  standing(connection: string, secretVersion: string): Promise<BrokerError | undefined>;
-  remember(connection: string, error: VendorError, secretVersion: string): Promise<void>;
+  /** The refusal of this version of the secret, whether it still stands or not. */
+  of(connection: string, secretVersion: string): Promise<ClientRefusal | undefined>;
+  /** @param accepted where the version stands that the vendor took instead */
+  remember(
+    connection: string,
+    error: VendorError,
+    secretVersion: string,
+    accepted?: SpareStage,
+  ): Promise<void>;
 }
 
 /** How long one read of the table serves all who ask for the connection, in milliseconds: a sweep asks for thousands. */
@@ -22,18 +28,20 @@ export function clientRefusals(table: RefusalsTable, clock: Clock, timing: Timin
   const reads = new MemoryCache<{ readonly at: number; readonly found: ReturnType<typeof stored> }>();
 
   return {
-    async standing(connection, secretVersion) {
+    async of(connection, secretVersion) {
       const refusal = (await recentlyStored(connection)) ?? remembered.get(connection);
-      const now = clock.now();
-      if (refusal?.secretVersion !== secretVersion || refusal.failure.until <= now) return undefined;
-      return rememberedError(refusal.failure, now);
+      return refusal?.secretVersion === secretVersion ? refusal : undefined;
     },
 
-    async remember(connection, error, secretVersion) {
+    async remember(connection, error, secretVersion, accepted) {
       const seen = await stored(connection);
       const before = seen ?? remembered.get(connection);
       const run = before?.secretVersion === secretVersion ? before.failure : undefined;
-      const next = { secretVersion, failure: nextFailure(error, run, timing, clock.now(), secretVersion) };
+      const now = clock.now();
+      const failure = nextFailure(error, run, timing, now, secretVersion);
+      const next = accepted
+        ? { secretVersion, failure: { ...failure, until: now }, accepted }
+        : { secretVersion, failure };
       remembered.put(connection, next);
       reads.delete(connection);
       await ignoringUnavailable(table.write(connection, seen, next));
