@@ -5,10 +5,10 @@ import { ManagedPolicy } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
+import { STAGE, STAGE_RULE } from '../shared/contract/stage.ts';
 import type { CustomDomain } from './api.ts';
 import { Context } from './context.ts';
 import type { TokenBrokerProps } from './props.ts';
-import { STAGE, STAGE_RULE } from './stage.ts';
 
 const CONNECTIONS = 'infra/connections.json';
 

@@ -1,9 +1,10 @@
 import { Stack, type StackProps } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { SERVICE } from '../shared/contract/metrics.ts';
+import { STAGE } from '../shared/contract/stage.ts';
 import { Context } from './context.ts';
 import { settingsOf } from './settings.ts';
-import { STAGE, Stage } from './stage.ts';
+import { Stage } from './stage.ts';
 import { TokenBroker } from './token-broker.ts';
 
 /** A stack that holds one broker, set up from CDK context. */

@@ -1,4 +1,4 @@
-/** Writes `connections.schema.json` anew: `node infra/write-schema.ts`, after a change to the file's shape. */
+/** Writes `connections.schema.json` anew: `npm run schema`, after a change to the file's shape. */
 import { writeFileSync } from 'node:fs';
 import { connectionsJsonSchema } from './connections-schema.ts';
 

@@ -1,7 +1,9 @@
 /** What the commands around secrets must know of a connection. */
+
 import { CLIENT_AUTH_METHODS, type ClientAuthMethod } from '../../shared/connections/connection.ts';
 import type { ConnectionAnswer } from '../../shared/contract/messages.ts';
 import { NAMES } from '../../shared/contract/names.ts';
+import { stagedSecret } from '../../shared/contract/stage.ts';
 import { didYouMean } from '../../shared/contract/suggest.ts';
 import { VENDORS } from '../../shared/vendors/index.ts';
 import { onConnection } from './connection-list.ts';
@@ -34,7 +36,7 @@ export async function settingsOf(
 ): Promise<ClientSettings> {
   const entry = await fileEntry(target, connection, options.connections);
   const secretName =
-    options.secret ?? staged(entry?.secret ?? NAMES.defaultSecretPrefix + connection, target);
+    options.secret ?? stagedSecret(entry?.secret ?? NAMES.defaultSecretPrefix + connection, target.stage);
   if (options.clientAuth) return { connection, secretName, methods: [options.clientAuth] };
   if (entry) return { connection, secretName, methods: [entry.clientAuth] };
   const { answer } = await onConnection(target, connection, () =>
@@ -50,9 +52,4 @@ async function fileEntry(target: Target, connection: string, path: string | unde
   const entry = connections.get(connection);
   if (entry) return entry;
   throw usage(`${path} has no connection "${connection}"${didYouMean(connection, [...connections.keys()])}.`);
-}
-
-/** Secrets under `token-broker/` are the broker's own and bear its stage; others are the team's. */
-export function staged(secret: string, { stage }: Pick<Target, 'stage'>): string {
-  return secret.startsWith(NAMES.defaultSecretPrefix) ? stage + secret : secret;
 }

@@ -1,12 +1,15 @@
 /** Which broker a command talks to, and as whom. */
+
 import { type BrokerApi, brokerApi } from '../../shared/client/broker-api.ts';
 import {
   type AwsCredentialsProvider,
   defaultCredentials,
   remembered,
 } from '../../shared/client/credentials.ts';
-import { isLoopback, regionOf, secureUrl } from '../../shared/client/region.ts';
+import { regionOf, secureUrl } from '../../shared/client/region.ts';
+import { isLoopback } from '../../shared/contract/loopback.ts';
 import { SERVICE } from '../../shared/contract/metrics.ts';
+import { prefixOfStack } from '../../shared/contract/stage.ts';
 import { type Aws, AwsRefusal, callJson } from './aws.ts';
 import { EXIT, Failure, usage } from './failure.ts';
 
@@ -43,7 +46,7 @@ export async function findTarget(options: TargetOptions): Promise<Target> {
   if (options.stack !== undefined) return stackTarget(options.stack, options);
   if (endpoint !== undefined) {
     const url = urlOf(endpoint, options.endpoint === undefined ? 'TOKEN_BROKER_ENDPOINT' : '--endpoint');
-    return isLoopback(url) ? localTarget(url, options) : deployedTarget(url, options);
+    return isLoopback(url.hostname) ? localTarget(url, options) : deployedTarget(url, options);
   }
   if (await isHealthy(LOCAL)) return localTarget(urlOf(LOCAL, '--local'), options);
   return stackTarget(SERVICE, options);
@@ -87,8 +90,8 @@ async function stackTarget(stack: string, options: TargetOptions): Promise<Targe
 }
 
 function stageOf(stack: string): string {
-  const match = /^((?:[a-z][a-z0-9-]{0,15}-)?)token-broker$/.exec(stack);
-  if (match) return match[1]!;
+  const prefix = prefixOfStack(stack);
+  if (prefix !== undefined) return prefix;
   throw usage(`--stack ${stack} is not a token broker's: the name is token-broker, or STAGE-token-broker.`);
 }
 
@@ -138,7 +141,7 @@ async function isHealthy(origin: string): Promise<boolean> {
 }
 
 function notFound(error: AwsRefusal, stack: string, name: string, region: string, named: boolean): Failure {
-  const here = named ? '' : 'No token broker runs at 127.0.0.1:8787, and ';
+  const here = named ? '' : `No token broker runs at ${new URL(LOCAL).host}, and `;
   if (error.type !== 'ParameterNotFound') {
     return new Failure(
       EXIT.denied,

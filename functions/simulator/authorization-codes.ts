@@ -1,4 +1,5 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
+import { sha256Base64url } from '../../shared/contract/sha256.ts';
 import { BoundedMap } from './bounded-map.ts';
 import type { RegisteredClient } from './clients.ts';
 import { type Refusal, refusal, type VendorRequest } from './http.ts';
@@ -57,9 +58,7 @@ export class AuthorizationCodes {
 
 function requireVerifier(codeChallenge: string | undefined, verifier: string | undefined): void {
   if (codeChallenge === undefined) return;
-  const challenge = createHash('sha256')
-    .update(verifier ?? '')
-    .digest('base64url');
+  const challenge = sha256Base64url(verifier ?? '');
   if (!verifier || challenge !== codeChallenge) throw invalidGrant('code_verifier is missing or wrong.');
 }
 

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import type { ConsentsTable, PendingConsent, Stored } from '../broker/ports.ts';
 import { present } from '../contract/present.ts';
+import { sha256Base64url } from '../contract/sha256.ts';
 import { REMEMBERED, time, timeToLive } from './item-parts.ts';
 import type { Binding, Sealer } from './sealing.ts';
 import { parseItem, Table } from './table.ts';
@@ -85,7 +85,7 @@ export function createConsentsTable({ dynamo, table: name, sealer, clock }: Toke
 }
 
 function itemKey(id: string): string {
-  return `consent#${createHash('sha256').update(id).digest('base64url')}`;
+  return `consent#${sha256Base64url(id)}`;
 }
 
 async function toConsentItem(sealer: Sealer, pk: string, consent: PendingConsent) {

@@ -4,10 +4,12 @@
  * rotation, `{"kid": "initial", "key": "64 random characters"}` as CloudFormation generates it: that key is the
  * SHA-256 of the characters.
  */
-import { createHash, randomBytes } from 'node:crypto';
+
+import { randomBytes } from 'node:crypto';
 import * as v from 'valibot';
 import { UnreadableValue } from '../contract/errors.ts';
 import { Redacted } from '../contract/redacted.ts';
+import { sha256Base64url } from '../contract/sha256.ts';
 
 export interface SealingKey {
   /** Unpadded base64url of 32 bytes. */
@@ -95,7 +97,7 @@ function isOld(key: SealingKey, ring: Keyring, now: number): boolean {
 }
 
 function initialKeyring(kid: string, characters: string): Keyring {
-  const k = new Redacted(createHash('sha256').update(characters).digest('base64url'));
+  const k = new Redacted(sha256Base64url(characters));
   return { current: kid, keys: new Map([[kid, { k }]]) };
 }
 

@@ -5,6 +5,7 @@ import type { GrantKey, Rescue, Rescues } from '../broker/ports.ts';
 import { StoreUnavailable, UnreadableValue } from '../contract/errors.ts';
 import { present } from '../contract/present.ts';
 import { Redacted } from '../contract/redacted.ts';
+import { sha256Base64url } from '../contract/sha256.ts';
 import { errorName, type SecretsManager, storeUnavailable, within } from './clients.ts';
 import { grantName } from './grant-item.ts';
 import { textOf, tokenOf } from './sealed-token.ts';
@@ -82,7 +83,7 @@ export function createRescues(
 }
 
 function secretName(prefix: string, grant: GrantKey, attempt: string): string {
-  return `${prefix}${createHash('sha256').update(grantName(grant)).digest('base64url')}-${attempt}`;
+  return `${prefix}${sha256Base64url(grantName(grant))}-${attempt}`;
 }
 
 function binding(grant: GrantKey, generation: string, attempt: string): Binding {

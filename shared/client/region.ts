@@ -1,5 +1,7 @@
 /** The AWS Region that a request is signed for. */
 
+import { isLoopback } from '../contract/loopback.ts';
+
 const AWS_HOST = /\.(?:execute-api|lambda)\.([a-z]{2}(?:-[a-z]+)+-\d)\.amazonaws\.com(?:\.cn)?$/;
 const FUNCTION_ARN = /^arn:aws[\w-]*:lambda:([a-z0-9-]+):\d{12}:function:[\w-]+$/;
 
@@ -11,7 +13,7 @@ export function regionOf(
   { endpoint, functionName }: { readonly endpoint?: URL; readonly functionName?: string },
   environment: NodeJS.ProcessEnv = process.env,
 ): string {
-  if (endpoint && isLoopback(endpoint)) return LOCAL_REGION;
+  if (endpoint && isLoopback(endpoint.hostname)) return LOCAL_REGION;
   const named =
     AWS_HOST.exec(endpoint?.hostname ?? '')?.[1] ??
     FUNCTION_ARN.exec(functionName ?? '')?.[1] ??
@@ -38,9 +40,5 @@ export function secureUrl(text: string, name: string): URL {
 
 /** Whether what is sent there cannot be read on the way. */
 export function isSecure(url: URL): boolean {
-  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url));
-}
-
-export function isLoopback({ hostname }: URL): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d+){3}$/.test(hostname);
+  return url.protocol === 'https:' || (url.protocol === 'http:' && isLoopback(url.hostname));
 }

@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { TokenAnswer, TokenOrigin } from '../contract/messages.ts';
+import { sha256Base64url } from '../contract/sha256.ts';
 import { TokenBrokerError } from './errors.ts';
 
 /**
@@ -44,7 +44,7 @@ export class Token {
 
   /** Unpadded base64url SHA-256 of the access token: safe to log and to compare. */
   get fingerprint(): string {
-    return createHash('sha256').update(this.#accessToken).digest('base64url');
+    return sha256Base64url(this.#accessToken);
   }
 
   /** The same token with another warning. */

@@ -1,10 +1,11 @@
+import { isLoopback } from '../contract/loopback.ts';
 import { type ConnectionsIssue, OUT_OF_BAND, type VendorMember } from './connection.ts';
 import { type Draft, list, type Report, type Rule } from './draft.ts';
 import { pathOf, show } from './issues.ts';
 import { RESERVED_AUTHORIZE_PARAMS } from './schema.ts';
 import { SCOPE_RULES } from './scope-rules.ts';
 import { secretProblem } from './secret.ts';
-import { isIpLiteral, isLoopback, parseEndpoint, parseHost } from './urls.ts';
+import { isIpLiteral, parseEndpoint, parseHost } from './urls.ts';
 
 /** Checks what depends on the vendor, on another member, or on where the program runs. */
 export function checkRules(draft: Draft): ConnectionsIssue[] {

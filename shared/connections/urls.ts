@@ -1,3 +1,5 @@
+import { isLoopback } from '../contract/loopback.ts';
+
 export interface UrlOptions {
   /** `true` only in the local program: vendors on loopback are spoken to without TLS. */
   readonly allowLoopbackHttp: boolean;
@@ -16,11 +18,6 @@ export function parseEndpoint(text: string, { allowLoopbackHttp }: UrlOptions): 
   if (!url || url.username || url.password) return undefined;
   if (url.protocol === 'http:' && !(allowLoopbackHttp && isLoopback(url.hostname))) return undefined;
   return url;
-}
-
-/** `localhost`, 127.0.0.0/8 and `[::1]`, as a URL's `hostname` spells them. */
-export function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || hostname === '[::1]' || /^127(?:\.\d{1,3}){3}$/.test(hostname);
 }
 
 /** An IPv4 or IPv6 address, as a URL's `hostname` spells it. */

@@ -1,5 +1,6 @@
-import { isIpLiteral, isLoopback, parseEndpoint } from '../connections/urls.ts';
+import { isIpLiteral, parseEndpoint } from '../connections/urls.ts';
 import { VendorError } from '../contract/errors.ts';
+import { isLoopback } from '../contract/loopback.ts';
 import { MemoryCache } from '../contract/memory-cache.ts';
 import { present } from '../contract/present.ts';
 import { failureOf, type JsonObject, jsonObject } from './answer.ts';

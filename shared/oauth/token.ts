@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { Redacted } from '../contract/redacted.ts';
+import { sha256Base64url } from '../contract/sha256.ts';
 
 /** An access token with what is known of its life. Times are milliseconds since the epoch. */
 export interface Token {
@@ -16,5 +16,5 @@ export interface Token {
 
 /** Unpadded base64url SHA-256 of an access token: safe to log and to compare. */
 export function fingerprint(accessToken: Redacted): string {
-  return createHash('sha256').update(accessToken.reveal()).digest('base64url');
+  return sha256Base64url(accessToken.reveal());
 }

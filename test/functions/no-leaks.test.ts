@@ -1,4 +1,5 @@
 /** Invariant 9: whatever happens, nothing secret is in a log, a metric, an error or an answer that is no token. */
+
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { inspect } from 'node:util';
 import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
@@ -9,6 +10,7 @@ import { httpsHandler } from '../../functions/https.ts';
 import { invokeHandler } from '../../functions/invoke.ts';
 import { answered, observed } from '../../functions/middleware.ts';
 import { refreshHandler } from '../../functions/refresh.ts';
+import { VENDOR_NAMES, type VendorName } from '../../functions/simulator/clients.ts';
 import { FAULTS, type FaultName } from '../../functions/simulator/faults.ts';
 import { telemetry } from '../../functions/telemetry.ts';
 import type { Connection } from '../../shared/connections/connection.ts';
@@ -122,7 +124,7 @@ const tokenRoute = ({ name }: Connection, body: object = {}): HttpsRequest => ({
 
 /** What has been issued so far is a canary from then on. */
 function noteIssued(): void {
-  for (const name of ['bugsplat', 'bugfender', 'bipsync', 'bits'] as const) {
+  for (const name of VENDOR_NAMES) {
     const issued = world.vendors[name].issuedTokens();
     if (issued.length > 0) canaries.add(`tokens of ${name}`, ...issued);
   }
@@ -148,7 +150,7 @@ const faultOf = (fault: FaultName, options: object = {}) => ({
 /** Connections to the simulated vendors whose clients have canaries for secrets. */
 async function clients(): Promise<Connection[]> {
   const client_secret = canary('client secret');
-  const register = (vendor: 'bugsplat' | 'bugfender' | 'bipsync' | 'bits', scopes: string[]) => {
+  const register = (vendor: VendorName, scopes: string[]) => {
     const clientId = `client-${randomUUID()}`;
     const grants = ['client_credentials'];
     world.vendors[vendor].registerClient({ clientId, clientSecret: client_secret, grants, scopes });
@@ -187,7 +189,7 @@ describe('nothing secret is shown', () => {
     const connections = await clients();
     const { send, invoke } = deployed(connections);
     for (const options of faultOptions(fault)) {
-      for (const name of ['bugsplat', 'bugfender', 'bipsync', 'bits'] as const) {
+      for (const name of VENDOR_NAMES) {
         world.vendors[name].setFault(faultOf(fault, options));
       }
       await Promise.all(connections.map((connection) => send(tokenRoute(connection))));

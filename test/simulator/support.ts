@@ -1,5 +1,10 @@
 import { afterAll, beforeAll, beforeEach } from 'vitest';
-import { DEMO_CLIENTS, type DemoClient, type DemoClientName } from '../../functions/simulator/clients.ts';
+import {
+  DEMO_CLIENTS,
+  type DemoClient,
+  type DemoClientName,
+  VENDOR_NAMES,
+} from '../../functions/simulator/clients.ts';
 import { type SimulatedVendors, startSimulatedVendors } from '../../functions/simulator/server.ts';
 import { DEFAULT_SETTINGS } from '../../functions/simulator/settings.ts';
 
@@ -22,7 +27,7 @@ export function simulation(): { clock: StandingClock; vendors: SimulatedVendors 
     context.vendors = await startSimulatedVendors({ now: clock.now });
   });
   beforeEach(() => {
-    for (const name of ['bugsplat', 'bugfender', 'bipsync', 'bits'] as const) {
+    for (const name of VENDOR_NAMES) {
       const vendor = context.vendors[name];
       vendor.set(DEFAULT_SETTINGS);
       vendor.setFault();

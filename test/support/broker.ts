@@ -1,5 +1,7 @@
 /** A `BrokerWorld` for one test file, and what tests ask of it. */
+
 import { afterAll, beforeAll, beforeEach } from 'vitest';
+import { VENDOR_NAMES, type VendorName } from '../../functions/simulator/clients.ts';
 import { DEFAULT_SETTINGS } from '../../functions/simulator/settings.ts';
 import { type BrokerWorld, startBrokerWorld } from './broker-world.ts';
 import type { FaultProxy } from './fault-proxy.ts';
@@ -24,7 +26,7 @@ export function brokerWorld(): BrokerWorld {
   beforeEach(() => {
     world.dynamodb.heal();
     world.secretsManager.heal();
-    for (const name of ['bugsplat', 'bugfender', 'bipsync', 'bits'] as const) {
+    for (const name of VENDOR_NAMES) {
       world.vendors[name].set(DEFAULT_SETTINGS);
       world.vendors[name].setFault();
       world.vendors[name].counters.reset();
@@ -35,7 +37,7 @@ export function brokerWorld(): BrokerWorld {
 }
 
 /** Requests for tokens that reached a simulated vendor. */
-export function mints(world: BrokerWorld, vendor: 'bugsplat' | 'bugfender' | 'bipsync' | 'bits'): number {
+export function mints(world: BrokerWorld, vendor: VendorName): number {
   return world.vendors[vendor].counters.received('token', 'client_credentials');
 }
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ClientSecretValue } from '../../functions/simulator/clients.ts';
+import { VENDOR_NAMES, type VendorName } from '../../functions/simulator/clients.ts';
 import { type SimulatedVendors, startSimulatedVendors } from '../../functions/simulator/server.ts';
 import { DEVICE_CODE_GRANT, OUT_OF_BAND } from '../../shared/connections/connection.ts';
 import { Redacted } from '../../shared/contract/redacted.ts';
@@ -21,18 +22,20 @@ let vendors: SimulatedVendors;
 let secrets: Record<string, ClientSecretValue>;
 beforeAll(async () => {
   vendors = await startSimulatedVendors();
-  const { bugsplat, bugfender, bipsync, bits } = vendors;
-  const all = await Promise.all([bugsplat, bugfender, bipsync, bits].map((vendor) => vendor.clientSecrets()));
+  const all = await Promise.all(VENDOR_NAMES.map((name) => vendors[name].clientSecrets()));
   secrets = Object.assign({}, ...all);
 });
 afterAll(() => vendors.close());
 
 const secretOf = (name: string) => secrets[name]!;
-type Name = 'bugsplat' | 'bugfender' | 'bipsync' | 'bits';
-const at = (vendor: Name, members: object = {}) => ({ vendor, base_url: vendors[vendor].origin, ...members });
+const at = (vendor: VendorName, members: object = {}) => ({
+  vendor,
+  base_url: vendors[vendor].origin,
+  ...members,
+});
 
 describe('client credentials', () => {
-  test.each<[string, Name, object, string, string | undefined]>([
+  test.each<[string, VendorName, object, string, string | undefined]>([
     ['BugSplat symbols', 'bugsplat', { scope: 'symbols' }, 'bugsplat-symbols', 'Bearer'],
     ['BugSplat restricted', 'bugsplat', { scope: 'restricted' }, 'bugsplat-restricted', 'Bearer'],
     ['Bugfender by secret', 'bugfender', {}, 'bugfender-service', 'bearer'],
@@ -58,7 +61,7 @@ describe('client credentials', () => {
     expect(error.code).toBe('vendor_rejected');
   });
 
-  test.each<[Name, object]>([
+  test.each<[VendorName, object]>([
     ['bugsplat', { scope: 'symbols' }],
     ['bugfender', {}],
     ['bipsync', { scope: 'team_42' }],
@@ -80,7 +83,7 @@ test('Bits tells whose a token is, and when it is refused', async () => {
   expect(error).toMatchObject({ code: 'vendor_rejected', vendorError: 'invalid_token' });
 });
 
-describe.each<[Name, string, string]>([
+describe.each<[VendorName, string, string]>([
   ['bipsync', 'bipsync-user', 'http://127.0.0.1:8787/callback'],
   ['bugfender', 'bugfender-integration', 'http://127.0.0.1:8787/callback'],
 ])('a person’s consent at %s', (vendor, secretName, redirectUri) => {

@@ -20,7 +20,6 @@ const mistakesOf = (members: object) => issuesOf(() => connectionOf(members));
 
 test('every vendor goes by its own name, and nothing else is one', () => {
   for (const [name, vendor] of Object.entries(VENDORS)) expect(vendor.name).toBe(name);
-  expect(Object.keys(VENDORS)).toEqual(['bugsplat', 'bugfender', 'bipsync', 'bits', 'custom']);
   expect(VENDORS.constructor).toBeUndefined();
   expect(VENDORS.toString).toBeUndefined();
 });

@@ -3,10 +3,10 @@ import { BrokerError } from '../../../shared/contract/errors.ts';
 import { isObject } from '../../../shared/contract/json.ts';
 import { NAMES } from '../../../shared/contract/names.ts';
 import { Redacted } from '../../../shared/contract/redacted.ts';
+import { stagedSecret } from '../../../shared/contract/stage.ts';
 import { parseClient } from '../../../shared/oauth/client-secret.ts';
 import { VENDORS } from '../../../shared/vendors/index.ts';
 import { AwsRefusal, callJson } from '../aws.ts';
-import { staged } from '../client-settings.ts';
 import { methodOf } from '../secret-put.ts';
 import { readSecret } from '../secrets-manager.ts';
 import { type Check, type Finding, ok, type Patient, problem, skipped } from './check.ts';
@@ -21,7 +21,7 @@ export const checkSecrets: Check = async (patient) => {
 async function checkSecret({ target, file }: Patient, connection: string, vendor = ''): Promise<Finding> {
   const check = `secret of ${connection}`;
   const entry = file?.get(connection);
-  const name = staged(entry?.secret ?? NAMES.defaultSecretPrefix + connection, target);
+  const name = stagedSecret(entry?.secret ?? NAMES.defaultSecretPrefix + connection, target.stage);
   const put = `token-broker secret put ${connection}`;
   try {
     const text = await readSecret(target.aws, name);

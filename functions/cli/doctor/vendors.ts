@@ -1,3 +1,4 @@
+import { isLoopback } from '../../../shared/contract/loopback.ts';
 import { VENDORS } from '../../../shared/vendors/index.ts';
 import { duration } from '../terminal.ts';
 import { type Check, type Finding, ok, type Patient, problem, skipped } from './check.ts';
@@ -25,7 +26,7 @@ function hostOf({ file }: Patient, connection: string, apiHosts: readonly string
 
 async function checkHost(host: string): Promise<Finding> {
   const check = `vendor host ${host}`;
-  const scheme = /^(?:127\.|localhost(?::|$)|\[::1\])/.test(host) ? 'http' : 'https';
+  const scheme = isLoopback(new URL(`https://${host}`).hostname) ? 'http' : 'https';
   try {
     const response = await fetch(`${scheme}://${host}/`, {
       method: 'HEAD',

@@ -3,11 +3,12 @@
  * the browser; a log of handles lets nobody finish a consent. A code is exchanged once: by the request that moved
  * the entry to `finishing`.
  */
-import { createHash } from 'node:crypto';
+
 import type { Connection } from '../../connections/connection.ts';
 import { BrokerError, VendorError } from '../../contract/errors.ts';
 import type { ConsentStatus } from '../../contract/messages.ts';
 import { present } from '../../contract/present.ts';
+import { sha256Base64url } from '../../contract/sha256.ts';
 import type { Vendor } from '../../vendors/vendor.ts';
 import { ignoringUnavailable } from '../ignoring-unavailable.ts';
 import type {
@@ -125,7 +126,7 @@ function describe(error: unknown): string | undefined {
 
 /** The name under which a consent is stored and spoken of. */
 export function handleOf(state: string): string {
-  return createHash('sha256').update(state).digest('base64url');
+  return sha256Base64url(state);
 }
 
 /** As the caller that started the consent is told of it. */

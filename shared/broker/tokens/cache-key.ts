@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import type { Connection } from '../../connections/connection.ts';
+import { sha256Base64url } from '../../contract/sha256.ts';
 import type { TokenRequest } from '../request.ts';
 
 /**
@@ -16,7 +16,7 @@ export function cacheKey(request: TokenRequest): string {
     request.scopes,
     params,
   ];
-  return sha256(JSON.stringify(parts));
+  return sha256Base64url(JSON.stringify(parts));
 }
 
 /** The settings whose change must not leave old tokens in use. Who may call, or how often, is not among them. */
@@ -25,15 +25,11 @@ function digest(connection: Connection): string {
   const known = digests.get(connection);
   if (known !== undefined) return known;
   const { vendor, grant, clientAuth, secret, baseUrl, tenant, issuer, tokenEndpoint } = connection;
-  const made = sha256(
+  const made = sha256Base64url(
     JSON.stringify(
       [vendor, grant, clientAuth, secret, baseUrl, tenant, issuer, tokenEndpoint].map((x) => x ?? null),
     ),
   );
   digests.set(connection, made);
   return made;
-}
-
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('base64url');
 }

@@ -1,13 +1,11 @@
 import { BrokerError, VendorError } from '../../contract/errors.ts';
 import { present } from '../../contract/present.ts';
+import { RETRY_AFTER_CAP } from '../../oauth/retry-after.ts';
 import type { Failure } from '../ports.ts';
 import type { Timing } from '../times.ts';
 
 /** A run of failures that ended this long ago no longer counts towards the backoff. */
 const FORGIVEN_AFTER = 300_000;
-
-/** No vendor's Retry-After is believed beyond this many seconds. */
-const RETRY_AFTER_CAP = 60;
 
 /**
  * The failure to remember after `error`, given the one remembered before. A definitive refusal is held with
