@@ -9,6 +9,14 @@ const BROKER = ['shared/oauth/', 'type shared/vendors/vendor.ts', ...BASE];
 /** What every room of the broker may use: the files that stand in none. */
 const HALL = globSync('shared/broker/*.ts', { cwd: new URL('..', import.meta.url).pathname });
 const ROOMS = ['vendor', 'tokens', 'grants', 'consent'];
+/** The simulator is a product of its own: its server is its only door, and it needs nothing of the broker's programs. */
+const SIMULATOR = 'functions/simulator/';
+const PROGRAMS = globSync('functions/*', {
+  cwd: new URL('..', import.meta.url).pathname,
+  withFileTypes: true,
+})
+  .map((entry) => `functions/${entry.name}${entry.isDirectory() ? '/' : ''}`)
+  .filter((place) => place !== SIMULATOR);
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'shared/contract/': CONTRACT,
   'shared/connections/': BASE,
@@ -24,7 +32,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'shared/broker/': [...HALL, ...BROKER],
   'shared/aws/': ['shared/aws/', 'type shared/broker/ports.ts', 'shared/oauth/', ...BASE],
   'shared/client/': ['shared/client/', ...CONTRACT],
-  'functions/': ['functions/', 'shared/'],
+  [SIMULATOR]: [SIMULATOR, 'functions/html.ts', 'type shared/oauth/types.ts', ...BASE],
+  'functions/': [...PROGRAMS, `${SIMULATOR}server.ts`, 'shared/'],
   // Vendors, because their rules check the connections at synth.
   'infra/': ['infra/', 'shared/vendors/', ...BASE],
   'test/': ['test/', 'functions/', 'infra/', 'shared/', 'package.json'],
@@ -114,6 +123,29 @@ test('every import is seen: each leads to a file, and the ones known to be there
   expect(importsOf(parse)).toContainEqual({ type: false, target: 'shared/connections/rules.ts' });
 });
 
+/** Types count as well: files that cannot be read one without the other are one file. `[a, b, a]` each. */
+function circlesAmong(files: readonly SourceFile[]): string[][] {
+  const targets = new Map(files.map((file) => [file.path, importsOf(file).map(({ target }) => target)]));
+  const circles: string[][] = [];
+  const done = new Set<string>();
+  const follow = (path: string, from: readonly string[]): void => {
+    const start = from.indexOf(path);
+    if (start >= 0) circles.push([...from.slice(start), path]);
+    if (start >= 0 || done.has(path)) return;
+    for (const target of targets.get(path) ?? []) follow(target, [...from, path]);
+    done.add(path);
+  };
+  for (const path of targets.keys()) follow(path, []);
+  return circles;
+}
+
+test('no imports go in a circle, and one that is planted is found', () => {
+  const shipped = files.filter(({ path }) => !path.startsWith('test/'));
+  expect(circlesAmong(shipped)).toEqual([]);
+  const planted = { path: 'shared/contract/errors.ts', text: "import type { a } from '../oauth/token.ts';" };
+  expect(circlesAmong([...shipped.filter(({ path }) => path !== planted.path), planted])).not.toEqual([]);
+});
+
 describe('a planted violation is found', () => {
   test.each([
     ['shared/contract/errors.ts', "import { a } from '../oauth/token.ts';"],
@@ -142,6 +174,8 @@ describe('a planted violation is found', () => {
     ['shared/client/x.ts', "import { SignatureV4 } from '@smithy/signature-v4';"],
     ['functions/token-https.lambda.ts', "import { SignatureV4 } from '@smithy/signature-v4';"],
     ['functions/cli/x.ts', "import { AwsV4Signer } from 'aws4fetch';"],
+    ['functions/local/x.ts', "import { control } from '../simulator/control.ts';"],
+    ['functions/simulator/x.ts', "import { serve } from '../local/http.ts';"],
     ['shared/util.ts', ''],
   ])('in %s: %s', (path, text) => {
     expect(violationsOf({ path, text })).toHaveLength(1);

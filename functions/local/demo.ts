@@ -2,8 +2,12 @@
 import { createPublicKey } from 'node:crypto';
 import { DEVICE_CODE_GRANT } from '../../shared/connections/connection.ts';
 import { NAMES } from '../../shared/contract/names.ts';
-import { DEMO_CLIENTS, type DemoClientName, type VendorName } from '../simulator/clients.ts';
-import { startSimulatedVendors } from '../simulator/server.ts';
+import {
+  DEMO_CLIENTS,
+  type DemoClientName,
+  startSimulatedVendors,
+  type VendorName,
+} from '../simulator/server.ts';
 import type { Seeds } from './stores.ts';
 
 export interface Demo {

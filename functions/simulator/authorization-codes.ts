@@ -4,7 +4,7 @@ import { BoundedMap } from './bounded-map.ts';
 import type { RegisteredClient } from './clients.ts';
 import { type Refusal, refusal, type VendorRequest } from './http.ts';
 import type { Grant, Holder, Issued } from './tokens.ts';
-import { requireParameter, type VendorState } from './vendor.ts';
+import { requireParameter, type VendorState } from './vendor-definition.ts';
 
 const CODE_LIFETIME_MS = 60_000;
 

@@ -4,7 +4,7 @@ import type { AuthorizationCodes } from './authorization-codes.ts';
 import { admitsRedirect, type RegisteredClient } from './clients.ts';
 import { type Answer, Refusal, unrepeated, type VendorRequest } from './http.ts';
 import { decisionForm, page, paragraph, textField } from './pages.ts';
-import { type Route, requireScopes, type VendorState } from './vendor.ts';
+import { type Route, requireScopes, type VendorState } from './vendor-definition.ts';
 
 /** How one vendor's authorization endpoint differs from another's. */
 export interface AuthorizationRules {

@@ -5,10 +5,7 @@ import { demoClients, type RegisteredClient } from './clients.ts';
 import { faultDescriptions } from './fault-plan.ts';
 import { type Answer, json, readBody } from './http.ts';
 import { SETTING_DESCRIPTIONS } from './settings.ts';
-import type { SimulatedVendor } from './simulated-vendor.ts';
-
-/** Everything below this path steers the simulation; the rest is the vendor's. */
-export const CONTROL_PREFIX = '/_simulator';
+import { CONTROL_PREFIX, type SimulatedVendor } from './simulated-vendor.ts';
 
 const texts = v.array(v.string());
 const registration = exactly({

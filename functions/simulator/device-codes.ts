@@ -3,7 +3,7 @@ import { BoundedMap } from './bounded-map.ts';
 import type { RegisteredClient } from './clients.ts';
 import { type Answer, json, type Refusal, refusal, type VendorRequest } from './http.ts';
 import type { Issued } from './tokens.ts';
-import { requireParameter, requireScopes, type VendorState } from './vendor.ts';
+import { requireParameter, requireScopes, type VendorState } from './vendor-definition.ts';
 
 const LIFETIME_S = 60;
 /** RFC 8628 §3.2: what holds where the answer names no `interval`. */

@@ -2,7 +2,7 @@ import { facts } from '../html.ts';
 import type { DeviceCodes } from './device-codes.ts';
 import type { Answer, VendorRequest } from './http.ts';
 import { decisionForm, page, paragraph, textField } from './pages.ts';
-import type { Route } from './vendor.ts';
+import type { Route } from './vendor-definition.ts';
 
 /** Where a person enters the user code; `POST` with `user_code` and `decision=approve` or `deny` decides. */
 export function deviceRoutes(codes: DeviceCodes, title: string, path: string): Route[] {

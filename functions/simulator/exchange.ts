@@ -5,7 +5,7 @@ import type { FaultPlan } from './fault-plan.ts';
 import { type Answer, json, parseRequest, Refusal, type VendorRequest } from './http.ts';
 import type { Sabotage } from './sabotage.ts';
 import { admits } from './settings.ts';
-import type { Route, VendorState } from './vendor.ts';
+import type { Route, VendorState } from './vendor-definition.ts';
 
 /** Pages are for people: they are neither slowed down nor kept from anyone. */
 const PAGES: readonly Endpoint[] = ['authorize', 'verification'];

@@ -1,10 +1,15 @@
-import { bipsync } from './bipsync.ts';
-import { bits } from './bits.ts';
-import { bugfender } from './bugfender.ts';
-import { bugsplat } from './bugsplat.ts';
+/** The simulator's only door: what other programs use of it. */
+
 import { VENDOR_NAMES, type VendorName } from './clients.ts';
+import { control } from './control.ts';
+import { bipsync } from './simulated-bipsync.ts';
+import { bits } from './simulated-bits.ts';
+import { bugfender } from './simulated-bugfender.ts';
+import { bugsplat } from './simulated-bugsplat.ts';
 import { SimulatedVendor } from './simulated-vendor.ts';
-import type { VendorDefinition } from './vendor.ts';
+import type { VendorDefinition } from './vendor-definition.ts';
+
+export { DEMO_CLIENTS, type DemoClientName, type VendorName } from './clients.ts';
 
 const DEFINITIONS: Record<VendorName, VendorDefinition> = { bugsplat, bugfender, bipsync, bits };
 
@@ -30,6 +35,7 @@ export async function startSimulatedVendors(options: SimulationOptions = {}): Pr
       SimulatedVendor.start(name, DEFINITIONS[name], {
         port: portBase === undefined ? 0 : portBase + index,
         now,
+        control,
       }),
     ),
   );

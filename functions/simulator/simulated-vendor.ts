@@ -3,7 +3,6 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { BadControlInput } from './checked.ts';
 import { type ClientSecretValue, demoClients, type RegisteredClient, type VendorName } from './clients.ts';
-import { CONTROL_PREFIX, control } from './control.ts';
 import { Counters } from './counters.ts';
 import { DemoKey } from './demo-key.ts';
 import { type Served, send, serve } from './exchange.ts';
@@ -11,7 +10,21 @@ import { type FaultOrder, FaultPlan } from './fault-plan.ts';
 import { type Answer, json, Refusal } from './http.ts';
 import { changed, DEFAULT_SETTINGS, type Settings } from './settings.ts';
 import { type Holder, TokenStore } from './tokens.ts';
-import type { VendorDefinition } from './vendor.ts';
+import type { VendorDefinition } from './vendor-definition.ts';
+
+/** Everything below this path steers the simulation; the rest is the vendor's. */
+export const CONTROL_PREFIX = '/_simulator';
+
+/** Answers a request below `CONTROL_PREFIX`. */
+export type Control = (vendor: SimulatedVendor, path: string, request: IncomingMessage) => Promise<Answer>;
+
+export interface StartOptions {
+  /** 0: any that is free. */
+  readonly port: number;
+  /** Milliseconds since the epoch. */
+  readonly now: () => number;
+  readonly control: Control;
+}
 
 /** One vendor, simulated on a loopback port of its own. Its HTTP control surface calls these methods. */
 export class SimulatedVendor {
@@ -27,24 +40,31 @@ export class SimulatedVendor {
   readonly #closing = new AbortController();
   readonly #served: Served;
   readonly #demoKey = new DemoKey();
+  readonly #control: Control;
   #settings = DEFAULT_SETTINGS;
 
-  /** @param port 0: any that is free. @throws Error `EADDRINUSE` */
+  /** @throws Error `EADDRINUSE` */
   static async start(
     name: VendorName,
     definition: VendorDefinition,
-    options: { port: number; now: () => number },
+    options: StartOptions,
   ): Promise<SimulatedVendor> {
     const server = createServer();
     await new Promise<void>((listening, failed) => {
       server.once('error', failed);
       server.listen(options.port, '127.0.0.1', listening);
     });
-    return new SimulatedVendor(name, definition, server, options.now);
+    return new SimulatedVendor(name, definition, server, options);
   }
 
-  private constructor(name: VendorName, definition: VendorDefinition, server: Server, now: () => number) {
+  private constructor(
+    name: VendorName,
+    definition: VendorDefinition,
+    server: Server,
+    { now, control }: StartOptions,
+  ) {
     this.name = name;
+    this.#control = control;
     this.#host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
     this.origin = `http://${this.#host}`;
     this.#server = server;
@@ -165,7 +185,7 @@ export class SimulatedVendor {
       const misplaced = this.#misplaced(request, url);
       if (misplaced) return send(response, misplaced);
       if (!isControl(url)) return await serve(this.#served, url, request, response);
-      send(response, await control(this, url.pathname, request));
+      send(response, await this.#control(this, url.pathname, request));
     } catch (error) {
       if (error instanceof Refusal) return send(response, error.answer);
       response.destroy();

@@ -1,5 +1,5 @@
 import { VendorError } from '../contract/errors.ts';
-import type { Budget } from './clock.ts';
+import type { Budget } from './exchange.ts';
 import { RETRY_AFTER_CAP } from './retry-after.ts';
 
 /** Shortest and longest pause before another attempt when the vendor asks for none, in milliseconds. */

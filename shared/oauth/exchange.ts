@@ -2,7 +2,7 @@ import { type ClientRequest, request as httpRequest, type IncomingMessage } from
 import { request as httpsRequest } from 'node:https';
 import { parseEndpoint } from '../connections/urls.ts';
 import { VendorError } from '../contract/errors.ts';
-import type { Budget } from './clock.ts';
+import type { Clock } from './clock.ts';
 import { readRetryAfter } from './retry-after.ts';
 
 /** More than any honest answer of a vendor, in bytes. */
@@ -35,6 +35,19 @@ export interface Answer {
   readonly sentAt: number;
   /** Whether a text from the answer repeats a secret of the request. */
   readonly echoesSecret: (text: string) => boolean;
+}
+
+/** The bounds of one acquisition: nothing is sent to a vendor after `deadline`, not even by a thawed process. */
+export interface Budget {
+  readonly clock: Clock;
+  /** Milliseconds since the epoch by which the last answer must have been read. */
+  readonly deadline: number;
+  /** The longest that one HTTP exchange may take, in milliseconds. */
+  readonly attemptTimeout: number;
+  /** How many exchanges there may be. */
+  readonly attempts: number;
+  /** How a request gets to the vendor and its answer back; absent: over the network. */
+  readonly exchange?: Exchange;
 }
 
 /**

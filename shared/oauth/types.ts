@@ -1,7 +1,7 @@
 import type { CryptoKey } from 'jose';
 import type { ClientAuthMethod } from '../connections/connection.ts';
 import type { Redacted } from '../contract/redacted.ts';
-import type { Budget } from './clock.ts';
+import type { Budget } from './exchange.ts';
 import type { Token } from './token.ts';
 
 /** Where an authorization server does what (RFC 8414 names). All absolute URLs. */

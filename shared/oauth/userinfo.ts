@@ -1,7 +1,7 @@
 import { VendorError } from '../contract/errors.ts';
 import { type JsonObject, successObject } from './answer.ts';
 import { withAttempts } from './attempts.ts';
-import type { Budget } from './clock.ts';
+import type { Budget } from './exchange.ts';
 import { exchange } from './exchange.ts';
 import type { Token } from './token.ts';
 

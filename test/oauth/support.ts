@@ -1,6 +1,6 @@
 import { BrokerError, VendorError } from '../../shared/contract/errors.ts';
 import { Redacted } from '../../shared/contract/redacted.ts';
-import type { Budget } from '../../shared/oauth/clock.ts';
+import type { Budget } from '../../shared/oauth/exchange.ts';
 import type { TokenCall } from '../../shared/oauth/types.ts';
 import { type FakeClock, fakeClock } from '../support/fake-clock.ts';
 

@@ -20,7 +20,8 @@ export interface Input {
   value(): SecretValue | undefined;
   attributes(): Pick<SecretRecord, 'description' | 'kmsKeyId'>;
   tags(): Record<string, string> | undefined;
-  filters(): (secret: SecretRecord) => boolean;
+  /** Whether a secret of this name is asked for. */
+  nameFilter(): (name: string) => boolean;
 }
 
 /** @throws AwsError `SerializationException` when the body is not a JSON object */
@@ -98,7 +99,7 @@ export function readInput(body: Buffer): Input {
       };
     },
     tags: () => tagsOf(list('Tags')),
-    filters: () => filterOf(list('Filters') ?? []),
+    nameFilter: () => filterOf(list('Filters') ?? []),
   };
 }
 
@@ -136,31 +137,20 @@ function tagsOf(list: unknown[] | undefined): Record<string, string> | undefined
   );
 }
 
-/** What a filter's values are compared with, by its key; a value matches as a prefix, `!` in front negates it. */
-const FILTERED: Readonly<Record<string, (secret: SecretRecord) => string[]>> = {
-  name: ({ name }) => [name],
-  description: ({ description }) => [description ?? ''],
-  'tag-key': ({ tags }) => Object.keys(tags),
-  'tag-value': ({ tags }) => Object.values(tags),
-  all: ({ name, description, tags }) => [name, description ?? '', ...Object.entries(tags).flat()],
-};
-
-function filterOf(filters: unknown[]): (secret: SecretRecord) => boolean {
+/** Names only: a value matches as a prefix, `!` in front negates it. */
+function filterOf(filters: unknown[]): (name: string) => boolean {
   const tests = filters.map((filter) => {
     const { Key, Values } = (filter ?? {}) as { Key?: unknown; Values?: unknown };
-    const texts = typeof Key === 'string' && Object.hasOwn(FILTERED, Key) ? FILTERED[Key] : undefined;
-    if (!texts || !Array.isArray(Values) || !Values.every((value) => typeof value === 'string')) {
-      throw invalid(`Filters must each have Values and a Key among ${Object.keys(FILTERED).join(', ')}`);
+    if (Key !== 'name' || !Array.isArray(Values) || !Values.every((value) => typeof value === 'string')) {
+      throw invalid('Filters must each have Values and the Key "name"');
     }
-    return (secret: SecretRecord) => Values.some((value) => matches(texts(secret), value));
+    return (name: string) => Values.some((value) => matches(name, value));
   });
-  return (secret) => tests.every((test) => test(secret));
+  return (name) => tests.every((test) => test(name));
 }
 
-function matches(texts: readonly string[], value: string): boolean {
-  const negated = value.startsWith('!');
-  const prefix = negated ? value.slice(1) : value;
-  return texts.some((text) => text.startsWith(prefix)) !== negated;
+function matches(name: string, value: string): boolean {
+  return value.startsWith('!') ? !name.startsWith(value.slice(1)) : name.startsWith(value);
 }
 
 function invalid(message: string): AwsError {

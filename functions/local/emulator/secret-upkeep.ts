@@ -8,7 +8,6 @@ import {
   notFound,
   type Operation,
   seconds,
-  usable,
 } from './secret-store.ts';
 import type { SecretRecord } from './secrets-file.ts';
 
@@ -17,10 +16,10 @@ const DAY = 86_400_000;
 export const describeSecret: Operation = async (store, input) => description(existing(store, input));
 
 export const listSecrets: Operation = async (store, input) => {
-  const wanted = input.filters();
+  const wanted = input.nameFilter();
   const deleted = input.flag('IncludePlannedDeletion');
   const all = [...store.file.read().keys()].sort().flatMap((name) => find(store, name) ?? []);
-  const matching = all.filter((secret) => (deleted || !secret.deletion) && wanted(secret));
+  const matching = all.filter((secret) => (deleted || !secret.deletion) && wanted(secret.name));
   const start = input.integer('NextToken', 0, Number.MAX_SAFE_INTEGER) ?? 0;
   const end = start + (input.integer('MaxResults', 1, 100) ?? 100);
   return {
@@ -55,20 +54,6 @@ export const restoreSecret: Operation = async (store, input) => {
   const { deletion: _, ...restored } = existing(store, input);
   await store.file.write(restored.name, restored);
   return named(restored);
-};
-
-export const tagResource: Operation = async (store, input) => {
-  const secret = usable(store, input);
-  await store.file.write(secret.name, { ...secret, tags: { ...secret.tags, ...input.tags() } });
-  return {};
-};
-
-export const untagResource: Operation = async (store, input) => {
-  const secret = usable(store, input);
-  const removed = input.texts('TagKeys') ?? [];
-  const tags = Object.fromEntries(Object.entries(secret.tags).filter(([key]) => !removed.includes(key)));
-  await store.file.write(secret.name, { ...secret, tags });
-  return {};
 };
 
 function description(secret: SecretRecord) {

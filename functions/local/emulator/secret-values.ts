@@ -3,7 +3,6 @@ import { randomUUID } from 'node:crypto';
 import { AwsError } from './errors.ts';
 import {
   ARN_PREFIX,
-  existing,
   find,
   invalidRequest,
   named,
@@ -59,16 +58,6 @@ export const putSecretValue: Operation = async (store, input) => {
   return { ...named(next), VersionId: versionId, VersionStages: next.versions[versionId]!.stages };
 };
 
-export const updateSecret: Operation = async (store, input) => {
-  const secret = usable(store, input);
-  const versionId = input.requestToken() ?? randomUUID();
-  const value = input.value();
-  const described = { ...secret, ...input.attributes(), changedAt: store.now };
-  const next = value ? addVersion(described, versionId, value, [CURRENT], store.now) : described;
-  await store.file.write(next.name, next);
-  return { ...named(next), ...(value ? { VersionId: versionId } : {}) };
-};
-
 export const getSecretValue: Operation = async (store, input) => {
   const secret = usable(store, input);
   const wantedId = input.text('VersionId');
@@ -90,18 +79,6 @@ export const getSecretValue: Operation = async (store, input) => {
     VersionStages: version.stages,
     CreatedDate: seconds(version.createdAt),
   };
-};
-
-export const listSecretVersionIds: Operation = async (store, input) => {
-  const secret = existing(store, input);
-  const versions = Object.entries(secret.versions)
-    .filter(([, { stages }]) => stages.length > 0 || input.flag('IncludeDeprecated'))
-    .map(([VersionId, { stages, createdAt }]) => ({
-      VersionId,
-      VersionStages: stages,
-      CreatedDate: seconds(createdAt),
-    }));
-  return { ...named(secret), Versions: versions };
 };
 
 export const updateSecretVersionStage: Operation = async (store, input) => {

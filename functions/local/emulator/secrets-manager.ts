@@ -6,37 +6,19 @@ import type { AwsService } from './endpoint.ts';
 import { AwsError, awsAnswer } from './errors.ts';
 import { readInput } from './secret-input.ts';
 import type { Operation } from './secret-store.ts';
-import {
-  deleteSecret,
-  describeSecret,
-  listSecrets,
-  restoreSecret,
-  tagResource,
-  untagResource,
-} from './secret-upkeep.ts';
-import {
-  createSecret,
-  getSecretValue,
-  listSecretVersionIds,
-  putSecretValue,
-  updateSecret,
-  updateSecretVersionStage,
-} from './secret-values.ts';
+import { deleteSecret, describeSecret, listSecrets, restoreSecret } from './secret-upkeep.ts';
+import { createSecret, getSecretValue, putSecretValue, updateSecretVersionStage } from './secret-values.ts';
 import { openSecretsFile } from './secrets-file.ts';
 
 const OPERATIONS: Readonly<Record<string, Operation>> = {
   CreateSecret: createSecret,
   PutSecretValue: putSecretValue,
-  UpdateSecret: updateSecret,
   GetSecretValue: getSecretValue,
   DescribeSecret: describeSecret,
   ListSecrets: listSecrets,
-  ListSecretVersionIds: listSecretVersionIds,
   DeleteSecret: deleteSecret,
   RestoreSecret: restoreSecret,
   UpdateSecretVersionStage: updateSecretVersionStage,
-  TagResource: tagResource,
-  UntagResource: untagResource,
 };
 
 /**

@@ -16,7 +16,7 @@ import {
   requireScopes,
   type VendorDefinition,
   type VendorState,
-} from './vendor.ts';
+} from './vendor-definition.ts';
 
 const GRANTS = ['client_credentials', 'authorization_code', 'refresh_token', DEVICE_CODE_GRANT];
 const PATHS = {

@@ -9,7 +9,7 @@ import {
   requireScopes,
   type VendorDefinition,
   type VendorState,
-} from './vendor.ts';
+} from './vendor-definition.ts';
 
 /** The claims that `application.session` needs, and that no other scope takes. */
 const SESSION_CLAIMS = ['application_id', 'workflow_id', 'redirect_url'];

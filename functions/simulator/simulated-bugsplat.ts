@@ -1,6 +1,6 @@
 import { type Answer, json, Refusal, type VendorRequest } from './http.ts';
 import { jwtLike } from './tokens.ts';
-import { apiRoute, requireGrantType, type VendorDefinition, type VendorState } from './vendor.ts';
+import { apiRoute, requireGrantType, type VendorDefinition, type VendorState } from './vendor-definition.ts';
 
 /** BugSplat: client credentials in multipart/form-data; its token endpoint is called `authorize`. */
 export const bugsplat: VendorDefinition = {

@@ -13,7 +13,7 @@ import {
   requireScopes,
   type VendorDefinition,
   type VendorState,
-} from './vendor.ts';
+} from './vendor-definition.ts';
 
 const ASSERTION_TYPE = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
 const GRANTS = ['client_credentials', 'authorization_code', 'refresh_token'];
