@@ -1,4 +1,4 @@
-/** The five programs: what each is bound to is all that it may do. */
+/** The programs: what each is bound to is all that it may do. */
 import { Duration } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { FUNCTIONS } from '../shared/contract/names.ts';
@@ -29,12 +29,20 @@ export interface BrokerFunctionsProps {
   readonly refresh: readonly Binding[];
 }
 
+/**
+ * Its name is CloudFormation's to choose: custom resources may not change their function, and a stage would.
+ * A thousand aliases take it two minutes, at the pace that Lambda's control plane allows.
+ */
+const DEPLOYMENT: Named = { timeout: 900_000 };
+
 export class BrokerFunctions {
   readonly https: BrokerFunction;
   readonly invoke: BrokerFunction;
   readonly callback: BrokerFunction;
   readonly refresh: BrokerFunction;
   readonly sealingKey: BrokerFunction;
+  /** CloudFormation's own helper; it takes no part in what callers see. */
+  readonly deployment: BrokerFunction;
 
   constructor(scope: Construct, props: BrokerFunctionsProps) {
     const { provisionedConcurrency, reservedConcurrency, broker } = props;
@@ -63,6 +71,10 @@ export class BrokerFunctions {
       bindings: props.sealingKey,
       description: 'Token broker: rotates the sealing keyring',
     });
+    this.deployment = create('Deployment', 'deployment', DEPLOYMENT, {
+      bindings: [],
+      description: 'Token broker: moves the aliases of direct invoke, and guards the stage',
+    });
   }
 
   get all(): readonly BrokerFunction[] {
@@ -75,13 +87,18 @@ export class BrokerFunctions {
   }
 }
 
-type Named = (typeof FUNCTIONS)[keyof typeof FUNCTIONS];
+interface Named {
+  readonly name?: string;
+  /** Milliseconds. */
+  readonly timeout: number;
+}
+
 type Own = Pick<
   BrokerFunctionProps,
   'bindings' | 'description' | 'provisionedConcurrency' | 'reservedConcurrency'
 >;
 
-/** The sealing key's function calls no vendor, so it gets neither the connections nor the network. */
+/** What calls no vendor gets neither the connections nor the network. */
 function createFunction(
   scope: Construct,
   id: string,
@@ -90,11 +107,12 @@ function createFunction(
   own: Own,
   { stage, defaults, connections, network }: BrokerFunctionsProps,
 ): BrokerFunction {
-  const callsVendors = program !== 'sealing-key';
+  const callsVendors = program !== 'sealing-key' && program !== 'deployment';
   return new BrokerFunction(scope, id, {
     ...defaults,
     ...own,
-    functionName: stage.name(name),
+    ...(name && { functionName: stage.name(name) }),
+    program,
     timeout: Duration.millis(timeout),
     code: codeOf(program, callsVendors ? connections : undefined),
     ...(callsVendors && network && { network }),

@@ -21,7 +21,9 @@ export type ConnectionsSource = string | ConnectionsDocument;
 export interface LoadedConnections {
   /** In the order of the file, secrets named as the stage has them. */
   readonly connections: readonly Connection[];
-  /** For the functions: every secret named, so that they need not know of stages. */
+  /** For the functions, by name: as in the file but with every secret named, so that they need not know of stages. */
+  readonly documents: ConnectionsDocument['connections'];
+  /** All of them, as a file. */
   readonly text: string;
 }
 
@@ -36,15 +38,19 @@ export function loadConnections(source: ConnectionsSource, stage: Stage): Loaded
       ...connection,
       secret: stage.secretName(connection.secret),
     }));
-    return { connections, text: staged(document as ConnectionsDocument, connections) };
+    const documents = staged(document as ConnectionsDocument, connections);
+    return { connections, documents, text: `${JSON.stringify({ connections: documents }, undefined, 1)}\n` };
   });
 }
 
 const options = { vendors: VENDORS, allowLoopbackHttp: false };
 
-function staged(document: ConnectionsDocument, connections: readonly Connection[]): string {
+function staged(
+  document: ConnectionsDocument,
+  connections: readonly Connection[],
+): ConnectionsDocument['connections'] {
   const named = connections.map(({ name, secret }) => [name, { ...document.connections[name], secret }]);
-  return `${JSON.stringify({ connections: Object.fromEntries(named) }, undefined, 1)}\n`;
+  return Object.fromEntries(named);
 }
 
 function read(path: string): { document: unknown; where: string } {

@@ -16,6 +16,7 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import { Construct } from 'constructs';
 import { ENVIRONMENT, type EnvironmentName } from '../shared/contract/names.ts';
 import type { Binding } from './binding.ts';
+import type { Program } from './bundling/programs.ts';
 
 /** The alias through which everything but a direct invoke reaches a function. */
 const LIVE = 'live';
@@ -32,8 +33,10 @@ export interface FunctionDefaults {
 }
 
 export interface BrokerFunctionProps extends FunctionDefaults {
-  readonly functionName: string;
+  /** Default: CloudFormation names it. */
+  readonly functionName?: string;
   readonly description: string;
+  readonly program: Program;
   readonly code: Code;
   readonly timeout: Duration;
   readonly bindings: readonly Binding[];
@@ -52,10 +55,12 @@ export interface Network {
 export class BrokerFunction extends Construct {
   readonly function: LambdaFunction;
   readonly role: Role;
+  readonly program: Program;
   #live: Alias | undefined;
 
   constructor(scope: Construct, id: string, props: BrokerFunctionProps) {
     super(scope, id);
+    this.program = props.program;
     this.role = new Role(this, 'Role', {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
       description: props.description,
@@ -66,7 +71,7 @@ export class BrokerFunction extends Construct {
       removalPolicy: RemovalPolicy.RETAIN,
     });
     logGroup.grantWrite(this.role);
-    if (props.network) this.#allowNetworkInterfaces(props.functionName);
+    if (props.network && props.functionName) this.#allowNetworkInterfaces(props.functionName);
     this.function = new LambdaFunction(this, 'Function', {
       functionName: props.functionName,
       description: props.description,
@@ -83,8 +88,12 @@ export class BrokerFunction extends Construct {
       deadLetterQueue: props.deadLetters,
       reservedConcurrentExecutions: props.reservedConcurrency,
       ...networkOf(props),
-      // On the version: aliases share it, and one per connection would each pay for its own.
-      currentVersionOptions: { provisionedConcurrentExecutions: props.provisionedConcurrency },
+      currentVersionOptions: {
+        // On the version: aliases share it, and one per connection would each pay for its own.
+        provisionedConcurrentExecutions: props.provisionedConcurrency,
+        // Kept, so that going back is one move of an alias; but what is kept warm is paid for.
+        removalPolicy: props.provisionedConcurrency ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN,
+      },
     });
     for (const statement of props.bindings.flatMap(({ statements }) => statements)) {
       this.role.addToPolicy(statement);
@@ -95,19 +104,15 @@ export class BrokerFunction extends Construct {
     if (props.tracing) acknowledgeTracing(this);
   }
 
-  /** The alias `live`, with its own low number of asynchronous retries. */
+  /** The alias `live`, with a low number of asynchronous retries. */
   get live(): Alias {
-    this.#live ??= this.alias(LIVE, { retryAttempts: 1, maxEventAge: Duration.minutes(5) });
-    return this.#live;
-  }
-
-  /** Without a number of retries Lambda has its own; setting it takes a resource more, too many for every connection. */
-  alias(aliasName: string, asynchronous: { retryAttempts?: number; maxEventAge?: Duration } = {}): Alias {
-    return new Alias(this, `Alias-${aliasName}`, {
-      aliasName,
+    this.#live ??= new Alias(this, `Alias-${LIVE}`, {
+      aliasName: LIVE,
       version: this.function.currentVersion,
-      ...asynchronous,
+      retryAttempts: 1,
+      maxEventAge: Duration.minutes(5),
     });
+    return this.#live;
   }
 
   /** As in AWS' own policy for functions in a VPC, but only for Lambda itself, not for the function's code. */

@@ -2,14 +2,15 @@
 import { CfnResource, Stack } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 
-/** Per stack; it cannot be raised. */
+/** Per stack, nested ones apart; it cannot be raised. */
 const MAX_RESOURCES = 500;
 
 /** Refuses a stack that CloudFormation would refuse half-way through. */
 export function refuseTooManyResources(scope: Construct, connections: number): void {
   scope.node.addValidation({
     validate: () => {
-      const count = Stack.of(scope).node.findAll().filter(CfnResource.isCfnResource).length;
+      const stacks = Map.groupBy(Stack.of(scope).node.findAll().filter(CfnResource.isCfnResource), Stack.of);
+      const count = Math.max(...[...stacks.values()].map(({ length }) => length));
       if (count <= MAX_RESOURCES) return [];
       return [
         `${connections} connections make ${count} resources, and CloudFormation takes ${MAX_RESOURCES} in a stack. ` +

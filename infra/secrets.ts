@@ -1,5 +1,5 @@
 /** Client secrets: placeholders that a person fills, readable by the broker alone. */
-import { Aws, RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { type Acknowledgment, Aws, RemovalPolicy, Validations } from 'aws-cdk-lib';
 import { AnyPrincipal, Effect, PolicyDocument, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { CfnResourcePolicy, CfnSecret } from 'aws-cdk-lib/aws-secretsmanager';
@@ -69,17 +69,35 @@ export function onlyReadableBy(
   });
 }
 
-/** Read access to exactly these secrets; `keys` are those that encrypt them. */
-export function readClientSecrets(secrets: readonly ClientSecret[], keys: readonly IKey[]): Binding {
-  const arns = secrets.map(({ secret }) => secretArn(secret));
+/** As many names fit into the policies of a role beside all else; a thousand do not. */
+const MOST_NAMED = 200;
+
+/**
+ * Read access to exactly these secrets; `keys` are those that encrypt them. Where they are too many to be named,
+ * those under the broker's own prefix are one line.
+ */
+export function readClientSecrets(
+  secrets: readonly ClientSecret[],
+  keys: readonly IKey[],
+  stage: Stage,
+): Binding {
+  const prefix = stage.name(NAMES.defaultSecretPrefix);
+  const names = secrets.map(({ secret }) => secret);
+  const named = names.length > MOST_NAMED ? names.filter((name) => !name.startsWith(prefix)) : names;
+  const read = (resources: string[]) =>
+    new PolicyStatement({ actions: ['secretsmanager:GetSecretValue'], resources });
+  const acknowledged = anySecretUnder(
+    prefix,
+    "The prefix is the broker's own: nothing but its client secrets has it.",
+  );
   return {
     environment: {},
     statements: [
-      ...chunks(arns, SECRETS_IN_STATEMENT).map(
-        (resources) => new PolicyStatement({ actions: ['secretsmanager:GetSecretValue'], resources }),
-      ),
+      ...(named.length < names.length ? [read([namedSecret(`${prefix}*`)])] : []),
+      ...chunks(named.map(secretArn), SECRETS_IN_STATEMENT).map(read),
       ...keys.map(useKeyToReadSecrets),
     ],
+    acknowledged: [acknowledged],
   };
 }
 
@@ -98,10 +116,16 @@ export function keepRescues(stage: Stage): Binding {
     actions: ['secretsmanager:CreateSecret', 'secretsmanager:GetSecretValue', 'secretsmanager:DeleteSecret'],
     resources: [namedSecret(`${prefix}*`)],
   });
-  const id = `AwsSolutions-IAM5[Resource::arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:${prefix}*]`;
-  const reason =
-    'A rescue is named by its grant and attempt, which nobody knows before; the prefix holds nothing else.';
-  return { environment: { rescuePrefix: prefix }, statements: [statement], acknowledged: [{ id, reason }] };
+  const acknowledged = anySecretUnder(
+    prefix,
+    'A rescue is named by its grant and attempt, which nobody knows before; the prefix holds nothing else.',
+  );
+  return { environment: { rescuePrefix: prefix }, statements: [statement], acknowledged: [acknowledged] };
+}
+
+function anySecretUnder(prefix: string, reason: string): Acknowledgment {
+  const arn = `arn:<AWS::Partition>:secretsmanager:<AWS::Region>:<AWS::AccountId>:secret:${prefix}*`;
+  return { id: `AwsSolutions-IAM5[Resource::${arn}]`, reason };
 }
 
 /** Secrets Manager ends the ARN of a named secret in six characters of its own; `-*` would match other names too. */

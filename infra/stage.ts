@@ -4,6 +4,8 @@ import { STAGE, STAGE_RULE, stagedSecret, stagePrefix } from '../shared/contract
 import { OperatorError } from './operator-error.ts';
 
 export class Stage {
+  /** Empty where there is none. */
+  readonly label: string;
   readonly #prefix: string;
 
   /** @throws OperatorError when the stage could not be part of every name that it is put before */
@@ -11,6 +13,7 @@ export class Stage {
     if (stage !== undefined && !STAGE.test(stage)) {
       throw new OperatorError(`The stage "${stage}" is not allowed: ${STAGE_RULE}.`);
     }
+    this.label = stage ?? '';
     this.#prefix = stagePrefix(stage);
   }
 

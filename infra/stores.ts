@@ -1,7 +1,7 @@
 /** What the broker keeps: key, tables, keyring and client secrets, made here or brought along. */
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
-import type { Construct } from 'constructs';
+import type { Construct, IConstruct } from 'constructs';
 import { MAX_SHARDS } from '../shared/contract/tables.ts';
 import type { Binding } from './binding.ts';
 import type { BrokerFunctions } from './broker-functions.ts';
@@ -9,6 +9,7 @@ import { createKey } from './encryption.ts';
 import { createKeyring, readKeyring, rotateKeyring, scheduleRotation } from './keyring.ts';
 import { OperatorError } from './operator-error.ts';
 import type { TokenBrokerProps } from './props.ts';
+import { SecretStacks } from './secret-stacks.ts';
 import {
   type ClientSecret,
   createPlaceholder,
@@ -32,11 +33,14 @@ export class Stores {
   readonly tokens: ITable;
   readonly grants: ITable;
   readonly shards: number;
+  /** What would be made anew, empty, under the name that another stage gives it. */
+  readonly named: readonly IConstruct[];
   readonly #scope: Construct;
   readonly #stage: Stage;
   readonly #props: TokenBrokerProps;
   readonly #secrets: readonly ClientSecret[];
   readonly #keyring: string;
+  readonly #secretStacks: SecretStacks;
 
   /** Made in `scope` itself, so that their logical ids do not depend on how this code is arranged. */
   constructor(scope: Construct, stage: Stage, secrets: readonly ClientSecret[], props: TokenBrokerProps) {
@@ -44,11 +48,14 @@ export class Stores {
     this.#stage = stage;
     this.#props = props;
     this.#secrets = secrets;
+    this.#secretStacks = new SecretStacks(scope, 'Secrets');
     this.key = props.key ?? createKey(scope);
     const named = { stage, key: this.key };
     this.tokens = props.tokensTable ?? createTokensTable(scope, named);
     this.grants = props.grantsTable ?? createGrantsTable(scope, named);
-    this.#keyring = props.keyring ?? createKeyring(scope, named).ref;
+    const keyring = props.keyring === undefined ? createKeyring(scope, named) : undefined;
+    this.#keyring = props.keyring ?? keyring!.ref;
+    this.named = [this.tokens, this.grants, this.#secretStacks, ...(keyring ? [keyring] : [])];
     this.shards = checkedShards(props.shards ?? 1);
   }
 
@@ -58,7 +65,7 @@ export class Stores {
     return [
       readWriteTokens(this.tokens, this.key),
       readWriteGrants(this.grants, this.key, this.shards),
-      readClientSecrets(this.#secrets, keys),
+      readClientSecrets(this.#secrets, keys, this.#stage),
       readKeyring(this.#keyring, this.key),
       keepRescues(this.#stage),
     ];
@@ -81,10 +88,11 @@ export class Stores {
     const brokers = functions.brokers.map(({ role }) => role.roleArn);
     const existing = new Set(this.#props.existingSecrets ?? []);
     this.#refuseUnknown(existing);
+    const readers = [...brokers, ...(this.#props.secretReaders ?? [])];
     for (const secret of this.#secrets.filter((each) => !isArn(each.secret) && !existing.has(each.secret))) {
-      const placeholder = createPlaceholder(this.#scope, secret, this.key);
-      const readers = [...brokers, ...(this.#props.secretReaders ?? [])];
-      onlyReadableBy(this.#scope, `Readers-${secret.id}`, placeholder.ref, readers);
+      const scope = this.#secretStacks.of(secret);
+      const placeholder = createPlaceholder(scope, secret, this.key);
+      onlyReadableBy(scope, `Readers-${secret.id}`, placeholder.ref, readers);
     }
     onlyReadableBy(this.#scope, 'KeyringReaders', this.#keyring, [
       ...brokers,

@@ -1,6 +1,5 @@
 import { CfnOutput, Stack } from 'aws-cdk-lib';
 import { type IGrantable, type IPrincipal, PermissionsBoundary, Role } from 'aws-cdk-lib/aws-iam';
-import type { Alias } from 'aws-cdk-lib/aws-lambda';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { Connection } from '../shared/connections/connection.ts';
@@ -13,6 +12,7 @@ import { BrokerFunctions } from './broker-functions.ts';
 import { clientSecrets, loadConnections } from './connections-file.ts';
 import { createDeadLetters } from './dead-letters.ts';
 import { createNetwork } from './egress.ts';
+import { InvokeAliases } from './invoke-aliases.ts';
 import { refuseTooManyResources } from './limits.ts';
 import { Alarms } from './observability/alarms.ts';
 import { createDashboard } from './observability/dashboard.ts';
@@ -22,6 +22,7 @@ import { publish } from './outputs.ts';
 import type { TokenBrokerProps } from './props.ts';
 import { scheduleSweeps } from './schedule.ts';
 import { Stage } from './stage.ts';
+import { guardStage } from './stage-guard.ts';
 import { Stores } from './stores.ts';
 
 export interface CallerRoleProps {
@@ -50,14 +51,14 @@ export class TokenBroker extends Construct {
   /** Base URL of the HTTPS routes, without a trailing slash. */
   readonly url: string;
   readonly #connections: ReadonlyMap<string, Connection>;
-  readonly #aliases: ReadonlyMap<string, Alias>;
+  readonly #aliases: InvokeAliases;
   readonly #apiId: string;
 
   constructor(scope: Construct, id: string, props: TokenBrokerProps) {
     super(scope, id);
     if (props.permissionsBoundary) PermissionsBoundary.of(this).apply(props.permissionsBoundary);
     const stage = new Stage(props.stage);
-    const { connections, text } = loadConnections(props.connections, stage);
+    const { connections, documents, text } = loadConnections(props.connections, stage);
     const names = connections.map(({ name }) => name);
     const service = stage.name(SERVICE);
 
@@ -91,6 +92,7 @@ export class TokenBroker extends Construct {
       sealingKey: stores.sealingKeyBindings,
     });
     stores.protect(functions);
+    guardStage(this, { stage, deployment: functions.deployment, guarded: stores.named });
     api.route(functions.https.live, functions.callback.live);
     scheduleSweeps(this, { refresh: functions.refresh, shards: stores.shards, deadLetters });
 
@@ -106,7 +108,12 @@ export class TokenBroker extends Construct {
     this.url = api.url;
     this.#apiId = api.api.apiId;
     this.#connections = new Map(connections.map((connection) => [connection.name, connection]));
-    this.#aliases = new Map(names.map((name) => [name, functions.invoke.alias(name)]));
+    this.#aliases = new InvokeAliases(this, 'Aliases', {
+      ...functions,
+      connections,
+      documents,
+      keepsVersions: props.provisionedConcurrency === undefined,
+    });
     publish(this, stage, {
       endpoint: this.url,
       callbackUrl: `${this.url}/callback`,
@@ -133,7 +140,7 @@ export class TokenBroker extends Construct {
   grantToken(grantee: IGrantable, connection: string): void {
     const routed = this.#grantRoutes(grantee, 'token', connection);
     const direct = admitsDirectInvoke(this.#connection(connection));
-    if (direct) this.#aliases.get(connection)!.grantInvoke(grantee);
+    if (direct) this.#aliases.grantInvoke(grantee, connection);
     if (!routed && !direct) throw outsider('token', connection);
   }
 

@@ -1,5 +1,12 @@
 /** The functions' programs, by the stem of their file in `functions/`. */
-export const PROGRAMS = ['token-https', 'token-invoke', 'callback', 'refresh', 'sealing-key'] as const;
+export const PROGRAMS = [
+  'token-https',
+  'token-invoke',
+  'callback',
+  'refresh',
+  'sealing-key',
+  'deployment',
+] as const;
 export type Program = (typeof PROGRAMS)[number];
 
 export interface Bundle {

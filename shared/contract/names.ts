@@ -42,6 +42,12 @@ export const FUNCTIONS = {
   sealingKey: { name: 'token-broker-sealing-key', timeout: 60_000 },
 } as const;
 
+/** Types of the custom resources that the deployment function answers for. */
+export const CUSTOM_RESOURCES = {
+  invokeAliases: 'Custom::InvokeAliases',
+  stageGuard: 'Custom::StageGuard',
+} as const;
+
 /** File beside each bundle that holds the connections: larger than the environment's 4 KB may be. */
 export const CONNECTIONS_FILE = 'connections.json';
 

@@ -13,14 +13,13 @@ import { join } from 'node:path';
 import { DynamoDBClient } from '@aws-sdk/client-dynamodb';
 import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { App, Stack } from 'aws-cdk-lib';
-import { Template } from 'aws-cdk-lib/assertions';
 import { TokenBroker } from '../../infra/token-broker.ts';
 import { createTables } from '../../shared/aws/create-tables.ts';
 import { startStoreEndpoint } from '../support/store-endpoint.ts';
 import { localhostCertificate } from './certificate.ts';
 import { Deployed } from './deployed.ts';
 import type { Outcome } from './run-asset.ts';
-import { ACCOUNT, REGION } from './synth.ts';
+import { ACCOUNT, REGION, whole } from './synth.ts';
 
 /** A call of an AWS API by one of the functions. */
 export interface Call {
@@ -54,7 +53,7 @@ export async function deploy(): Promise<Deployment> {
   const app = new App({ outdir: join(folder, 'cdk.out') });
   const stack = new Stack(app, 'TokenBroker');
   new TokenBroker(stack, 'Broker', { connections: { connections: connectionsAt(vendor.origin) } });
-  const deployed = new Deployed(Template.fromStack(stack));
+  const deployed = new Deployed(whole(stack));
   const keyringArn = await fill(stores.origin, deployed);
 
   let logged = '';

@@ -1,7 +1,11 @@
-import { expect, test } from 'vitest';
+import { NestedStack, Stack } from 'aws-cdk-lib';
+import { Template } from 'aws-cdk-lib/assertions';
+import { CfnSecret } from 'aws-cdk-lib/aws-secretsmanager';
+import { describe, expect, test } from 'vitest';
 import type { ConnectionsDocument } from '../../infra/connections-file.ts';
 import { METRICS, METRICS_NAMESPACE } from '../../shared/contract/metrics.ts';
 import { Deployed } from './deployed.ts';
+import { isAllowed } from './simulate.ts';
 import { everything, synthesize } from './synth.ts';
 
 function many(count: number): ConnectionsDocument {
@@ -11,20 +15,66 @@ function many(count: number): ConnectionsDocument {
   };
 }
 
-const { template } = synthesize({ props: (stack) => ({ ...everything(stack), connections: many(100) }) });
+const { template, stack } = synthesize({
+  props: (own) => ({ ...everything(own), connections: many(1_000) }),
+});
 const deployed = new Deployed(template);
 
-test('a hundred connections fit, with everything switched on', () => {
-  expect(Object.keys(deployed.resources).length).toBeLessThanOrEqual(500);
-  for (const role of ['HttpsRole', 'RefreshRole'].map((part) => deployed.role(part))) {
-    const policies = deployed.policiesOf(role);
-    // IAM's limits: 10,240 characters of inline policies a role, 6,144 a managed policy, ten of those a role.
-    for (const { name, policy } of policies) {
-      const limit = deployed.resources[name]!.Type === 'AWS::IAM::Policy' ? 10_240 : 6_144;
-      expect(JSON.stringify(policy).length).toBeLessThan(limit);
+describe('a thousand connections, with everything switched on', () => {
+  const nested = stack.node.findAll().filter((each): each is NestedStack => each instanceof NestedStack);
+  const templates = [stack, ...nested].map((each) => Template.fromStack(each).toJSON());
+
+  test('fit into what CloudFormation takes: 500 resources and a megabyte a template', () => {
+    for (const each of templates) {
+      expect(Object.keys(each.Resources).length).toBeLessThanOrEqual(500);
+      expect(JSON.stringify(each).length).toBeLessThan(1_000_000);
+      expect(Object.keys(each.Parameters ?? {}).length).toBeLessThanOrEqual(200);
     }
-    expect(policies.length).toBeLessThanOrEqual(11);
-  }
+    expect(deployed.ofType('AWS::SecretsManager::Secret')).toHaveLength(1_001);
+  });
+
+  test('fit into what IAM takes, and no role reads what is not of the broker', async () => {
+    for (const role of ['HttpsRole', 'RefreshRole'].map((part) => deployed.role(part))) {
+      const policies = deployed.policiesOf(role);
+      // 10,240 characters of inline policies a role, 6,144 a managed policy, ten of those a role.
+      for (const { name, policy } of policies) {
+        const limit = deployed.resources[name]!.Type === 'AWS::IAM::Policy' ? 10_240 : 6_144;
+        expect(JSON.stringify(policy).length).toBeLessThan(limit);
+      }
+      expect(policies.length).toBeLessThanOrEqual(11);
+      const reads = (secret: string) =>
+        isAllowed(deployed, role, {
+          action: 'secretsmanager:GetSecretValue',
+          resource: deployed.secretArn(secret),
+        });
+      expect(await reads('prod-token-broker/a-team-with-a-long-name-crash-symbols-999')).toBe(true);
+      expect(await reads('token-broker/a-team-with-a-long-name-crash-symbols-999')).toBe(false);
+      expect(await reads('team/bipsync')).toBe(false);
+    }
+  });
+
+  test('make one request to the function that moves aliases, of a size that Lambda takes', () => {
+    const { Connections } = deployed.properties('Custom::InvokeAliases', 'Aliases');
+    expect(Object.keys(Connections as object)).toHaveLength(1_000);
+    // Twice, as an update holds the old ones too.
+    expect(2 * JSON.stringify(Connections).length).toBeLessThan(256 * 1024);
+  });
+});
+
+test('a secret stays in its stack whatever comes or goes beside it', () => {
+  const stackOf = (count: number) => {
+    const { stack: root } = synthesize({ props: () => ({ connections: many(count) }) });
+    const secrets = root.node.findAll().filter((each) => each instanceof CfnSecret);
+    return new Map(secrets.map((secret) => [secret.node.id, Stack.of(secret).node.path]));
+  };
+  const [few, more] = [stackOf(20), stackOf(40)];
+  expect([...few].filter(([id, path]) => more.get(id) !== path)).toEqual([]);
+  expect(few.size).toBe(21);
+});
+
+test('more than fit are refused at synth, in words', () => {
+  const refused = () => synthesize({ props: () => ({ connections: many(2_200) }) }).app.synth();
+  expect(refused).toThrow(/2200 connections make \d+ resources, and CloudFormation takes 500 in a stack/);
 });
 
 test('every metric that the functions write is on the dashboard', () => {
@@ -33,7 +83,7 @@ test('every metric that the functions write is on the dashboard', () => {
   expect(names.filter((name) => !dashboard.includes(`\\"${METRICS_NAMESPACE}\\",\\"${name}\\"`))).toEqual([]);
 });
 
-test('a hundred connections do not make a hundred metrics each', () => {
+test('a thousand connections do not make a thousand metrics each', () => {
   const dashboard = JSON.stringify(deployed.properties('AWS::CloudWatch::Dashboard', 'Dashboard'));
   const told = new Set([...dashboard.matchAll(/crash-symbols-\d+/g)].map(([name]) => name));
   expect(told.size).toBe(10);

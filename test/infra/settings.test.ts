@@ -2,14 +2,13 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
-import { Template } from 'aws-cdk-lib/assertions';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { CURRENTLY_RECOMMENDED_FLAGS } from 'aws-cdk-lib/cx-api';
 import { afterAll, describe, expect, test } from 'vitest';
 import { settingsOf } from '../../infra/settings.ts';
 import { TokenBrokerStack } from '../../infra/stack.ts';
 import { Deployed } from './deployed.ts';
-import { ACCOUNT, CONNECTIONS, REGION, synthesize } from './synth.ts';
+import { ACCOUNT, CONNECTIONS, REGION, synthesize, whole } from './synth.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'settings-'));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -103,14 +102,18 @@ describe('what exists already is used and not made', () => {
       'permissions-boundary': `arn:aws:iam::${ACCOUNT}:policy/boundary`,
     },
   });
-  const deployed = new Deployed(Template.fromStack(new TokenBrokerStack(app, 'TokenBroker')));
+  const deployed = new Deployed(whole(new TokenBrokerStack(app, 'TokenBroker')));
 
   test('the key, the keyring, the grants table and secrets by name', () => {
     expect(deployed.ofType('AWS::KMS::Key')).toEqual([]);
     const secrets = deployed
       .ofType('AWS::SecretsManager::Secret')
       .map(([, { Properties }]) => Properties.Name);
-    expect(secrets).toEqual(['token-broker/logs-portal', 'team/bipsync', 'token-broker/onboarding']);
+    expect(secrets.toSorted()).toEqual([
+      'team/bipsync',
+      'token-broker/logs-portal',
+      'token-broker/onboarding',
+    ]);
     const tables = deployed.ofType('AWS::DynamoDB::Table').map(([, { Properties }]) => Properties.TableName);
     expect(tables).toEqual(['token-broker-tokens']);
   });

@@ -2,7 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { App, Stack, type StackProps } from 'aws-cdk-lib';
+import { App, type CfnResource, NestedStack, Stack, type StackProps } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
 import { HostedZone } from 'aws-cdk-lib/aws-route53';
@@ -60,7 +60,20 @@ export function synthesize({ props, stack: stackProps, context, extend }: Option
   const stack = new Stack(app, 'TokenBroker', stackProps);
   const broker = new TokenBroker(stack, 'Broker', { connections: CONNECTIONS, ...props?.(stack) });
   extend?.(broker, stack);
-  return { app, stack, broker, template: Template.fromStack(stack) };
+  return { app, stack, broker, template: whole(stack) };
+}
+
+/** A stack's template with the resources of its nested stacks in it, their parameters in place. */
+export function whole(stack: Stack): Template {
+  const root = Template.fromStack(stack).toJSON();
+  const nested = stack.node.findAll().filter((each): each is NestedStack => each instanceof NestedStack);
+  const inside = nested.map((each) => {
+    const id = stack.resolve((each.nestedStackResource as CfnResource).logicalId);
+    const parameters = root.Resources[id].Properties.Parameters ?? {};
+    const text = JSON.stringify(Template.fromStack(each).toJSON().Resources);
+    return JSON.parse(text, (_, value) => (value?.Ref in parameters ? parameters[value.Ref] : value));
+  });
+  return Template.fromJSON({ ...root, Resources: Object.assign({}, root.Resources, ...inside) });
 }
 
 /** Everything that a deployment may switch on, at once. */
