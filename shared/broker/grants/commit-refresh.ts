@@ -63,9 +63,9 @@ export async function commitRefresh(
 type Try = 'committed' | 'superseded' | 'outrun' | 'overtaken';
 
 /**
- * One write; when another write came first, what the grant now says decides. As long as no other answer was
- * committed since this attempt began, this one is the newest and belongs there, whatever else was noted meanwhile:
- * even a verdict of the vendor on the refresh token that it replaces.
+ * One write; when another write came first, what the grant now says decides. As long as this attempt is unresolved, or
+ * no other answer was committed since it began, this one is the newest and belongs there, whatever else was noted
+ * meanwhile: even a verdict of the vendor on the refresh token that it replaces.
  */
 async function tryCommit(
   { grants, clock }: CommitParts,
@@ -80,7 +80,8 @@ async function tryCommit(
     // The write that failed may have been this very one, repeated after its answer was lost.
     if (seen?.lastAttempt === answer.attempt) return 'committed';
     if (!seen || seen.generation !== held.generation) return 'superseded';
-    if (seen.lastAttempt !== held.lastAttempt) return 'outrun';
+    const unresolved = seen.attempts.includes(answer.attempt);
+    if (!unresolved && seen.lastAttempt !== held.lastAttempt) return 'outrun';
     // Another holder is at work: it reads rescues before it believes an invalid_grant.
     if (seen.lease && seen.lease.until > clock.now()) return 'overtaken';
   }

@@ -194,13 +194,17 @@ export function refresher(parts: RefreshParts): Refresher {
     held: Stored<Grant>,
     request: Pick<RefreshRequest, 'connection' | 'vendor'>,
   ): Promise<boolean> {
-    for (const attempt of held.attempts.toReversed()) {
+    // The attempt of whoever adopts has sent nothing, or was refused.
+    const others = held.attempts.filter((each) => each !== held.lease?.id);
+    for (const attempt of others.toReversed()) {
       const rescue = await parts.rescues.find(held, held.generation, attempt);
       if (!rescue) continue;
-      if (!(await grants.write(held, committed(held, rescue, policy(request))))) return true;
+      const adopted = committed({ ...held, attempts: others }, rescue, policy(request));
+      if (!(await grants.write(held, adopted))) return true;
       observe({ type: 'grant', change: 'adopted', ...identity(held), attempt });
       // Older ones too: with a newer answer in the grant, nobody asks for theirs again.
-      await discardQuietly(parts.rescues, held, held.attempts);
+      const resolved = others.filter((each) => !adopted.attempts.includes(each));
+      await discardQuietly(parts.rescues, held, resolved);
       return true;
     }
     return false;

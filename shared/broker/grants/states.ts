@@ -64,20 +64,22 @@ export function begun(grant: Grant, lease: Lease): Grant {
   return { ...grant, lease, attempts, dueAt: lease.until };
 }
 
-/** The answer is in: every attempt up to it is resolved. */
+/** The answer is in: every attempt up to it is resolved. Later ones may have brought a newer refresh token. */
 export function committed(grant: Grant, answer: RefreshAnswer, policy: DuePolicy, failure?: Failure): Grant {
   const { lease: _, lastFailure: __, ...kept } = grant;
+  const attempts = grant.attempts.slice(grant.attempts.indexOf(answer.attempt) + 1);
   const next: Grant = {
     ...kept,
     status: 'active',
     ...present({ refreshToken: answer.refreshToken }),
     tokens: tokensAfter(grant, answer, policy),
-    attempts: [],
+    attempts,
     lastAttempt: answer.attempt,
     lastRefreshAt: policy.now,
     ...(failure && { lastFailure: failure }),
   };
-  return { ...next, dueAt: failure ? retryAt(failure, policy.now) : dueAfter(next, answer.token, policy) };
+  const dueAt = failure ? retryAt(failure, policy.now) : dueAfter(next, answer.token, policy);
+  return { ...next, dueAt: attempts.length > 0 ? Math.min(dueAt, grant.dueAt) : dueAt };
 }
 
 /** Failed, and the refresh token was certainly not spent by this attempt. */

@@ -1,0 +1,116 @@
+/** How it must be once no more faults come: everything mended, nothing stuck, and whoever lost something knows why. */
+import type { Operation } from '../history.ts';
+import type { Family } from '../vendor.ts';
+import type { World } from '../world.ts';
+import type { Finding, Invariant } from './invariant.ts';
+import { fateOf } from './refresh-tokens.ts';
+
+export const RECOVERY: readonly Invariant[] = [
+  {
+    name: 'no operation ends by a defect, and each ends',
+    check: (world) =>
+      world.history.of('operation').flatMap((operation): Finding[] => {
+        const { at, process, name, error, endedAt } = operation;
+        if (error?.code === 'defect' || error?.code === 'internal')
+          return [{ at, text: `${name} by ${process}: ${error.text}` }];
+        const stopped = world.history
+          .of('process')
+          .some((each) => each.process === process && each.what === 'killed' && each.at >= at);
+        return endedAt === undefined && !stopped ? [{ at, text: `${name} by ${process} never ended` }] : [];
+      }),
+  },
+  {
+    name: 'once no more faults come, every grant is usable or its end has a reason',
+    check: (world) =>
+      lastProbes(world).flatMap((probe): Finding[] => {
+        const { at, connection, subject, error } = probe;
+        if (!error) return [];
+        const key = `${connection}/${subject}`;
+        if (error.code !== 'consent_required') return [{ at, text: `${key}: ${error.code}: ${error.text}` }];
+        return lossless(world, connection, subject!) ? [{ at, text: `${key}: ${error.text}` }] : [];
+      }),
+  },
+  {
+    name: 'what was revoked lives on nowhere',
+    check: (world) =>
+      world.vendor.families.flatMap((family): Finding[] => {
+        if (family.ended) return [];
+        const key = family.subject === 'kiosk' ? 'kiosk/default' : `portal/${family.subject}`;
+        const told = world.history
+          .of('operation')
+          .findLast(
+            ({ name, connection, subject, outcome }) =>
+              name === 'revoke' &&
+              `${connection}/${subject}` === key &&
+              (outcome as { vendor?: string } | undefined)?.vendor === 'revoked',
+          );
+        if (!told || family.consentedAt > told.at) return [];
+        const tokens = [...world.vendor.refreshTokens.values()].filter((token) => token.family === family);
+        const held = tokens.some((token) =>
+          ['kept', 'neglected', 'superseded'].includes(fateOf(world, token)),
+        );
+        const text = `${key} was revoked, and family ${family.id} still lives at the vendor`;
+        return held ? [{ at: told.endedAt!, text }] : [];
+      }),
+  },
+  {
+    name: 'what a person has approved on a device does not stay pending',
+    check: ({ history, vendor }) =>
+      [...vendor.devices].flatMap(([code, { decision, decidedAt, family }]): Finding[] => {
+        if (decision !== 'approved' || family) return [];
+        const start = history
+          .of('operation')
+          .find(({ outcome }) => (outcome as { user_code?: string } | undefined)?.user_code === code);
+        const polls = history
+          .of('operation')
+          .filter(({ name, startedAt, endedAt }) => name === 'proceed' && startedAt === start?.at && endedAt);
+        const last = polls.at(-1);
+        const pending = (last?.outcome as { status?: string } | undefined)?.status === 'pending';
+        const patient = last !== undefined && last.at > decidedAt! + 120_000;
+        return pending && patient ? [{ at: last.at, text: `${code} was approved at ${decidedAt}` }] : [];
+      }),
+  },
+];
+
+function lastProbes({ history }: World): Operation[] {
+  const probes = history.of('operation').filter(({ probe, endedAt }) => probe && endedAt !== undefined);
+  return [...new Map(probes.map((probe) => [`${probe.connection}/${probe.subject} `, probe])).values()];
+}
+
+/** Whether the vendor has a consent of theirs that the broker should be able to use: nothing was lost on the way. */
+function lossless(world: World, connection: string, subject: string): boolean {
+  const whose = connection === 'kiosk' ? 'kiosk' : subject;
+  const key = `${connection}/${subject}`;
+  const stored = world.stores.grants.get(key);
+  const families = world.vendor.families.filter((family) => family.subject === whose);
+  const last = families.at(-1);
+  if (!last) return false;
+  const changes = world.history.of('grant').filter((change) => change.key === key);
+  // Revoked, and nobody has consented since.
+  if (changes.at(-1)?.after === undefined || stored?.status === 'revoked')
+    return consentLost(world, last, key);
+  const family = world.vendor.refreshTokens.get(stored?.refreshToken?.reveal() ?? '')?.family;
+  if (!family) return false;
+  const { reason } = family.ended ?? {};
+  // What we have ended is judged by itself.
+  if (reason !== undefined && reason !== 'code reuse') return false;
+  const tokens = [...world.vendor.refreshTokens.values()].filter((token) => token.family === family);
+  return tokens.every((token) => fateOf(world, token) === 'kept');
+}
+
+/** Whether a consent arrived that was never revoked, and yet is not there. */
+function consentLost(world: World, family: Family, key: string): boolean {
+  const connected = world.history
+    .of('operation')
+    .findLast(
+      ({ name, connection, subject, outcome }) =>
+        name === 'callback' &&
+        `${connection}/${subject}` === key &&
+        (outcome as { kind?: string } | undefined)?.kind === 'connected',
+    );
+  const revoked = world.history.of('operation').some(({ name, connection, subject, at, endedAt }) => {
+    const later = (endedAt ?? at) >= (connected?.at ?? 0);
+    return name === 'revoke' && `${connection}/${subject}` === key && later;
+  });
+  return connected !== undefined && !revoked && family.consentedAt >= connected.at;
+}

@@ -1,0 +1,102 @@
+import type { Clock } from '../../shared/oauth/clock.ts';
+import type { Random } from './random.ts';
+import type { Scheduler } from './scheduler.ts';
+
+/** What may befall a process at any of its awaits, as probabilities. */
+export interface Fates {
+  kill: number;
+  freeze: number;
+}
+
+export interface ProcessParts {
+  readonly name: string;
+  readonly scheduler: Scheduler;
+  readonly random: Random;
+  readonly fates: Fates;
+  /** How far its wall clock is ahead of the true time, in milliseconds. */
+  readonly skew: number;
+  readonly tell: (what: 'started' | 'killed' | 'frozen', milliseconds?: number) => void;
+}
+
+/** Freezes, in milliseconds: some shorter than a lease, most longer. */
+const FREEZES = [3_000, 12_000, 31_000, 45_000, 90_000, 400_000];
+
+/**
+ * A process of the broker, seen from below: it goes on only through `resume`, and there it may be dead (and then never
+ * goes on) or frozen (and then goes on much later, its clock ahead by as much).
+ */
+export class SimulatedProcess {
+  readonly name: string;
+  readonly clock: Clock;
+  diedAt: number | undefined;
+  /** When it has been frozen, and until when. */
+  readonly freezes: { readonly at: number; readonly until: number }[] = [];
+  #frozenUntil = 0;
+  readonly #parts: ProcessParts;
+
+  constructor(parts: ProcessParts) {
+    this.#parts = parts;
+    this.name = parts.name;
+    const { scheduler, skew } = parts;
+    this.clock = {
+      now: () => scheduler.now + skew,
+      sleep: (milliseconds, signal) => this.sleep(milliseconds, signal),
+    };
+    parts.tell('started', skew);
+  }
+
+  get running(): boolean {
+    return this.diedAt === undefined && this.#frozenUntil <= this.#parts.scheduler.now;
+  }
+
+  get dead(): boolean {
+    return this.diedAt !== undefined;
+  }
+
+  kill(): void {
+    if (this.dead) return;
+    this.diedAt = this.#parts.scheduler.now;
+    this.#parts.tell('killed');
+  }
+
+  freeze(milliseconds: number): void {
+    if (!this.running) return;
+    const at = this.#parts.scheduler.now;
+    this.#frozenUntil = at + milliseconds;
+    this.freezes.push({ at, until: this.#frozenUntil });
+    this.#parts.tell('frozen', milliseconds);
+  }
+
+  /** Lets code of this process go on, if and when it can. */
+  resume(run: () => void): void {
+    const { scheduler, random, fates } = this.#parts;
+    if (this.dead) return;
+    if (fates.kill > 0 && random.chance(fates.kill)) {
+      this.kill();
+      return;
+    }
+    if (fates.freeze > 0 && random.chance(fates.freeze)) this.freeze(random.pick(FREEZES));
+    if (this.#frozenUntil > scheduler.now) {
+      // What waits for a thaw goes on in any order: timers and answers are both there by then.
+      scheduler.at(this.#frozenUntil + random.next(), () => this.resume(run));
+      return;
+    }
+    scheduler.woke();
+    run();
+  }
+
+  sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    if (signal?.aborted) return Promise.resolve();
+    const timer = this.#parts.scheduler.after(Math.max(0, milliseconds), () => this.resume(resolve));
+    signal?.addEventListener(
+      'abort',
+      () => {
+        timer.cancelled = true;
+        resolve();
+      },
+      { once: true },
+    );
+    return promise;
+  }
+}
