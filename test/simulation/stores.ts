@@ -195,9 +195,9 @@ export class SimulatedStores {
       consents: {
         read: async (id) => {
           const found = await consents.read(id);
-          return found && outdated(found, process.clock.now());
+          return found && timely(found, process.clock.now());
         },
-        write: consents.write,
+        write: consents.write as Stores['consents']['write'],
       },
       secrets: createSecrets(this.#secretsManager(process), { clock: process.clock }),
     };
@@ -341,8 +341,15 @@ function fresh(entry: Stored<TokenEntry>, now: number): Stored<TokenEntry> {
   };
 }
 
-function outdated(consent: Stored<PendingConsent>, now: number): Stored<PendingConsent> {
-  if (consent.expiresAt > now) return consent;
-  const { codeVerifier: _, deviceCode: __, ...kept } = consent;
-  return kept.status === 'pending' ? { ...kept, status: 'expired' } : kept;
+/** As the table on AWS shows a consent: one past its time is over, and without its secrets. */
+function timely(consent: Stored<PendingConsent>, now: number): Stored<PendingConsent> {
+  if (consent.status !== 'pending' || consent.expiresAt > now) return consent;
+  const { rev, connection, subject, replace, startedBy, expiresAt, endpoints, scopes } = consent;
+  const started = { rev, connection, subject, replace, startedBy, expiresAt, endpoints, scopes };
+  return {
+    ...started,
+    ...(consent.generation !== undefined && { generation: consent.generation }),
+    kind: 'closed',
+    status: 'expired',
+  };
 }

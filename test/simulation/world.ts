@@ -1,10 +1,12 @@
 /** The broker, composed as in production, as several processes over one set of simulated stores and one vendor. */
 import { type Broker, compose } from '../../functions/compose.ts';
+import { type Caller, httpsCaller } from '../../shared/broker/caller.ts';
 import { PRODUCTION } from '../../shared/broker/times.ts';
 import type { Connection } from '../../shared/connections/connection.ts';
 import { parseConnections } from '../../shared/connections/parse.ts';
 import { BrokerError } from '../../shared/contract/errors.ts';
 import type { ConsentAnswer, ConsentStatusAnswer, TokenAnswer } from '../../shared/contract/messages.ts';
+import { jsonBody } from '../support/ask.ts';
 import { History, type Operation } from './history.ts';
 import { Network } from './network.ts';
 import type { Random } from './random.ts';
@@ -20,7 +22,7 @@ export const BEGINNING = Date.UTC(2026, 0, 1);
 const HTTPS_LIMIT = 29_000;
 
 const role = (name: string) => `arn:aws:iam::111122223333:role/${name}`;
-const session = (name: string) => `arn:aws:sts::111122223333:assumed-role/${name}/session`;
+const session = (name: string) => httpsCaller(`arn:aws:sts::111122223333:assumed-role/${name}/session`);
 
 /** Who asks: `everything` may do all, `reader` only have tokens for the scope `read`. */
 export const PRINCIPALS = { everything: session('everything'), reader: session('reader') } as const;
@@ -127,19 +129,19 @@ export class World {
     options: Asking & { readonly as?: keyof typeof PRINCIPALS },
   ): Promise<Asked<TokenAnswer>> {
     return this.#ask('token', { ...options, input: body }, (broker, ask) =>
-      broker.token({ ...ask, input: () => body }),
+      broker.token({ ...ask, body: jsonBody(body) }),
     );
   }
 
   startConsent(body: object, options: Asking): Promise<Asked<ConsentAnswer>> {
     return this.#ask('consent', { ...options, input: body }, (broker, ask) =>
-      broker.startConsent({ ...ask, input: () => body }),
+      broker.startConsent({ ...ask, body: jsonBody(body) }),
     );
   }
 
   proceed(consent: string, options: Asking): Promise<Asked<ConsentStatusAnswer>> {
     return this.#ask('proceed', options, (broker, ask) =>
-      broker.proceedConsent({ ...ask, input: () => ({ consent, body: {} }) }),
+      broker.proceedConsent({ ...ask, path: { consent } }),
     );
   }
 
@@ -148,9 +150,9 @@ export class World {
   }
 
   revoke(force: boolean, options: Asking): Promise<Asked<object>> {
-    const input = { subject: options.subject, force: String(force) };
-    return this.#ask('revoke', { ...options, input }, (broker, ask) =>
-      broker.revoke({ ...ask, input: () => input }),
+    const query = { force: String(force) };
+    return this.#ask('revoke', { ...options, input: query }, (broker, ask) =>
+      broker.revoke({ ...ask, path: { subject: options.subject }, query }),
     );
   }
 
@@ -180,7 +182,7 @@ export class World {
     });
     const begunAt = process.clock.now();
     const ask: Ask = {
-      caller: { arn: PRINCIPALS[as], via: 'https' },
+      caller: PRINCIPALS[as],
       connection: rest.connection,
       span: { begunAt, endsAt: begunAt + HTTPS_LIMIT },
     };
@@ -201,7 +203,7 @@ export class World {
 }
 
 interface Ask {
-  readonly caller: { readonly arn: string; readonly via: 'https' };
+  readonly caller: Caller;
   readonly connection: string;
   readonly span: { readonly begunAt: number; readonly endsAt: number };
 }
