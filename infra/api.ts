@@ -1,7 +1,8 @@
 /** The HTTPS endpoint: every route but the public ones is authorized by IAM before any code of ours runs. */
-import { RemovalPolicy, Validations } from 'aws-cdk-lib';
+import { Aws, Fn, Validations } from 'aws-cdk-lib';
 import { AccessLogFormat } from 'aws-cdk-lib/aws-apigateway';
 import {
+  type CfnStage,
   DomainName,
   HttpApi,
   HttpMethod,
@@ -21,6 +22,7 @@ import { ApiGatewayv2DomainProperties } from 'aws-cdk-lib/aws-route53-targets';
 import { Construct } from 'constructs';
 import { SERVICE } from '../shared/contract/metrics.ts';
 import { CALLER_ROUTES, PUBLIC_ROUTES, partsOf, type RouteKey } from '../shared/contract/routes.ts';
+import { KEPT } from './kept.ts';
 import type { Stage } from './stage.ts';
 
 export interface CustomDomain {
@@ -42,6 +44,8 @@ interface ApiProps {
   readonly key: IKey;
   readonly logRetention: RetentionDays;
   readonly throttle: Throttle;
+  /** Of each public route, so that strangers use up no caller's requests. */
+  readonly publicThrottle: Throttle;
   readonly domain?: CustomDomain;
 }
 
@@ -53,6 +57,8 @@ export class Api extends Construct {
   readonly api: HttpApi;
   /** Without a trailing slash. */
   readonly url: string;
+  readonly #stage: HttpStage;
+  readonly #publicThrottle: Throttle;
 
   constructor(scope: Construct, id: string, props: ApiProps) {
     super(scope, id);
@@ -60,9 +66,12 @@ export class Api extends Construct {
       apiName: props.stage.name(SERVICE),
       description: 'Token broker: short-lived vendor tokens for callers that IAM knows',
       createDefaultStage: false,
+      // A name of one's own is the only one: what stands before it (a firewall, say) cannot be walked around.
+      disableExecuteApiEndpoint: props.domain !== undefined,
     });
     const domainName = props.domain && this.#domain(props.domain);
-    this.#stage(props, domainName);
+    this.#stage = this.#createStage(props, domainName);
+    this.#publicThrottle = props.publicThrottle;
     this.url = props.domain ? `https://${props.domain.name}` : this.api.apiEndpoint;
   }
 
@@ -79,6 +88,7 @@ export class Api extends Construct {
         reason:
           'A browser that returns from the vendor cannot sign; the single-use state is what it is checked by.',
       });
+      this.#throttle(key, route);
     }
   }
 
@@ -90,18 +100,33 @@ export class Api extends Construct {
     return this.api.addRoutes({ path, methods: [HttpMethod[method]], ...to })[0]!;
   }
 
+  /** A stage that names a route which is not there yet is refused. */
+  #throttle(key: RouteKey, route: HttpRoute): void {
+    const stage = this.#stage.node.defaultChild as CfnStage;
+    const { rateLimit, burstLimit } = this.#publicThrottle;
+    stage.routeSettings = {
+      ...(stage.routeSettings as Record<string, object> | undefined),
+      [key]: { ThrottlingRateLimit: rateLimit, ThrottlingBurstLimit: burstLimit },
+    };
+    stage.node.addDependency(route);
+  }
+
   #integration(id: string, alias: IAlias): HttpLambdaIntegration {
     // IAM judges routes for callers; for API Gateway itself one permission a function is enough.
     return new HttpLambdaIntegration(id, alias, { scopePermissionToRoute: false });
   }
 
-  #stage({ key, logRetention, throttle }: ApiProps, domainName: DomainName | undefined): void {
+  #createStage(
+    { stage, key, logRetention, throttle }: ApiProps,
+    domainName: DomainName | undefined,
+  ): HttpStage {
     const logGroup = new LogGroup(this, 'AccessLogs', {
+      logGroupName: accessLogsName(stage),
       encryptionKey: key,
       retention: logRetention,
-      removalPolicy: RemovalPolicy.RETAIN,
+      removalPolicy: KEPT,
     });
-    new HttpStage(this, 'Default', {
+    return new HttpStage(this, 'Default', {
       httpApi: this.api,
       stageName: '$default',
       autoDeploy: true,
@@ -122,6 +147,15 @@ export class Api extends Construct {
     }
     return domainName;
   }
+}
+
+/**
+ * Log groups of services share one policy of the account's, which is soon too long to add to; under `/aws/vendedlogs/`
+ * they need no entry. It is kept when the stack goes, so its name is the very stack's: the next one makes its own.
+ */
+function accessLogsName(stage: Stage): string {
+  const stackUuid = Fn.select(2, Fn.split('/', Aws.STACK_ID));
+  return `/aws/vendedlogs/${stage.name(SERVICE)}/${stackUuid}`;
 }
 
 /** No query string (it holds codes) and no header (they hold session tokens). */

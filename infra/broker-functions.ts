@@ -20,6 +20,8 @@ export interface BrokerFunctionsProps {
   readonly network: Network | undefined;
   readonly provisionedConcurrency: number | undefined;
   readonly reservedConcurrency: number | undefined;
+  /** Of the function that the public reaches. */
+  readonly publicReservedConcurrency: number | undefined;
   /** What every function that asks vendors for tokens needs: tables, secrets, keyring, rescues, public URL. */
   readonly broker: readonly Binding[];
   readonly sealingKey: readonly Binding[];
@@ -61,6 +63,7 @@ export class BrokerFunctions {
     });
     this.callback = create('Callback', 'callback', FUNCTIONS.callback, {
       bindings: broker,
+      reservedConcurrency: props.publicReservedConcurrency,
       description: 'Token broker: finishes consents when a browser returns from the vendor',
     });
     this.refresh = create('Refresh', 'refresh', FUNCTIONS.refresh, {

@@ -108,6 +108,7 @@ export function clientSecrets(connections: readonly Connection[], stage: Stage):
   for (const { name, secret } of connections) users.set(secret, [...(users.get(secret) ?? []), name]);
   return [...users].map(([secret, names]) => ({
     id: stage.secretWithoutStage(secret),
+    own: stage.isOwnSecret(secret),
     secret,
     connections: names,
   }));

@@ -1,17 +1,35 @@
 /** One KMS key for everything that the broker keeps; whoever loses it loses the grants with it. */
-import { Aws, RemovalPolicy } from 'aws-cdk-lib';
-import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { type IKey, Key } from 'aws-cdk-lib/aws-kms';
+import { Aws } from 'aws-cdk-lib';
+import { AnyPrincipal, Effect, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
+import { type CfnKey, type IKey, Key } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
+import { notDeploying } from './deployers.ts';
+import { KEPT } from './kept.ts';
 
-export function createKey(scope: Construct): Key {
+/** @param breakGlass ARNs of the roles for emergencies */
+export function createKey(scope: Construct, breakGlass: readonly string[]): Key {
   const key = new Key(scope, 'Key', {
     description: 'Token broker: tables, client secrets, sealing keyring and logs',
     enableKeyRotation: true,
-    removalPolicy: RemovalPolicy.RETAIN,
+    removalPolicy: KEPT,
   });
   key.addToResourcePolicy(logsMayUse());
+  key.addToResourcePolicy(onlyDeploymentsEndIt(breakGlass));
+  // Whether the next change is still possible, KMS judges by the principal alone, and not by what it calls through.
+  (key.node.defaultChild as CfnKey).bypassPolicyLockoutSafetyCheck = true;
   return key;
+}
+
+/** Without the key nothing opens, and administrators' own policies allow every key. */
+function onlyDeploymentsEndIt(breakGlass: readonly string[]): PolicyStatement {
+  return new PolicyStatement({
+    sid: 'OnlyDeploymentsEndItOrDecideWhoMay',
+    effect: Effect.DENY,
+    principals: [new AnyPrincipal()],
+    actions: ['kms:ScheduleKeyDeletion', 'kms:DisableKey', 'kms:DisableKeyRotation', 'kms:PutKeyPolicy'],
+    resources: ['*'],
+    conditions: notDeploying(breakGlass),
+  });
 }
 
 /** CloudWatch Logs uses the key as itself; the encryption context says for which log group. */

@@ -17,6 +17,7 @@ import { Construct } from 'constructs';
 import { ENVIRONMENT, type EnvironmentName } from '../shared/contract/names.ts';
 import type { Binding } from './binding.ts';
 import type { Program } from './bundling/programs.ts';
+import { KEPT } from './kept.ts';
 
 /** The alias through which everything but a direct invoke reaches a function. */
 const LIVE = 'live';
@@ -55,6 +56,7 @@ export interface Network {
 export class BrokerFunction extends Construct {
   readonly function: LambdaFunction;
   readonly role: Role;
+  readonly logGroup: LogGroup;
   readonly program: Program;
   #live: Alias | undefined;
 
@@ -65,12 +67,12 @@ export class BrokerFunction extends Construct {
       assumedBy: new ServicePrincipal('lambda.amazonaws.com'),
       description: props.description,
     });
-    const logGroup = new LogGroup(this, 'Logs', {
+    this.logGroup = new LogGroup(this, 'Logs', {
       encryptionKey: props.key,
       retention: props.logRetention,
-      removalPolicy: RemovalPolicy.RETAIN,
+      removalPolicy: KEPT,
     });
-    logGroup.grantWrite(this.role);
+    this.logGroup.grantWrite(this.role);
     if (props.network && props.functionName) this.#allowNetworkInterfaces(props.functionName);
     this.function = new LambdaFunction(this, 'Function', {
       functionName: props.functionName,
@@ -83,7 +85,7 @@ export class BrokerFunction extends Construct {
       timeout: props.timeout,
       memorySize: props.memorySize,
       environment: environmentOf(props),
-      logGroup,
+      logGroup: this.logGroup,
       tracing: props.tracing ? Tracing.ACTIVE : Tracing.DISABLED,
       deadLetterQueue: props.deadLetters,
       reservedConcurrentExecutions: props.reservedConcurrency,
@@ -92,7 +94,7 @@ export class BrokerFunction extends Construct {
         // On the version: aliases share it, and one per connection would each pay for its own.
         provisionedConcurrentExecutions: props.provisionedConcurrency,
         // Kept, so that going back is one move of an alias; but what is kept warm is paid for.
-        removalPolicy: props.provisionedConcurrency ? RemovalPolicy.DESTROY : RemovalPolicy.RETAIN,
+        removalPolicy: props.provisionedConcurrency ? RemovalPolicy.DESTROY : KEPT,
       },
     });
     for (const statement of props.bindings.flatMap(({ statements }) => statements)) {

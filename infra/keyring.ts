@@ -1,5 +1,5 @@
 /** The sealing keyring: one secret that rotates through the broker's own function. */
-import { Aws, Duration, RemovalPolicy } from 'aws-cdk-lib';
+import { Aws, Duration } from 'aws-cdk-lib';
 import { PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { CfnRotationSchedule, CfnSecret } from 'aws-cdk-lib/aws-secretsmanager';
@@ -8,6 +8,7 @@ import { NAMES } from '../shared/contract/names.ts';
 import type { Binding } from './binding.ts';
 import { useKeyToReadSecrets, useKeyToWriteSecrets } from './encryption.ts';
 import type { BrokerFunction } from './functions.ts';
+import { KEPT } from './kept.ts';
 import type { Stage } from './stage.ts';
 
 /** Shorter than the 36 days for which a key is kept at least. */
@@ -26,7 +27,7 @@ export function createKeyring(scope: Construct, { stage, key }: { stage: Stage; 
       excludePunctuation: true,
     },
   });
-  keyring.applyRemovalPolicy(RemovalPolicy.RETAIN);
+  keyring.applyRemovalPolicy(KEPT);
   return keyring;
 }
 

@@ -27,6 +27,12 @@ export interface TokenBrokerProps {
   readonly secretKeys?: readonly IKey[];
   /** ARNs of roles that may read the client secrets beside the broker's own. Default: none. */
   readonly secretReaders?: readonly string[];
+  /**
+   * ARNs of roles for emergencies (`*` and `?` allowed): they alone may read and write the keyring by hand, and,
+   * beside deployments, change the policies of secrets and key. Name a role here that deploys otherwise than
+   * through CDK's own or with the credentials of whoever calls CloudFormation. Default: the root user alone.
+   */
+  readonly breakGlass?: readonly string[];
 
   /** An existing key, whose policy must let CloudWatch Logs use it. Default: one is made, and retained. */
   readonly key?: IKey;
@@ -45,6 +51,8 @@ export interface TokenBrokerProps {
   readonly domain?: CustomDomain;
   /** All callers together. Default: 500 requests a second, bursts of 1,000. */
   readonly throttle?: Throttle;
+  /** Each route that anybody may call: the pages of a consent. Default: 10 requests a second, bursts of 20. */
+  readonly publicThrottle?: Throttle;
 
   /** MiB, each function. Default: 512. */
   readonly memorySize?: number;
@@ -52,6 +60,11 @@ export interface TokenBrokerProps {
   readonly provisionedConcurrency?: number;
   /** Concurrency set aside for, and the limit of, each of those two functions. Default: none. */
   readonly reservedConcurrency?: number;
+  /**
+   * The same for the function behind the public routes, so that whoever floods them takes nothing from callers.
+   * Default: none, because a new account has ten in all, and none of these can be set aside.
+   */
+  readonly publicReservedConcurrency?: number;
   /** Default: three months. Audit records are in these logs. */
   readonly logRetention?: RetentionDays;
   /** X-Ray. Default: on. */

@@ -1,20 +1,33 @@
 /** The sweep: one schedule per part of the due index. */
-import { Aws, Duration } from 'aws-cdk-lib';
+import { Aws, Duration, RemovalPolicy } from 'aws-cdk-lib';
 import { Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
 import { Schedule, ScheduleExpression, ScheduleGroup, ScheduleTargetInput } from 'aws-cdk-lib/aws-scheduler';
 import { LambdaInvoke } from 'aws-cdk-lib/aws-scheduler-targets';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
-import type { Construct } from 'constructs';
+import type { Construct, IConstruct } from 'constructs';
 import type { BrokerFunction } from './functions.ts';
 
 /** The scheduler's finest grain: where a refresh kills the old token, renewal comes 30 s before expiry at most. */
 const SWEEP_EVERY = Duration.minutes(1);
 
+interface SweepsProps {
+  /** Of the group. */
+  readonly name: string;
+  readonly refresh: BrokerFunction;
+  readonly shards: number;
+  readonly deadLetters: IQueue;
+  /** What a sweep needs, and no reference tells. */
+  readonly after: readonly IConstruct[];
+}
+
 export function scheduleSweeps(
   scope: Construct,
-  { refresh, shards, deadLetters }: { refresh: BrokerFunction; shards: number; deadLetters: IQueue },
+  { name, refresh, shards, deadLetters, after }: SweepsProps,
 ): void {
-  const scheduleGroup = new ScheduleGroup(scope, 'Sweeps');
+  const scheduleGroup = new ScheduleGroup(scope, 'Sweeps', {
+    scheduleGroupName: name,
+    removalPolicy: RemovalPolicy.DESTROY,
+  });
   // Made here, and not by CDK at the stack's top: a permissions boundary of the broker must reach it.
   const role = new Role(scope, 'SweepsRole', {
     description: 'Token broker: the scheduler invokes the refresh function',
@@ -28,7 +41,7 @@ export function scheduleSweeps(
     }),
   });
   for (let shard = 0; shard < shards; shard += 1) {
-    new Schedule(scope, `Sweep-${shard}`, {
+    const sweep = new Schedule(scope, `Sweep-${shard}`, {
       description: `Renews due grants of part ${shard} of ${shards}`,
       scheduleGroup,
       schedule: ScheduleExpression.rate(SWEEP_EVERY),
@@ -42,5 +55,6 @@ export function scheduleSweeps(
         deadLetterQueue: deadLetters,
       }),
     });
+    sweep.node.addDependency(...after);
   }
 }

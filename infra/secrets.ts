@@ -1,17 +1,27 @@
 /** Client secrets: placeholders that a person fills, readable by the broker alone. */
-import { type Acknowledgment, Aws, RemovalPolicy, Validations } from 'aws-cdk-lib';
-import { AnyPrincipal, Effect, PolicyDocument, PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { type Acknowledgment, Aws, Validations } from 'aws-cdk-lib';
+import {
+  AnyPrincipal,
+  Effect,
+  PolicyDocument,
+  PolicyStatement,
+  type PolicyStatementProps,
+} from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import { CfnResourcePolicy, CfnSecret } from 'aws-cdk-lib/aws-secretsmanager';
 import type { Construct } from 'constructs';
 import { NAMES } from '../shared/contract/names.ts';
 import type { Binding } from './binding.ts';
+import { notDeploying, ROOT_USER } from './deployers.ts';
 import { useKeyToReadSecrets } from './encryption.ts';
+import { KEPT } from './kept.ts';
 import type { Stage } from './stage.ts';
 
 export interface ClientSecret {
   /** The name as the connections file has it: what the logical id is made of, whatever the stage. */
   readonly id: string;
+  /** Whether it is the broker's own, and so made by the stack. */
+  readonly own: boolean;
   /** Name or complete ARN. */
   readonly secret: string;
   /** Connections that use it, for its description. */
@@ -32,7 +42,7 @@ export function createPlaceholder(
     description: `Vendor client of the token broker's connections ${connections.join(', ')}`.slice(0, 2048),
     kmsKeyId: key.keyArn,
   });
-  placeholder.applyRemovalPolicy(RemovalPolicy.RETAIN);
+  placeholder.applyRemovalPolicy(KEPT);
   Validations.of(placeholder).acknowledge({
     id: 'AwsSolutions-SMG4',
     reason:
@@ -41,31 +51,66 @@ export function createPlaceholder(
   return placeholder;
 }
 
+export interface Guard {
+  /** ARNs of the roles that read the value. */
+  readonly readers: readonly string[];
+  /** ARNs of the roles that write it; left out, whoever may write: filling in a secret needs no right to read it. */
+  readonly writers?: readonly string[];
+  /** ARNs of the roles for emergencies, from which nothing is kept. */
+  readonly breakGlass: readonly string[];
+}
+
 /**
- * Lets nobody read the secret but these roles, not even principals whose own policies allow every secret.
- * Writing stays with whoever may write: filling in a secret needs no right to read it.
+ * Keeps the secret from everybody but these roles, even from principals whose own policies allow every secret.
+ * What is for emergencies only: deleting it, copying it to another Region, and, but for deployments, changing this
+ * policy or the rotation.
  */
-export function onlyReadableBy(
+export function guardSecret(
   scope: Construct,
   id: string,
   secretId: string,
-  readers: readonly string[],
+  { readers, writers, breakGlass }: Guard,
 ): void {
+  const but = (...roles: readonly string[]) => ({
+    ArnNotLike: { 'aws:PrincipalArn': [...roles, ...breakGlass] },
+  });
+  const emergencies = but(ROOT_USER);
+  const statements = [
+    denied('OnlyTheBrokerReads', ['GetSecretValue'], but(...readers)),
+    denied('NobodyDeletesOrCopies', ['DeleteSecret', 'ReplicateSecretToRegions'], emergencies),
+    denied(
+      'OnlyDeploymentsDecideWhoMay',
+      ['PutResourcePolicy', 'DeleteResourcePolicy', 'CancelRotateSecret'],
+      notDeploying(breakGlass),
+    ),
+    ...(writers
+      ? [
+          denied('OnlyTheRotationWrites', WRITING, but(...writers)),
+          denied('OnlyDeploymentsChooseTheRotation', ['RotateSecret'], {
+            ...notDeploying(breakGlass),
+            Null: { 'secretsmanager:RotationLambdaARN': 'false' },
+          }),
+        ]
+      : []),
+  ];
   new CfnResourcePolicy(scope, id, {
     secretId,
     blockPublicPolicy: true,
-    resourcePolicy: new PolicyDocument({
-      statements: [
-        new PolicyStatement({
-          sid: 'OnlyTheBrokerReads',
-          effect: Effect.DENY,
-          principals: [new AnyPrincipal()],
-          actions: ['secretsmanager:GetSecretValue'],
-          resources: ['*'],
-          conditions: { ArnNotEquals: { 'aws:PrincipalArn': readers } },
-        }),
-      ],
-    }),
+    resourcePolicy: new PolicyDocument({ statements }),
+  });
+}
+
+/** `UpdateSecret` is how CloudFormation would put a new first value over a live one, so deployments are not let off. */
+const WRITING = ['PutSecretValue', 'UpdateSecret', 'UpdateSecretVersionStage'];
+
+function denied(sid: string, actions: readonly string[], conditions: PolicyStatementProps['conditions']) {
+  return new PolicyStatement({
+    sid,
+    effect: Effect.DENY,
+    principals: [new AnyPrincipal()],
+    actions: actions.map((action) => `secretsmanager:${action}`),
+    resources: ['*'],
+    ...(conditions && { conditions }),
   });
 }
 
@@ -133,7 +178,7 @@ function secretArn(secret: string): string {
   return isArn(secret) ? secret : namedSecret(`${secret}-??????`);
 }
 
-export function isArn(secret: string): boolean {
+function isArn(secret: string): boolean {
   return secret.startsWith('arn:');
 }
 

@@ -6,7 +6,7 @@ import { Key } from 'aws-cdk-lib/aws-kms';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { Construct } from 'constructs';
 import { STAGE, STAGE_RULE } from '../shared/contract/stage.ts';
-import type { CustomDomain } from './api.ts';
+import type { CustomDomain, Throttle } from './api.ts';
 import { Context } from './context.ts';
 import type { TokenBrokerProps } from './props.ts';
 
@@ -36,10 +36,13 @@ function read(scope: Construct, context: Context): TokenBrokerProps {
     shards: context.count('shards'),
     egress: context.choice('egress', ['public', 'static-ip']),
     domain: domainOf(scope, context),
-    throttle: throttleOf(context),
+    throttle: throttleOf(context, ''),
+    publicThrottle: throttleOf(context, 'public-'),
     memorySize: context.count('memory'),
     provisionedConcurrency: context.count('provisioned-concurrency'),
     reservedConcurrency: context.count('reserved-concurrency'),
+    publicReservedConcurrency: context.count('public-reserved-concurrency'),
+    breakGlass: context.list('break-glass'),
     logRetention: retentionOf(context),
     tracing: context.flag('tracing'),
     permissionsBoundary: boundary && ManagedPolicy.fromManagedPolicyArn(scope, 'Boundary', boundary),
@@ -53,10 +56,11 @@ function domainOf(scope: Construct, context: Context): CustomDomain | undefined 
   return { name, certificate: Certificate.fromCertificateArn(scope, 'Certificate', certificate) };
 }
 
-function throttleOf(context: Context): TokenBrokerProps['throttle'] | undefined {
-  const [rateLimit, burstLimit] = [context.count('rate-limit'), context.count('burst-limit')];
+function throttleOf(context: Context, prefix: string): Throttle | undefined {
+  const [rate, burst] = [`${prefix}rate-limit`, `${prefix}burst-limit`];
+  const [rateLimit, burstLimit] = [context.count(rate), context.count(burst)];
   if (rateLimit && burstLimit) return { rateLimit, burstLimit };
-  return context.together(rateLimit, burstLimit, 'rate-limit and burst-limit');
+  return context.together(rateLimit, burstLimit, `${rate} and ${burst}`);
 }
 
 /** CloudWatch takes only some numbers of days; CDK's enumeration has them. */

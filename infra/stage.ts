@@ -25,9 +25,13 @@ export class Stage {
     return stagedSecret(secret, this.#prefix);
   }
 
+  /** Whether a secret is one of the broker's own in this stage: those the stack makes, and no other stack's. */
+  isOwnSecret(name: string): boolean {
+    return name.startsWith(this.name(NAMES.defaultSecretPrefix));
+  }
+
   /** `secretName`, undone. */
   secretWithoutStage(name: string): string {
-    const ours = name.startsWith(`${this.#prefix}${NAMES.defaultSecretPrefix}`);
-    return ours ? name.slice(this.#prefix.length) : name;
+    return this.isOwnSecret(name) ? name.slice(this.#prefix.length) : name;
   }
 }

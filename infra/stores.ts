@@ -13,9 +13,8 @@ import { SecretStacks } from './secret-stacks.ts';
 import {
   type ClientSecret,
   createPlaceholder,
-  isArn,
+  guardSecret,
   keepRescues,
-  onlyReadableBy,
   readClientSecrets,
 } from './secrets.ts';
 import type { Stage } from './stage.ts';
@@ -23,6 +22,7 @@ import {
   countAndForgetGrants,
   createGrantsTable,
   createTokensTable,
+  namedGrantsTable,
   queryDueGrants,
   readWriteGrants,
   readWriteTokens,
@@ -49,13 +49,13 @@ export class Stores {
     this.#props = props;
     this.#secrets = secrets;
     this.#secretStacks = new SecretStacks(scope, 'Secrets');
-    this.key = props.key ?? createKey(scope);
+    this.key = props.key ?? createKey(scope, props.breakGlass ?? []);
     const named = { stage, key: this.key };
     this.tokens = props.tokensTable ?? createTokensTable(scope, named);
-    this.grants = props.grantsTable ?? createGrantsTable(scope, named);
+    this.grants = props.grantsTable ?? namedGrantsTable(scope, stage);
     const keyring = props.keyring === undefined ? createKeyring(scope, named) : undefined;
     this.#keyring = props.keyring ?? keyring!.ref;
-    this.named = [this.tokens, this.grants, this.#secretStacks, ...(keyring ? [keyring] : [])];
+    this.named = [this.tokens, this.#secretStacks, ...(keyring ? [keyring] : [])];
     this.shards = checkedShards(props.shards ?? 1);
   }
 
@@ -87,27 +87,36 @@ export class Stores {
   protect(functions: BrokerFunctions): void {
     const brokers = functions.brokers.map(({ role }) => role.roleArn);
     const existing = new Set(this.#props.existingSecrets ?? []);
+    const { breakGlass = [] } = this.#props;
     this.#refuseUnknown(existing);
     const readers = [...brokers, ...(this.#props.secretReaders ?? [])];
-    for (const secret of this.#secrets.filter((each) => !isArn(each.secret) && !existing.has(each.secret))) {
+    for (const secret of this.#secrets.filter((each) => each.own && !existing.has(each.secret))) {
       const scope = this.#secretStacks.of(secret);
       const placeholder = createPlaceholder(scope, secret, this.key);
-      onlyReadableBy(scope, `Readers-${secret.id}`, placeholder.ref, readers);
+      guardSecret(scope, `Readers-${secret.id}`, placeholder.ref, { readers, breakGlass });
     }
-    onlyReadableBy(this.#scope, 'KeyringReaders', this.#keyring, [
-      ...brokers,
-      functions.sealingKey.role.roleArn,
-    ]);
+    const rotation = functions.sealingKey.role.roleArn;
+    guardSecret(this.#scope, 'KeyringReaders', this.#keyring, {
+      readers: [...brokers, rotation],
+      writers: [rotation],
+      breakGlass,
+    });
     scheduleRotation(this.#scope, this.#keyring, functions.sealingKey);
+  }
+
+  /** @param others what is made before: all that could fail @returns the table, unless it was brought along */
+  createGrantsTable(others: readonly IConstruct[]): readonly IConstruct[] {
+    if (this.#props.grantsTable) return [];
+    return [createGrantsTable(this.#scope, { stage: this.#stage, key: this.key, others })];
   }
 
   /** A misspelt name would be made, and the real one never read. */
   #refuseUnknown(existing: ReadonlySet<string>): void {
-    const names = this.#secrets.map(({ secret }) => secret).filter((secret) => !isArn(secret));
+    const names = this.#secrets.filter(({ own }) => own).map(({ secret }) => secret);
     const unknown = [...existing].filter((name) => !names.includes(name));
     if (unknown.length === 0) return;
     throw new OperatorError(
-      `existingSecrets names ${unknown.join(', ')}, which no connection uses. They use: ${names.join(', ')}.`,
+      `existingSecrets names ${unknown.join(', ')}, which are not secrets that the stack would make. It makes: ${names.join(', ')}.`,
     );
   }
 }

@@ -11,11 +11,12 @@ import {
 } from 'aws-cdk-lib/aws-dynamodb';
 import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
-import type { Construct } from 'constructs';
+import type { Construct, IConstruct } from 'constructs';
 import { NAMES } from '../shared/contract/names.ts';
 import { GRANTS_TABLE, type TableSchema, TOKENS_TABLE } from '../shared/contract/tables.ts';
 import type { Binding } from './binding.ts';
 import { useKeyForTables } from './encryption.ts';
+import { KEPT } from './kept.ts';
 import type { Stage } from './stage.ts';
 
 interface TableProps {
@@ -40,8 +41,21 @@ export function createTokensTable(scope: Construct, { stage, key }: TableProps):
   return table;
 }
 
-/** Nothing in it goes with the stack. */
-export function createGrantsTable(scope: Construct, { stage, key }: TableProps): Table {
+/** The table that `createGrantsTable` makes, by its name, for those that must not depend on it. */
+export function namedGrantsTable(scope: Construct, stage: Stage): ITable {
+  return Table.fromTableName(scope, 'GrantsByName', stage.name(NAMES.grantsTable));
+}
+
+/**
+ * Nothing in it goes with the stack. CloudFormation cannot delete a table that is protected from deletion, not
+ * even to roll its creation back: so it is made once everything else is there, and nothing is left that could fail.
+ *
+ * @param others everything else
+ */
+export function createGrantsTable(
+  scope: Construct,
+  { stage, key, others }: TableProps & { others: readonly IConstruct[] },
+): Table {
   const table = new Table(scope, 'Grants', {
     tableName: stage.name(NAMES.grantsTable),
     ...keyOf(GRANTS_TABLE.key),
@@ -50,7 +64,7 @@ export function createGrantsTable(scope: Construct, { stage, key }: TableProps):
     encryptionKey: key,
     pointInTimeRecoverySpecification: { pointInTimeRecoveryEnabled: true },
     deletionProtection: true,
-    removalPolicy: RemovalPolicy.RETAIN,
+    removalPolicy: KEPT,
   });
   const { name, key: indexKey, include } = GRANTS_TABLE.index;
   table.addGlobalSecondaryIndex({
@@ -59,6 +73,7 @@ export function createGrantsTable(scope: Construct, { stage, key }: TableProps):
     projectionType: ProjectionType.INCLUDE,
     nonKeyAttributes: include,
   });
+  table.node.addDependency(...others);
   return table;
 }
 

@@ -1,4 +1,4 @@
-import { CfnOutput, Stack } from 'aws-cdk-lib';
+import { Aws, CfnOutput, Stack } from 'aws-cdk-lib';
 import { type IGrantable, type IPrincipal, PermissionsBoundary, Role } from 'aws-cdk-lib/aws-iam';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
@@ -11,7 +11,7 @@ import { Api } from './api.ts';
 import { BrokerFunctions } from './broker-functions.ts';
 import { clientSecrets, loadConnections } from './connections-file.ts';
 import { createDeadLetters } from './dead-letters.ts';
-import { createNetwork } from './egress.ts';
+import { createNetwork, portsOf } from './egress.ts';
 import { InvokeAliases } from './invoke-aliases.ts';
 import { refuseTooManyResources } from './limits.ts';
 import { Alarms } from './observability/alarms.ts';
@@ -69,6 +69,7 @@ export class TokenBroker extends Construct {
       key: stores.key,
       logRetention: logs.retention,
       throttle: props.throttle ?? { rateLimit: 500, burstLimit: 1_000 },
+      publicThrottle: props.publicThrottle ?? { rateLimit: 10, burstLimit: 20 },
       ...(props.domain && { domain: props.domain }),
     });
     const deadLetters = createDeadLetters(this);
@@ -83,9 +84,10 @@ export class TokenBroker extends Construct {
         tracing: props.tracing ?? true,
       },
       connections: text,
-      network: createNetwork(this, props.egress ?? 'public', logs),
+      network: createNetwork(this, props.egress ?? 'public', { ...logs, ports: portsOf(connections) }),
       provisionedConcurrency: props.provisionedConcurrency,
       reservedConcurrency: props.reservedConcurrency,
+      publicReservedConcurrency: props.publicReservedConcurrency,
       broker: [...stores.brokerBindings, { environment: { publicUrl: api.url }, statements: [] }],
       https: [stores.grantsBinding],
       refresh: [stores.dueBinding],
@@ -94,7 +96,6 @@ export class TokenBroker extends Construct {
     stores.protect(functions);
     guardStage(this, { stage, deployment: functions.deployment, guarded: stores.named });
     api.route(functions.https.live, functions.callback.live);
-    scheduleSweeps(this, { refresh: functions.refresh, shards: stores.shards, deadLetters });
 
     const observed = {
       metrics: new BrokerMetrics(service),
@@ -103,7 +104,8 @@ export class TokenBroker extends Construct {
     };
     const topic = alarmTopic(this, stores.key, props);
     const { alarms } = new Alarms(this, 'Alarms', { ...observed, deadLetters, ...(topic && { topic }) });
-    createDashboard(this, { ...observed, name: service, connections: names, api: api.api, alarms });
+    const dashboardName = `${service}-${Aws.REGION}`;
+    createDashboard(this, { ...observed, name: dashboardName, connections: names, api: api.api, alarms });
 
     this.url = api.url;
     this.#apiId = api.api.apiId;
@@ -118,8 +120,11 @@ export class TokenBroker extends Construct {
       endpoint: this.url,
       callbackUrl: `${this.url}/callback`,
       invokeFunctionArn: functions.invoke.function.functionArn,
-      dashboardName: service,
+      dashboardName,
     });
+    const { refresh } = functions;
+    const after = stores.createGrantsTable(this.node.children);
+    scheduleSweeps(this, { name: service, refresh, shards: stores.shards, deadLetters, after });
     refuseTooManyResources(this, connections.length);
   }
 

@@ -1,6 +1,6 @@
 /** What each alarm counts, and what to do about it. */
 import { Duration } from 'aws-cdk-lib';
-import { type IMetric, MathExpression, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
+import { type IMetric, TreatMissingData } from 'aws-cdk-lib/aws-cloudwatch';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { ErrorCode } from '../../shared/contract/errors.ts';
@@ -34,26 +34,10 @@ const OWN_FAULTS = [
 ] as const satisfies ErrorCode[];
 
 /** Crashes and time-outs never reach our own metrics; in these functions every Lambda error is one. */
-function crashes({ functions }: Watched, period = FIVE_MINUTES): IMetric[] {
+function crashes({ functions }: Watched): IMetric[] {
   return [functions.https, functions.callback].map((fn) =>
-    fn.function.metricErrors({ period, statistic: 'Sum' }),
+    fn.function.metricErrors({ period: FIVE_MINUTES, statistic: 'Sum' }),
   );
-}
-
-/** Own faults among everything that was asked for, from 0 to 1. */
-export function faultShare(props: Watched, period: Duration): IMetric {
-  const faults = sum(
-    [...props.metrics.errors(OWN_FAULTS, period), ...crashes(props, period)],
-    'Faults',
-    period,
-  );
-  const requests = props.metrics.read('requests', { period });
-  return new MathExpression({
-    expression: 'IF(FILL(requests, 0) + faults > 0, faults / (FILL(requests, 0) + faults), 0)',
-    usingMetrics: { faults, requests },
-    label: 'Share of own faults',
-    period,
-  });
 }
 
 export function specifications(props: Watched): Record<string, AlarmSpec> {

@@ -8,6 +8,7 @@ import { ACCOUNT, REGION } from './synth.ts';
 export interface Resource {
   readonly Type: string;
   readonly Properties: Readonly<Record<string, unknown>>;
+  readonly DependsOn?: string | readonly string[];
   readonly DeletionPolicy?: string;
   readonly UpdateReplacePolicy?: string;
 }
@@ -23,13 +24,17 @@ const PSEUDO: Record<string, string> = {
   'AWS::AccountId': ACCOUNT,
   'AWS::URLSuffix': 'amazonaws.com',
   'AWS::StackName': 'token-broker',
+  'AWS::StackId': `arn:aws:cloudformation:${REGION}:${ACCOUNT}:stack/token-broker/11111111-1111-1111-1111-111111111111`,
 };
 
 export class Deployed {
   readonly resources: Readonly<Record<string, Resource>>;
+  readonly #pseudo: Readonly<Record<string, string>>;
 
-  constructor(template: Template) {
+  /** @param pseudo pseudo parameters that differ from those of the made-up account */
+  constructor(template: Template, pseudo: Readonly<Record<string, string>> = {}) {
     this.resources = template.toJSON().Resources;
+    this.#pseudo = { ...PSEUDO, ...pseudo };
   }
 
   ofType(type: string): [id: string, resource: Resource][] {
@@ -87,7 +92,7 @@ export class Deployed {
   }
 
   #ref(id: string): string {
-    const pseudo = PSEUDO[id];
+    const pseudo = this.#pseudo[id];
     if (pseudo) return pseudo;
     const { Type, Properties } = this.#resource(id);
     if (Type === 'AWS::SecretsManager::Secret') return this.secretArn(String(Properties.Name));

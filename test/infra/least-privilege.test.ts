@@ -224,3 +224,89 @@ describe('a secret of the broker', () => {
     expect(await reads(person, secret, policy as PolicyDocument)).toBe(false);
   });
 });
+
+describe('what protects the broker', () => {
+  const admin = {
+    name: 'admin',
+    policy: { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] },
+  };
+  const person = `arn:aws:iam::${ACCOUNT}:role/admin`;
+  const deployer = `arn:aws:iam::${ACCOUNT}:role/cdk-hnb659fds-cfn-exec-role-${ACCOUNT}-${REGION}`;
+  const breakGlass = `arn:aws:iam::${ACCOUNT}:role/break-glass`;
+  const root = `arn:aws:iam::${ACCOUNT}:root`;
+  const throughCloudFormation = { 'aws:CalledViaFirst': 'cloudformation.amazonaws.com' };
+  const WRITES = ['PutSecretValue', 'UpdateSecret', 'UpdateSecretVersionStage'];
+  const ENDS = ['DeleteSecret', 'ReplicateSecretToRegions'];
+  const DECIDES = ['PutResourcePolicy', 'DeleteResourcePolicy', 'CancelRotateSecret'];
+  const secretPolicy = (id: string) =>
+    prod.properties('AWS::SecretsManager::ResourcePolicy', id).ResourcePolicy as PolicyDocument;
+  const stagedKeyring = prod.secretArn('prod-token-broker-internal/sealing-keyring');
+
+  /** Of these actions, those that somebody who may everything otherwise may do. */
+  async function permitted(
+    principal: string,
+    actions: readonly string[],
+    on: { resource: string; resourcePolicy: PolicyDocument },
+    context: Record<string, string> = {},
+  ): Promise<string[]> {
+    const service = on.resource.split(':')[2];
+    const judged = await Promise.all(
+      actions.map((name) => decide(principal, [admin], { action: `${service}:${name}`, context, ...on })),
+    );
+    return actions.filter((_, index) => judged[index]);
+  }
+
+  const onKeyring = { resource: stagedKeyring, resourcePolicy: secretPolicy('KeyringReaders') };
+  const onSecret = {
+    resource: prod.secretArn('prod-token-broker/bugsplat-symbols'),
+    resourcePolicy: secretPolicy('Readerstokenbrokerbugsplatsymbols'),
+  };
+  const onKey = {
+    resource: `arn:aws:kms:${REGION}:${ACCOUNT}:key/${prod.id('AWS::KMS::Key', 'Key')}`,
+    resourcePolicy: prod.properties('AWS::KMS::Key', 'Key').KeyPolicy as PolicyDocument,
+  };
+  const KEY_ENDS = ['ScheduleKeyDeletion', 'DisableKey', 'DisableKeyRotation', 'PutKeyPolicy'];
+
+  test('keeps administrators from writing, ending and opening the keyring; its rotation writes', async () => {
+    const actions = [...WRITES, ...ENDS, ...DECIDES];
+    expect(await permitted(person, actions, onKeyring)).toEqual([]);
+    expect(await permitted(prod.role('SealingKeyRole'), actions, onKeyring)).toEqual(WRITES);
+    expect(await permitted(prod.role('HttpsRole'), actions, onKeyring)).toEqual([]);
+  });
+
+  test('lets deployments decide who may, and put no value over the live keyring', async () => {
+    const actions = ['GetSecretValue', ...WRITES, ...ENDS, ...DECIDES];
+    expect(await permitted(deployer, actions, onKeyring)).toEqual(DECIDES);
+    expect(await permitted(person, actions, onKeyring, throughCloudFormation)).toEqual(DECIDES);
+  });
+
+  test('lets anybody who may rotate the keyring, but by no other function than its own', async () => {
+    const other = {
+      'secretsmanager:RotationLambdaARN': `arn:aws:lambda:${REGION}:${ACCOUNT}:function:other`,
+    };
+    expect(await permitted(person, ['RotateSecret'], onKeyring)).toEqual(['RotateSecret']);
+    expect(await permitted(person, ['RotateSecret'], onKeyring, other)).toEqual([]);
+    expect(await permitted(deployer, ['RotateSecret'], onKeyring, other)).toEqual(['RotateSecret']);
+  });
+
+  test('lets a client secret be filled, and neither deleted nor opened', async () => {
+    const actions = ['GetSecretValue', ...WRITES, ...ENDS, ...DECIDES];
+    expect(await permitted(person, actions, onSecret)).toEqual(WRITES);
+    expect(await permitted(deployer, actions, onSecret)).toEqual([...WRITES, ...DECIDES]);
+  });
+
+  test('keeps administrators from ending the key, without which nothing opens', async () => {
+    expect(await permitted(person, KEY_ENDS, onKey)).toEqual([]);
+    expect(await permitted(deployer, KEY_ENDS, onKey)).toEqual(KEY_ENDS);
+    expect(await permitted(person, KEY_ENDS, onKey, throughCloudFormation)).toEqual(KEY_ENDS);
+    expect(await permitted(person, ['DescribeKey', 'CreateGrant'], onKey)).toHaveLength(2);
+  });
+
+  test('gives way to the roles for emergencies, and the policies to the root user', async () => {
+    const actions = ['GetSecretValue', ...WRITES, ...ENDS, ...DECIDES];
+    expect(await permitted(breakGlass, actions, onKeyring)).toEqual(actions);
+    expect(await permitted(breakGlass, KEY_ENDS, onKey)).toEqual(KEY_ENDS);
+    expect(await permitted(root, DECIDES, onKeyring)).toEqual(DECIDES);
+    expect(await permitted(root, KEY_ENDS, onKey)).toEqual(KEY_ENDS);
+  });
+});

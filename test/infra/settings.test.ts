@@ -109,11 +109,7 @@ describe('what exists already is used and not made', () => {
     const secrets = deployed
       .ofType('AWS::SecretsManager::Secret')
       .map(([, { Properties }]) => Properties.Name);
-    expect(secrets.toSorted()).toEqual([
-      'team/bipsync',
-      'token-broker/logs-portal',
-      'token-broker/onboarding',
-    ]);
+    expect(secrets.toSorted()).toEqual(['token-broker/logs-portal', 'token-broker/onboarding']);
     const tables = deployed.ofType('AWS::DynamoDB::Table').map(([, { Properties }]) => Properties.TableName);
     expect(tables).toEqual(['token-broker-tokens']);
   });
@@ -135,8 +131,8 @@ describe('what exists already is used and not made', () => {
   });
 });
 
-test('an existing secret that no connection uses is refused: it would be a misspelt one', () => {
+test('an existing secret that would not be made is refused: it would be a misspelt one', () => {
   expect(() => synthesize({ props: () => ({ existingSecrets: ['token-broker/logs-job'] }) })).toThrow(
-    /token-broker\/logs-job, which no connection uses. They use: .*token-broker\/logs-jobs/,
+    /token-broker\/logs-job, which are not secrets that the stack would make. It makes: .*token-broker\/logs-jobs/,
   );
 });

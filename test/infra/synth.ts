@@ -84,6 +84,8 @@ export function everything(stack: Stack): Partial<TokenBrokerProps> {
     shards: 4,
     provisionedConcurrency: 2,
     reservedConcurrency: 50,
+    publicReservedConcurrency: 5,
+    breakGlass: [`arn:aws:iam::${ACCOUNT}:role/break-glass`],
     alarmEmail: 'oncall@example.com',
     secretReaders: [`arn:aws:iam::${ACCOUNT}:role/auditor`],
     domain: {

@@ -1,9 +1,9 @@
-import { Match } from 'aws-cdk-lib/assertions';
+import { Match, type Template } from 'aws-cdk-lib/assertions';
 import { Vpc } from 'aws-cdk-lib/aws-ec2';
 import { describe, expect, test } from 'vitest';
 import { METRICS_NAMESPACE } from '../../shared/contract/metrics.ts';
 import { ENVIRONMENT } from '../../shared/contract/names.ts';
-import { CALLER_ROUTES } from '../../shared/contract/routes.ts';
+import { CALLER_ROUTES, PUBLIC_ROUTES } from '../../shared/contract/routes.ts';
 import { Deployed } from './deployed.ts';
 import { ACCOUNT, everything, REGION, synthesize } from './synth.ts';
 
@@ -23,7 +23,7 @@ test('grants are recoverable, protected, encrypted with the key, and never expir
       SSESpecification: { SSEEnabled: true, SSEType: 'KMS', KMSMasterKeyId: Match.anyValue() },
       TimeToLiveSpecification: Match.absent(),
     },
-    DeletionPolicy: 'Retain',
+    DeletionPolicy: 'RetainExceptOnCreate',
     UpdateReplacePolicy: 'Retain',
   });
 });
@@ -43,7 +43,7 @@ test('whatever could not be had again stays when the stack goes', () => {
   );
   expect(stateful.length).toBeGreaterThan(5);
   for (const [id, { DeletionPolicy, UpdateReplacePolicy }] of stateful) {
-    expect([id, DeletionPolicy, UpdateReplacePolicy]).toEqual([id, 'Retain', 'Retain']);
+    expect([id, DeletionPolicy, UpdateReplacePolicy]).toEqual([id, 'RetainExceptOnCreate', 'Retain']);
   }
 });
 
@@ -64,21 +64,22 @@ test('the template holds no value of any secret, and only the keyring is generat
   });
 });
 
-test('each distinct secret name has one placeholder, a name that exists and an ARN have none', () => {
+test('each distinct secret of the broker has one placeholder; one that exists, a team’s own and an ARN have none', () => {
   const arn = 'arn:aws:secretsmanager:us-east-1:111122223333:secret:vendors/bits-AbCdEf';
   const connections = {
-    one: { vendor: 'bugsplat', scope: 'symbols', secret: 'shared' },
-    two: { vendor: 'bugsplat', scope: 'symbols', secret: 'shared' },
+    one: { vendor: 'bugsplat', scope: 'symbols', secret: 'token-broker/shared' },
+    two: { vendor: 'bugsplat', scope: 'symbols', secret: 'token-broker/shared' },
     three: { vendor: 'bits', scope: 'application', secret: arn },
-    four: { vendor: 'bits', scope: 'application', secret: 'filled-long-ago' },
+    four: { vendor: 'bits', scope: 'application', secret: 'token-broker/filled-long-ago' },
+    five: { vendor: 'bits', scope: 'application', secret: 'team/bits' },
   };
   const made = synthesize({
-    props: () => ({ connections: { connections }, existingSecrets: ['filled-long-ago'] }),
+    props: () => ({ connections: { connections }, existingSecrets: ['token-broker/filled-long-ago'] }),
   });
   const names = new Deployed(made.template)
     .ofType('AWS::SecretsManager::Secret')
     .map(([, { Properties }]) => Properties.Name);
-  expect(names).toEqual(['token-broker-internal/sealing-keyring', 'shared']);
+  expect(names).toEqual(['token-broker-internal/sealing-keyring', 'token-broker/shared']);
 });
 
 describe('the API', () => {
@@ -106,6 +107,26 @@ describe('the API', () => {
     for (const [id] of deployed.ofType('AWS::ApiGatewayV2::Integration')) {
       expect(deployed.properties('AWS::ApiGatewayV2::Integration', id).IntegrationUri).toMatch(/:live$/);
     }
+  });
+
+  test('has a limit of its own for each route that anybody may call, which exists before the stage names it', () => {
+    const [id, { Properties, DependsOn }] = deployed.ofType('AWS::ApiGatewayV2::Stage')[0]!;
+    expect([id, Properties.RouteSettings]).toEqual([
+      id,
+      Object.fromEntries(
+        PUBLIC_ROUTES.map((key) => [key, { ThrottlingRateLimit: 10, ThrottlingBurstLimit: 20 }]),
+      ),
+    ]);
+    const routes = deployed
+      .ofType('AWS::ApiGatewayV2::Route')
+      .filter(([, { Properties: route }]) => route.AuthorizationType === 'NONE');
+    expect(DependsOn).toEqual(expect.arrayContaining(routes.map(([route]) => route)));
+  });
+
+  test('logs where no policy of the account fills up, in a group of the very stack', () => {
+    expect(deployed.properties('AWS::Logs::LogGroup', 'AccessLogs').LogGroupName).toBe(
+      '/aws/vendedlogs/token-broker/11111111-1111-1111-1111-111111111111',
+    );
   });
 
   test('sends no CORS headers', () => {
@@ -273,15 +294,11 @@ test('alarms reach an address through an encrypted topic that they may publish t
       ]),
     },
   });
-  const notified = [
-    ...new Deployed(full).ofType('AWS::CloudWatch::Alarm'),
-    ...new Deployed(full).ofType('AWS::CloudWatch::CompositeAlarm'),
-  ]
+  const notified = new Deployed(full)
+    .ofType('AWS::CloudWatch::Alarm')
     .filter(([, { Properties }]) => Properties.AlarmActions)
     .map(([id]) => id);
-  // The two windows of the burn rate ring together, as the composite alarm.
-  expect(notified).toHaveLength(12);
-  expect(notified.filter((id) => id.includes('BurnRate'))).toEqual([]);
+  expect(notified).toHaveLength(11);
 });
 
 test('an own domain is the URL that functions and vendors are told', () => {
@@ -290,6 +307,8 @@ test('an own domain is the URL that functions and vendors are told', () => {
   expect(Environment).toMatchObject({ Variables: { PUBLIC_URL: 'https://tokens.example.com' } });
   full.hasResourceProperties('AWS::SSM::Parameter', { Value: 'https://tokens.example.com/callback' });
   full.hasResourceProperties('AWS::Route53::RecordSet', { Name: 'tokens.example.com.' });
+  full.hasResourceProperties('AWS::ApiGatewayV2::Api', { DisableExecuteApiEndpoint: true });
+  template.hasResourceProperties('AWS::ApiGatewayV2::Api', { DisableExecuteApiEndpoint: false });
 });
 
 test('a VPC that exists is used by the functions that call vendors, and nothing is made in it but a group', () => {
@@ -319,11 +338,42 @@ test('a VPC that exists is used by the functions that call vendors, and nothing 
   expect(made[0]!.Properties.SecurityGroupIngress).toBeUndefined();
 });
 
+test('functions with a network of their own reach every port that the connections name, and no other', () => {
+  const acme = {
+    vendor: 'custom',
+    issuer: 'https://as.example.com:8443',
+    endpoint_hosts: ['tokens.example.com:9443'],
+  };
+  const connections = {
+    one: { vendor: 'bits', scope: 'application' },
+    two: acme,
+    three: { vendor: 'bugsplat', scope: 'symbols', base_url: 'https://crashes.example.com:7443' },
+  };
+  const { template: reaching } = synthesize({
+    props: () => ({ egress: 'static-ip', connections: { connections } }),
+  });
+  const { SecurityGroupEgress } = new Deployed(reaching).properties('AWS::EC2::SecurityGroup', 'Outward');
+  expect((SecurityGroupEgress as { FromPort: number }[]).map(({ FromPort }) => FromPort)).toEqual([
+    443, 7443, 8443, 9443,
+  ]);
+});
+
+test('the public function has concurrency of its own where it is asked for, and none by default', () => {
+  const of = (view: Template) => new Deployed(view).properties('AWS::Lambda::Function', 'BrokerCallback');
+  expect(of(template)).not.toHaveProperty('ReservedConcurrentExecutions');
+  expect(of(full)).toHaveProperty('ReservedConcurrentExecutions', 5);
+});
+
 test('a static address is two, kept for good, told to the operator, and none by default', () => {
   full.resourceCountIs('AWS::EC2::NatGateway', 2);
-  full.allResources('AWS::EC2::EIP', { DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' });
+  full.allResources('AWS::EC2::EIP', {
+    DeletionPolicy: 'RetainExceptOnCreate',
+    UpdateReplacePolicy: 'Retain',
+  });
   full.resourceCountIs('AWS::EC2::EIP', 2);
-  full.resourceCountIs('AWS::EC2::VPCEndpoint', 4);
+  // DynamoDB's costs nothing; of the others only Secrets Manager is called from the functions' network.
+  full.resourceCountIs('AWS::EC2::VPCEndpoint', 2);
+  full.hasResourceProperties('AWS::EC2::FlowLog', { TrafficType: 'REJECT' });
   expect(Object.keys(full.findOutputs('*')).some((id) => id.includes('EgressAddresses'))).toBe(true);
   template.resourceCountIs('AWS::EC2::VPC', 0);
 });
