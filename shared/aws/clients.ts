@@ -64,8 +64,13 @@ export async function within<T>(
  * @param operation what failed, as it goes after "could not", e.g. `read an item of the table token-broker-tokens`
  */
 export function storeUnavailable(operation: string, error: unknown): StoreUnavailable {
-  return new StoreUnavailable(`The broker could not ${operation}: ${errorName(error)}.`);
+  const name = errorName(error);
+  const throttled = THROTTLING.includes(name);
+  return new StoreUnavailable(`The broker could not ${operation}: ${name}.`, { throttled });
 }
+
+/** DynamoDB's and Secrets Manager's names for "too many requests". */
+const THROTTLING = ['ThrottlingException', 'ProvisionedThroughputExceededException', 'RequestLimitExceeded'];
 
 /** The service's error name, e.g. `ThrottlingException`, or the network's, e.g. `ECONNREFUSED`. */
 export function errorName(error: unknown): string {

@@ -15,6 +15,8 @@ export interface Timing {
   readonly clockSkew: number;
   /** The longest that one invocation waits for another worker's mint. */
   readonly waitLimit: number;
+  /** The longest that a request waits for a renewal that it does not need. */
+  readonly renewalWait: number;
   /** First and longest pause between two reads of another worker's lease; jittered. */
   readonly pollFirst: number;
   readonly pollLast: number;
@@ -44,6 +46,7 @@ export const PRODUCTION: Timing = {
   storeReserve: 4_000,
   clockSkew: 10_000,
   waitLimit: 24_000,
+  renewalWait: 2_000,
   pollFirst: 50,
   pollLast: 500,
   memoryRecheck: 60_000,

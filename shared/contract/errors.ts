@@ -101,9 +101,12 @@ export class VendorError extends BrokerError {
  */
 export class StoreUnavailable extends BrokerError {
   override readonly name = 'StoreUnavailable';
+  /** The store answers, but refuses for load: what one operation does not get, another may. */
+  readonly throttled: boolean;
 
-  constructor(description: string) {
+  constructor(description: string, { throttled = false } = {}) {
     super('store_unavailable', description, { retryAfter: 1 });
+    this.throttled = throttled;
   }
 }
 

@@ -20,6 +20,7 @@ test('production runs with exactly these', () => {
     storeReserve: 4_000,
     clockSkew: 10_000,
     waitLimit: 24_000,
+    renewalWait: 2_000,
     pollFirst: 50,
     pollLast: 500,
     memoryRecheck: 60_000,

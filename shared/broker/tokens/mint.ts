@@ -33,13 +33,26 @@ export function mintingSupply(parts: MintParts, request: TokenRequest): TokenSup
   const { connection } = request;
   const key = cacheKey(request);
 
+  let unreadSince: number | undefined;
+
   return { key, margin: timing.renewAhead, exclusive: false, read };
 
   async function read(consistent: boolean): Promise<KeyState> {
     const entry = await asCache('read', () => tokens.read(key, { consistent }));
-    if (entry === 'failed') return { ...(await stateOf(fallback.get(key), mintAlone)), source: 'memory' };
+    if (entry instanceof StoreUnavailable) return unread(entry);
     if (entry) fallback.put(key, entry);
     return stateOf(entry, (forced) => mintUnderLease(entry, forced));
+  }
+
+  /**
+   * The table could not say. Where it refuses reads for load it may still give a lease, so that not every process mints
+   * because all are throttled; what another has written is waited for, though not for long.
+   */
+  async function unread({ throttled }: StoreUnavailable): Promise<KeyState> {
+    unreadSince ??= clock.now();
+    const blind = throttled && clock.now() - unreadSince < timing.renewalWait;
+    const renew: Renew = blind ? (forced) => mintUnderLease(undefined, forced) : mintAlone;
+    return { ...(await stateOf(fallback.get(key), renew)), source: 'memory' };
   }
 
   async function stateOf(entry: TokenEntry | undefined, renew: Renew): Promise<KeyState> {
@@ -55,7 +68,7 @@ export function mintingSupply(parts: MintParts, request: TokenRequest): TokenSup
     const acquisition = access.acquire(request);
     const held = await asCache('take', () => tokens.write(key, seen, { ...seen, lease: acquisition.lease }));
     if (held === undefined) return undefined;
-    if (held === 'failed') return mintAlone(forced);
+    if (held instanceof StoreUnavailable) return mintAlone(forced);
     return mintAndStore(acquisition, held, forced, (next) => tokens.write(key, held, next));
   }
 
@@ -109,13 +122,13 @@ export function mintingSupply(parts: MintParts, request: TokenRequest): TokenSup
   }
 
   /** A failing cache is a miss (invariant 6): reported, and gone on without. */
-  async function asCache<T>(operation: string, run: () => Promise<T>): Promise<T | 'failed'> {
+  async function asCache<T>(operation: string, run: () => Promise<T>): Promise<T | StoreUnavailable> {
     try {
       return await run();
     } catch (error) {
       if (!(error instanceof StoreUnavailable)) throw error;
       observe({ type: 'cache_failed', connection: connection.name, operation });
-      return 'failed';
+      return error;
     }
   }
 }

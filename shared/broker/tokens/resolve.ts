@@ -17,7 +17,7 @@ import type { ServedToken, TokenRequest, TokenSource } from '../request.ts';
 import type { Timing } from '../times.ts';
 import { busy, endedAlready, rememberedError, stillStands } from '../vendor/failure.ts';
 import { fitnessOf, renewalDue } from './fitness.ts';
-import { SingleFlight } from './single-flight.ts';
+import { type Flight, SingleFlight } from './single-flight.ts';
 
 /** What the table says of one key. */
 interface SeenState {
@@ -73,7 +73,8 @@ type Reason =
   | { readonly kind: 'failed'; readonly error: BrokerError; readonly leader: TokenRequest }
   | { readonly kind: 'interval'; readonly until: number }
   | { readonly kind: 'exclusive' }
-  | { readonly kind: 'leased'; readonly until: number };
+  /** `ending`: the renewal under way may end the token that was seen. */
+  | { readonly kind: 'leased'; readonly until: number; readonly ending?: true };
 
 interface Outcome {
   readonly token?: Token;
@@ -81,25 +82,30 @@ interface Outcome {
   readonly reason?: Reason;
 }
 
+/** A flight, and whether this request began it. */
+type Joined = Flight<KeyState, Outcome> & { readonly own: boolean };
+
 /** Kept of an invocation's time for its answer, in milliseconds. */
 const ANSWER_RESERVE = 500;
 
 export function resolver(parts: ResolverParts): TokenSource {
   const { clock, timing, memory, observe } = parts;
-  const flights = new SingleFlight<KeyState, Outcome>();
+  // Within its lease a renewal is over, and what is stored of it stored.
+  const flights = new SingleFlight<KeyState, Outcome>(clock, timing.deadline + timing.clockSkew);
 
   return async (request) => {
     const supply = parts.supplyOf(request);
     let pause = timing.pollFirst;
     for (let waited = false; ; waited = true) {
       const outcome =
-        fromMemory(supply, request) ?? (await inTime(request, joinOrStart(supply, request, waited)));
+        fromMemory(supply, request) ??
+        (await outcomeOf(supply, request, joinOrStart(supply, request, waited)));
       const answer = answerFor(request, outcome);
       if (answer || outcome.reason?.kind === 'leased') {
         if (waited && answer) observe({ type: 'lease_wait', ...waitOf(request) });
         if (answer) return answer;
         const now = clock.now();
-        if (now + pause > lastPoll(request)) return insteadOfWaiting(request, outcome, now);
+        if (now + pause > lastPoll(supply, request, outcome)) return insteadOfWaiting(request, outcome, now);
         await clock.sleep(pause * (0.5 + Math.random() / 2));
         pause = Math.min(pause * 2, timing.pollLast);
       }
@@ -118,20 +124,44 @@ export function resolver(parts: ResolverParts): TokenSource {
   }
 
   /** One read of the table and at most one renewal, shared by all who ask for this key meanwhile. */
-  async function joinOrStart(
-    supply: TokenSupply,
-    request: TokenRequest,
-    consistent: boolean,
-  ): Promise<Outcome> {
+  function joinOrStart(supply: TokenSupply, request: TokenRequest, consistent: boolean): Joined {
     const flight = flights.underWay(supply.key);
-    if (!flight) {
-      const read = () => supply.read(consistent);
-      return flights.start(supply.key, read, (state) => renewIfNeeded(supply, request, state)).outcome;
-    }
-    const { token } = await flight.seen;
-    // A caller whose need the current token meets does not wait for its renewal.
-    if (token && fitnessOf(token, request, timing, clock.now()) === 'good') return { token, source: 'table' };
-    return flight.outcome;
+    if (flight) return { ...flight, own: false };
+    const read = () => supply.read(consistent);
+    return {
+      ...flights.start(supply.key, read, (state) => renewIfNeeded(supply, request, state)),
+      own: true,
+    };
+  }
+
+  /**
+   * What a flight is to one request, in time. A request whose need the current token meets waits for no renewal that
+   * another began, and not for long for its own. Where the renewal may have ended that token it waits for any, as long
+   * as the vendor may take to answer.
+   */
+  async function outcomeOf(supply: TokenSupply, request: TokenRequest, flight: Joined): Promise<Outcome> {
+    const answerBy = request.endsAt - ANSWER_RESERVE;
+    const state = await before(answerBy, flight.seen);
+    const { token, source = 'table' } = state ?? {};
+    const isGood = fitnessOf(token, request, timing, clock.now()) === 'good';
+    if (token && isGood && !flight.own && !supply.exclusive) return { token, source };
+    const limit = isGood ? Math.min(answerBy, clock.now() + patienceOf(supply)) : answerBy;
+    const outcome = state && (await before(limit, flight.outcome));
+    if (outcome) return outcome;
+    const error = busy('The token did not come in time. Try again.');
+    return { ...present({ token }), source, reason: failed(error, request) };
+  }
+
+  /** How long a request that has a valid token waits for a renewal, in milliseconds. */
+  function patienceOf({ exclusive }: TokenSupply): number {
+    return exclusive ? timing.attemptTimeout : timing.renewalWait;
+  }
+
+  /** `undefined` where the time (milliseconds since the epoch) comes first. */
+  async function before<T>(time: number, promise: Promise<T>): Promise<T | undefined> {
+    const settled = new AbortController();
+    const late = clock.sleep(Math.max(0, time - clock.now()), settled.signal).then(() => undefined);
+    return Promise.race([promise, late]).finally(() => settled.abort());
   }
 
   async function renewIfNeeded(
@@ -145,6 +175,10 @@ export function resolver(parts: ResolverParts): TokenSource {
 
     if ('blockedBy' in state) return { ...seen, reason: failed(state.blockedBy, request) };
 
+    const leased = state.lease && state.lease.until > now ? state.lease : undefined;
+    // Another worker may be ending the very token that was read.
+    if (leased && supply.exclusive)
+      return { ...seen, reason: { kind: 'leased', until: leased.until, ending: true } };
     const fitness = fitnessOf(state.token, request, timing, now);
     const due = !state.token || renewalDue(state.token, supply.margin, now, supply.share);
     if (fitness === 'good' && !due) return seen;
@@ -156,9 +190,7 @@ export function resolver(parts: ResolverParts): TokenSource {
     const nextForced =
       (state.forcedAt ?? Number.NEGATIVE_INFINITY) + request.connection.minMintInterval * 1000;
     if (forced && nextForced > now) return { ...seen, reason: { kind: 'interval', until: nextForced } };
-    if (state.lease && state.lease.until > now) {
-      return { ...seen, reason: { kind: 'leased', until: state.lease.until } };
-    }
+    if (leased) return { ...seen, reason: { kind: 'leased', until: leased.until } };
     try {
       const token = await state.renew(forced);
       if (!token) return { ...seen, reason: { kind: 'leased', until: now } };
@@ -180,7 +212,7 @@ export function resolver(parts: ResolverParts): TokenSource {
     const { token, source, reason } = outcome;
     const now = clock.now();
     const fitness = fitnessOf(token, request, timing, now);
-    if (token && fitness === 'good') {
+    if (token && fitness === 'good' && !(reason?.kind === 'leased' && reason.ending)) {
       return served(token, source, reason?.kind === 'failed' ? renewalFailed(reason.error) : undefined);
     }
     if (reason?.kind === 'failed') {
@@ -210,28 +242,20 @@ export function resolver(parts: ResolverParts): TokenSource {
       'Another worker is getting this token and did not finish in time. Try again.',
       (until - now) / 1000,
     );
-    if (token && fitnessOf(token, request, timing, now) === 'short')
+    const fitness = fitnessOf(token, request, timing, now);
+    if (token && (fitness === 'good' || fitness === 'short'))
       return served(token, source, renewalFailed(error));
     throw error;
   }
 
-  function lastPoll(request: TokenRequest): number {
-    return Math.min(request.endsAt - ANSWER_RESERVE, request.begunAt + timing.waitLimit);
+  function lastPoll(supply: TokenSupply, request: TokenRequest, { token }: Outcome): number {
+    const isGood = fitnessOf(token, request, timing, clock.now()) === 'good';
+    const wait = isGood ? patienceOf(supply) : timing.waitLimit;
+    return Math.min(request.endsAt - ANSWER_RESERVE, request.begunAt + wait);
   }
 
   function waitOf(request: TokenRequest): { connection: string; duration: number } {
     return { connection: request.connection.name, duration: clock.now() - request.begunAt };
-  }
-
-  /** A joined flight may outlast this invocation; its answer may not. */
-  async function inTime(request: TokenRequest, outcome: Promise<Outcome>): Promise<Outcome> {
-    const settled = new AbortController();
-    const left = request.endsAt - ANSWER_RESERVE - clock.now();
-    const late = clock.sleep(Math.max(0, left), settled.signal).then(() => undefined);
-    const first = await Promise.race([outcome, late]).finally(() => settled.abort());
-    if (first) return first;
-    const error = busy('The token did not come in time. Try again.');
-    return { source: 'table', reason: failed(error, request) };
   }
 }
 

@@ -106,3 +106,15 @@ test('when the grant store is down, nothing is served from memory', async () => 
   world.dynamodb.inject('reset');
   expect(await refusal(process.token())).toMatchObject({ error: 'store_unavailable' });
 });
+
+test('a request that comes while a refresh is under way gets the new token, in the same process and in another', async () => {
+  const process = await consented();
+  const { access_token: dead } = await process.token();
+  world.vendors.bipsync.setFault({ fault: 'slow', delay_ms: 250, endpoint: 'token' });
+  const first = process.token({ rejected: printOf(dead) });
+  await expect.poll(() => world.vendors.bipsync.isLive(dead)).toBe(false);
+  const [here, elsewhere] = await Promise.all([process.token(), another(process).token()]);
+  const { access_token: live } = await first;
+  expect([here.access_token, elsewhere.access_token]).toEqual([live, live]);
+  expect(refreshes()).toBe(1);
+});

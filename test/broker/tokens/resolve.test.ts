@@ -325,13 +325,104 @@ describe('too little time', () => {
 
   test('to wait for another’s mint is busy, and says when its lease ends', async () => {
     const connection = await symbols();
-    world.vendors.bugsplat.set({ latency_ms: 1_000 });
+    world.vendors.bugsplat.set({ latency_ms: 2_500 });
     const minting = world.process(connection).token();
     await expect.poll(() => world.vendors.bugsplat.counters.snapshot().in_flight).toBe(1);
-    const refused = await refusal(world.process(connection).token({}, { remaining: 700 }));
+    const refused = await refusal(world.process(connection).token({}, { remaining: 1_800 }));
     expect(refused).toMatchObject({ error: 'busy', retry_after: expect.any(Number) });
     expect(refused.retry_after).toBeGreaterThan(20);
     expect(await minting).toMatchObject({ source: 'vendor' });
     expect(mints(world, 'bugsplat')).toBe(1);
   });
+});
+
+describe('a renewal that takes long', () => {
+  /** A process whose token is good for four minutes, while the vendor hangs; time passes by itself. */
+  async function slowRenewal() {
+    const connection = await symbols();
+    const { process, token } = await warm(connection);
+    untilLeft(token, 240);
+    world.vendors.bugsplat.setFault({ fault: 'slow', delay_ms: 60_000, times: 0 });
+    return { connection, process, token };
+  }
+
+  test('is waited for by a request that has a valid token for two seconds, and by the next ones not at all', async () => {
+    const { connection, process, token } = await slowRenewal();
+    const first = process.token();
+    await expect.poll(() => mints(world, 'bugsplat')).toBe(2);
+    // Just the two seconds pass: with more to wait, the answer would not come.
+    world.clock.advance(2_000);
+    expect(await first).toMatchObject({
+      access_token: token.access_token,
+      warning: expect.stringContaining('still valid'),
+    });
+    expect(await process.token()).toMatchObject({ access_token: token.access_token, source: 'memory' });
+    const other = await world.process(connection).token();
+    expect(other).toMatchObject({ access_token: token.access_token, source: 'table' });
+    expect(mints(world, 'bugsplat')).toBe(2);
+  });
+
+  test('is waited for by a request that needs it', async () => {
+    const { process, token } = await slowRenewal();
+    world.vendors.bugsplat.setFault({ fault: 'slow', delay_ms: 3_000, times: 0 });
+    const needed = process.token({ rejected: printOf(token) });
+    await expect.poll(() => mints(world, 'bugsplat')).toBe(2);
+    world.clock.advance(2_000);
+    expect(await needed).toMatchObject({ source: 'vendor' });
+  });
+});
+
+test('a token that is short of min_ttl is served when the time is over, with a warning', async () => {
+  const { process, token } = await warm(await symbols({ min_mint_interval: 0 }));
+  world.clock.advance(minute);
+  world.vendors.bugsplat.setFault({ fault: 'slow', delay_ms: 60_000, times: 0 });
+  const asked = process.token({ min_ttl: 3_599 }, { remaining: 22_000 });
+  await expect.poll(() => mints(world, 'bugsplat')).toBe(2);
+  world.clock.advance(21_600);
+  expect(await asked).toMatchObject({
+    access_token: token.access_token,
+    warning: expect.stringContaining('still valid'),
+  });
+});
+
+test('a request after a freeze does not get the failure of the request before it', async () => {
+  const connection = await symbols();
+  const leased = Promise.withResolvers<void>();
+  const gate = Promise.withResolvers<void>();
+  let frozen: Promise<void> | undefined = gate.promise;
+  const process = world.process(connection, {
+    stores: (stores) => ({
+      ...stores,
+      tokens: {
+        ...stores.tokens,
+        write: async (...entry) => {
+          const written = await stores.tokens.write(...entry);
+          leased.resolve();
+          await frozen;
+          return written;
+        },
+      },
+    }),
+  });
+  const before = refusal(process.token({}, { remaining: 20_600 }));
+  await leased.promise;
+  world.clock.advance(20_200);
+  expect(await before).toMatchObject({ error: 'busy' });
+  world.clock.advance(3_600_000);
+  frozen = undefined;
+  const after = process.token();
+  gate.resolve();
+  expect(await after).toMatchObject({ source: 'vendor' });
+});
+
+test('reads that are throttled make no stampede: who cannot read still asks for the lease', async () => {
+  const connection = await symbols();
+  world.vendors.bugsplat.set({ latency_ms: 500 });
+  const first = world.process(connection).token();
+  await expect.poll(() => mints(world, 'bugsplat')).toBe(1);
+  world.dynamodb.inject('throttle', { operation: 'GetItem', times: 24 });
+  const others = await Promise.all(Array.from({ length: 8 }, () => world.process(connection).token()));
+  const { access_token } = await first;
+  expect(others.map((answer) => answer.access_token)).toEqual(others.map(() => access_token));
+  expect(mints(world, 'bugsplat')).toBe(1);
 });
