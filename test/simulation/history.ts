@@ -114,7 +114,7 @@ export interface ProcessChange {
   readonly type: 'process';
   readonly at: number;
   readonly process: string;
-  readonly what: 'started' | 'killed' | 'frozen';
+  readonly what: 'started' | 'killed' | 'frozen' | 'thawed';
   readonly milliseconds?: number;
 }
 

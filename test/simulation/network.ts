@@ -12,6 +12,8 @@ export interface NetworkParts {
   readonly weather: Weather;
   readonly history: History;
   readonly vendor: SimulatedVendor;
+  /** Called just before a process goes on with tokens from the vendor. */
+  readonly strike: (process: SimulatedProcess) => void;
 }
 
 const HOST = 'as.example';
@@ -78,15 +80,16 @@ export class Network {
           if (random.chance(0.5)) scheduler.after(back, () => process.resume(fail));
           return;
         }
-        scheduler.after(back, () =>
-          process.resume(() =>
-            end(() => {
-              if (fault === 'broken' || fault === 'garbled') record.failedAt = scheduler.now;
-              else record.deliveredAt = scheduler.now;
-              resolve(readable(answer, fault, sentAt));
-            }),
-          ),
-        );
+        const goOn = () => {
+          if (fault === 'broken' || fault === 'garbled') record.failedAt = scheduler.now;
+          else record.deliveredAt = scheduler.now;
+          resolve(readable(answer, fault, sentAt));
+        };
+        const deliver = () => {
+          if (record.refreshToken) this.#parts.strike(process);
+          process.resume(goOn);
+        };
+        scheduler.after(back, () => process.resume(() => end(deliver)));
       };
       scheduler.after(random.between(2, 30), () => process.resume(send));
       return promise;

@@ -96,15 +96,12 @@ const UNTOLD: readonly string[] = [
 ];
 
 function shown(value: unknown): string {
-  return (
-    JSON.stringify(value, (_, inner) => {
-      if (inner instanceof Redacted) return inner.reveal();
-      const token = inner as { accessToken?: Redacted; expiresAt?: number } | undefined;
-      if (token?.accessToken)
-        return `${token.accessToken.reveal()} until ${seconds(token.expiresAt!).trim()}`;
-      return typeof inner === 'number' && inner > BEGINNING / 2 ? seconds(inner).trim() : inner;
-    }) ?? 'absent'
-  );
+  if (value instanceof Redacted) return value.reveal();
+  if (typeof value === 'number') return value > BEGINNING / 2 ? seconds(value).trim() : String(value);
+  if (Array.isArray(value)) return `[${value.map(shown).join(' ')}]`;
+  if (typeof value !== 'object' || value === null) return String(value);
+  if ('accessToken' in value) return shown(value.accessToken);
+  return `{${Object.entries(value).map(([name, inner]) => `${name} ${shown(inner)}`)}}`;
 }
 
 function exchangeText(entry: VendorExchange): string {

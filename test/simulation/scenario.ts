@@ -20,7 +20,7 @@ export function settingsOf(random: Random): Settings {
     kind: random.pick(KINDS),
     refresh: random.chance(0.75) ? 'keep_warm' : 'on_use',
     life: random.pick([60, 300, 900, 3_600]),
-    broad: false,
+    broad: random.chance(0.1),
     processes: random.integer(1, 3),
   };
 }
@@ -52,6 +52,9 @@ class Scenario {
     if (random.chance(0.9)) world.weather.storm();
     if (random.chance(0.25)) world.fates.kill = random.pick([0.002, 0.01, 0.03]);
     if (random.chance(0.25)) world.fates.freeze = random.pick([0.002, 0.01, 0.03]);
+    if (random.chance(0.3)) world.strikes.outage = random.pick([0.1, 0.4]);
+    if (random.chance(0.2)) world.strikes.kill = random.pick([0.05, 0.2]);
+    if (random.chance(0.3)) world.strikes.freeze = random.pick([0.05, 0.3]);
     this.#sweepEvery(MINUTE);
     for (let step = random.integer(8, 30); step > 0; step -= 1) {
       this.#step();
@@ -103,7 +106,7 @@ class Scenario {
   }
 
   #askToken(target = this.#target(), body: object = this.#need(target)): void {
-    const as = this.random.chance(0.1) && 'scope' in body && body.scope === 'read' ? 'reader' : 'everything';
+    const as = this.random.chance(0.4) && 'scope' in body && body.scope === 'read' ? 'reader' : 'everything';
     void this.world.token({ ...body, subject: target.subject }, { ...target, as }).then((asked) => {
       this.#remember(target, body, asked);
     });
@@ -247,6 +250,7 @@ class Scenario {
     weather.clear();
     fates.kill = 0;
     fates.freeze = 0;
+    Object.assign(world.strikes, { outage: 0, kill: 0, freeze: 0 });
     world.history.add({ type: 'remark', at: scheduler.now, text: 'no more faults' });
     await scheduler.run(scheduler.now + 15 * MINUTE, () => this.#waiting === 0);
     this.#over = true;

@@ -5,13 +5,6 @@ import type { Findings } from './run.ts';
 
 export type { Findings } from './run.ts';
 
-/** Invariants that the broker is known to break; each is to be taken out by what mends it. */
-export const NOT_YET: readonly string[] = [
-  'what was revoked comes back only by a consent that was begun afterwards',
-  'what was revoked lives on nowhere',
-  'what is in use is not revoked, not even by ending another',
-];
-
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 
 /** Many seeds, or one; `printed` is all that the program said. `root`: where the broker to be played is. */

@@ -1,6 +1,7 @@
 import type { Clock } from '../../shared/oauth/clock.ts';
+import type { ProcessChange } from './history.ts';
 import type { Random } from './random.ts';
-import type { Scheduler } from './scheduler.ts';
+import type { Scheduler, Timer } from './scheduler.ts';
 
 /** What may befall a process at any of its awaits, as probabilities. */
 export interface Fates {
@@ -15,11 +16,11 @@ export interface ProcessParts {
   readonly fates: Fates;
   /** How far its wall clock is ahead of the true time, in milliseconds. */
   readonly skew: number;
-  readonly tell: (what: 'started' | 'killed' | 'frozen', milliseconds?: number) => void;
+  readonly tell: (what: ProcessChange['what'], milliseconds?: number) => void;
 }
 
 /** Freezes, in milliseconds: some shorter than a lease, most longer. */
-const FREEZES = [3_000, 12_000, 31_000, 45_000, 90_000, 400_000];
+export const FREEZES = [3_000, 12_000, 31_000, 45_000, 90_000, 400_000];
 
 /**
  * A process of the broker, seen from below: it goes on only through `resume`, and there it may be dead (and then never
@@ -29,9 +30,9 @@ export class SimulatedProcess {
   readonly name: string;
   readonly clock: Clock;
   diedAt: number | undefined;
-  /** When it has been frozen, and until when. */
-  readonly freezes: { readonly at: number; readonly until: number }[] = [];
-  #frozenUntil = 0;
+  #thawing: Timer | undefined;
+  /** What goes on after the thaw. */
+  #waiting: (() => void)[] = [];
   readonly #parts: ProcessParts;
 
   constructor(parts: ProcessParts) {
@@ -46,7 +47,11 @@ export class SimulatedProcess {
   }
 
   get running(): boolean {
-    return this.diedAt === undefined && this.#frozenUntil <= this.#parts.scheduler.now;
+    return !this.dead && !this.frozen;
+  }
+
+  get frozen(): boolean {
+    return this.#thawing !== undefined;
   }
 
   get dead(): boolean {
@@ -61,24 +66,31 @@ export class SimulatedProcess {
 
   freeze(milliseconds: number): void {
     if (!this.running) return;
-    const at = this.#parts.scheduler.now;
-    this.#frozenUntil = at + milliseconds;
-    this.freezes.push({ at, until: this.#frozenUntil });
+    this.#thawing = this.#parts.scheduler.after(milliseconds, () => this.thaw());
     this.#parts.tell('frozen', milliseconds);
+  }
+
+  /** What has waited for it goes on in any order: timers and answers are both there by then. */
+  thaw(): void {
+    if (!this.#thawing || this.dead) return;
+    const { scheduler, random, tell } = this.#parts;
+    this.#thawing.cancelled = true;
+    this.#thawing = undefined;
+    tell('thawed');
+    for (const run of this.#waiting.splice(0)) scheduler.after(random.next(), () => this.resume(run));
   }
 
   /** Lets code of this process go on, if and when it can. */
   resume(run: () => void): void {
     const { scheduler, random, fates } = this.#parts;
     if (this.dead) return;
-    if (fates.kill > 0 && random.chance(fates.kill)) {
+    if (!this.frozen && fates.kill > 0 && random.chance(fates.kill)) {
       this.kill();
       return;
     }
     if (fates.freeze > 0 && random.chance(fates.freeze)) this.freeze(random.pick(FREEZES));
-    if (this.#frozenUntil > scheduler.now) {
-      // What waits for a thaw goes on in any order: timers and answers are both there by then.
-      scheduler.at(this.#frozenUntil + random.next(), () => this.resume(run));
+    if (this.frozen) {
+      this.#waiting.push(run);
       return;
     }
     scheduler.woke();

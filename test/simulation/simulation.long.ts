@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os';
 import { expect, test } from 'vitest';
-import { type Findings, NOT_YET, play } from './seeds.ts';
+import { NOT_YET } from './not-yet.ts';
+import { type Findings, play } from './seeds.ts';
 
 const SEEDS = 200_000;
 

@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import { NOT_YET, play } from './seeds.ts';
+import { NOT_YET } from './not-yet.ts';
+import { play } from './seeds.ts';
 
 test('2,000 seeds break no invariant', async () => {
   const { seeds, broken } = await play({ from: 0, count: 2_000 });

@@ -35,6 +35,8 @@ export interface StoreParts {
   readonly scheduler: Scheduler;
   readonly weather: Weather;
   readonly history: History;
+  /** Called when a process has taken the lease of a grant. */
+  readonly begun: (process: SimulatedProcess) => void;
 }
 
 export class SimulatedStores {
@@ -82,6 +84,7 @@ export class SimulatedStores {
           const after = { ...next, rev: this.#revision() };
           this.grants.set(key, after);
           history.add({ type: 'grant', at: scheduler.now, process: process.name, key, before, after });
+          if (after.lease && after.lease.id !== before?.lease?.id) this.#parts.begun(process);
           return after;
         }),
       remove: (seen) =>

@@ -99,7 +99,7 @@ export interface VendorParts {
   readonly kind: Kind;
   /** Seconds that an access token lives. */
   readonly life: number;
-  /** Says a broader scope than was asked for. */
+  /** Whatever scope a refresh asks for, it says that it gave all. */
   readonly broad: boolean;
   readonly scheduler: Scheduler;
   readonly history: History;
@@ -222,15 +222,16 @@ export class SimulatedVendor {
     if (before && kind === 'grace, latest wins') before.outdated = true;
     if (kind === 'exclusive') this.#endAccessTokens(family);
     const accessToken = this.#accessToken(family, scope, exchange, connection);
+    const said = this.parts.broad ? family.scope : scope;
     if (before && kind === 'grace, same answer') {
       exchange.refreshToken = before.value;
       before.exchanges.push(exchange);
-      return granted(accessToken, before);
+      return granted(accessToken, before, said);
     }
     const next = this.#refreshToken(family, exchange, token.value);
     token.spentAt ??= this.parts.scheduler.now;
     token.successor = next.value;
-    return granted(accessToken, next);
+    return granted(accessToken, next, said);
   }
 
   #inGrace({ spentAt }: IssuedRefreshToken): boolean {
@@ -319,6 +320,7 @@ export class SimulatedVendor {
 function granted(
   { value, expiresAt, issuedAt, scope }: IssuedAccessToken,
   refreshToken?: IssuedRefreshToken,
+  said = scope,
 ): VendorAnswer {
   return {
     status: 200,
@@ -326,7 +328,7 @@ function granted(
       access_token: value,
       token_type: 'Bearer',
       expires_in: (expiresAt - issuedAt) / 1000,
-      scope,
+      scope: said,
       ...(refreshToken && { refresh_token: refreshToken.value }),
     },
   };

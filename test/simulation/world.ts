@@ -7,11 +7,11 @@ import { parseConnections } from '../../shared/connections/parse.ts';
 import { BrokerError } from '../../shared/contract/errors.ts';
 import type { ConsentAnswer, ConsentStatusAnswer, TokenAnswer } from '../../shared/contract/messages.ts';
 import { jsonBody } from '../support/ask.ts';
-import { History, type Operation } from './history.ts';
+import { History, type Operation, type ProcessChange } from './history.ts';
 import { Network } from './network.ts';
 import type { Random } from './random.ts';
 import { Scheduler } from './scheduler.ts';
-import { type Fates, SimulatedProcess } from './simulated-process.ts';
+import { type Fates, FREEZES, SimulatedProcess } from './simulated-process.ts';
 import { SimulatedStores } from './stores.ts';
 import { described, ISSUER, type Kind, SimulatedVendor } from './vendor.ts';
 import { Weather } from './weather.ts';
@@ -54,6 +54,8 @@ export class World {
   readonly scheduler = new Scheduler(BEGINNING);
   readonly weather: Weather;
   readonly fates: Fates = { kill: 0, freeze: 0 };
+  /** What befalls whoever has just got a vendor's answer, as probabilities. */
+  readonly strikes = { outage: 0, kill: 0, freeze: 0 };
   readonly stores: SimulatedStores;
   readonly vendor: SimulatedVendor;
   readonly connections: ReadonlyMap<string, Connection>;
@@ -66,9 +68,10 @@ export class World {
     this.random = random;
     this.weather = new Weather(random);
     const parts = { scheduler: this.scheduler, weather: this.weather, history: this.history };
-    this.stores = new SimulatedStores(parts);
+    this.stores = new SimulatedStores({ ...parts, begun: (process) => this.#wakeOthers(process) });
     this.vendor = new SimulatedVendor({ ...parts, ...settings });
-    this.#network = new Network({ ...parts, vendor: this.vendor });
+    const strike = (process: SimulatedProcess) => this.#strike(process);
+    this.#network = new Network({ ...parts, vendor: this.vendor, strike });
     this.connections = connectionsOf(settings);
     this.stores.putSecret('client', { client_id: 'broker', client_secret: 'first-secret' });
     for (let slot = 0; slot < settings.processes; slot += 1) this.#members.push(this.start());
@@ -79,7 +82,7 @@ export class World {
     const { scheduler, random, fates, history } = this;
     this.#started += 1;
     const name = `p${this.#started}`;
-    const tell = (what: 'started' | 'killed' | 'frozen', milliseconds?: number) =>
+    const tell = (what: ProcessChange['what'], milliseconds?: number) =>
       history.add({
         type: 'process',
         at: scheduler.now,
@@ -113,6 +116,22 @@ export class World {
         : (this.#members.find((each) => each.process.running) ?? this.start());
     this.#members[slot] = this.start();
     return this.#members[slot]!;
+  }
+
+  /** The worst moment: a process has an answer in hand that stands nowhere yet. */
+  #strike(process: SimulatedProcess): void {
+    const { random, weather, strikes, scheduler } = this;
+    if (random.chance(strikes.outage))
+      weather.outage('grants', scheduler.now + random.pick([3_000, 22_000, 40_000]));
+    if (random.chance(strikes.kill)) process.kill();
+    else if (random.chance(strikes.freeze)) process.freeze(random.pick(FREEZES));
+  }
+
+  /** A frozen process is most dangerous when it thaws while another is at its work. */
+  #wakeOthers(process: SimulatedProcess): void {
+    for (const each of this.#members)
+      if (each.process !== process && each.process.frozen && this.random.chance(0.3))
+        this.scheduler.after(this.random.pick([1, 30, 100, 2_000]), () => each.process.thaw());
   }
 
   members(): readonly Member[] {

@@ -64,6 +64,8 @@ function forcedBy({ history }: World, { at, process }: EntryChange): boolean {
   return history.of('operation').some((operation) => {
     const input = (operation.input ?? {}) as { rejected?: string; min_ttl?: number };
     const wants = input.rejected !== undefined || input.min_ttl !== undefined;
-    return wants && operation.process === process && operation.at <= at && (operation.endedAt ?? at) >= at;
+    // What a store applies late, it applies up to so long after whoever wrote has gone on without it.
+    const last = (operation.endedAt ?? at) + 25_000;
+    return wants && operation.process === process && operation.at <= at && last >= at;
   });
 }

@@ -31,26 +31,22 @@ export const RECOVERY: readonly Invariant[] = [
       }),
   },
   {
-    name: 'what was revoked lives on nowhere',
-    check: (world) =>
-      world.vendor.families.flatMap((family): Finding[] => {
-        if (family.ended) return [];
-        const key = family.subject === 'kiosk' ? 'kiosk/default' : `portal/${family.subject}`;
-        const told = world.history
+    name: 'what was revoked ends at the vendor, unless it was forced',
+    check: ({ history, vendor }) =>
+      history.of('grant').flatMap(({ at, key, before, after }): Finding[] => {
+        if (after?.status !== 'revoked' || before?.status === 'revoked') return [];
+        const family = vendor.refreshTokens.get(before?.refreshToken?.reveal() ?? '')?.family;
+        if (!family || family.ended) return [];
+        const forced = history
           .of('operation')
-          .findLast(
-            ({ name, connection, subject, outcome }) =>
+          .some(
+            ({ name, connection, subject, input }) =>
               name === 'revoke' &&
               `${connection}/${subject}` === key &&
-              (outcome as { vendor?: string } | undefined)?.vendor === 'revoked',
+              (input as { force?: string }).force === 'true',
           );
-        if (!told || family.consentedAt > told.at) return [];
-        const tokens = [...world.vendor.refreshTokens.values()].filter((token) => token.family === family);
-        const held = tokens.some((token) =>
-          ['kept', 'neglected', 'superseded'].includes(fateOf(world, token)),
-        );
         const text = `${key} was revoked, and family ${family.id} still lives at the vendor`;
-        return held ? [{ at: told.endedAt!, text }] : [];
+        return forced ? [] : [{ at, text }];
       }),
   },
   {

@@ -91,6 +91,11 @@ export function fateOf(world: World, token: IssuedRefreshToken): Fate {
   if (keptSince(world, token) !== undefined) return 'kept';
   const arrived = token.exchanges.filter(({ deliveredAt }) => deliveredAt !== undefined);
   if (arrived.length === 0) return 'not arrived';
+  const given = world.history
+    .of('exchange')
+    .some(({ purpose, presented }) => presented === token.value && purpose.endsWith(' revoke'));
+  // Nobody wants it, and the vendor was asked to end it.
+  if (given) return 'superseded';
   const fates = arrived.map((exchange): Fate => {
     if (stopped(world, exchange)) return 'process stopped';
     const key = keyOf(exchange, token);
@@ -156,6 +161,9 @@ function stopped({ history }: World, exchange: VendorExchange): boolean {
 
 /** Whether the stores refused it: each that was tried, and the grants at least once. */
 function failedWrites({ history }: World, exchange: VendorExchange, key: string): boolean {
+  // A consent looks first at what it would replace, and tells the person when it cannot.
+  const looks = exchange.purpose.endsWith('refresh_token') ? [] : ['grants read'];
+  const ways = ['grants write', 'secrets save rescue', ...looks];
   const tries = history
     .of('store')
     .filter(
@@ -163,7 +171,7 @@ function failedWrites({ history }: World, exchange: VendorExchange, key: string)
         process === exchange.process &&
         at >= exchange.deliveredAt! &&
         at <= exchange.deliveredAt! + 30_000 &&
-        (operation === 'grants write' || operation === 'secrets save rescue') &&
+        ways.includes(operation) &&
         written.startsWith(key),
     );
   return tries.length > 0 && tries.every(({ answer }) => answer !== 'ok');

@@ -91,25 +91,37 @@ export const SERVING: readonly Invariant[] = [
   },
   {
     name: 'a caller whose need the stored token meets is not failed',
-    check: (world) =>
-      world.history.of('operation').flatMap((operation): Finding[] => {
-        if (operation.name !== 'token' || !operation.error || operation.connection === 'jobs') return [];
-        const asked = (operation.input ?? {}) as Served['asked'];
-        if (asked.rejected || operation.endedAt === undefined) return [];
-        if (troubled(world, operation) || troubledMeanwhile(world, operation)) return [];
-        const scope = asked.scope ?? 'read write';
-        const key = `${operation.connection}/${operation.subject}`;
-        const standing = grantsDuring(world, key, operation.at, operation.endedAt);
-        const usable = standing.every((grant) => {
-          const token = grant?.status !== 'revoked' ? grant?.tokens[scope] : undefined;
-          // Ten seconds that a token must have left, and ten that clocks may differ.
-          return token !== undefined && token.expiresAt > operation.endedAt! + 20_000;
-        });
-        const text = `${operation.process} failed ${key} (${operation.error.code}) though a token stood there`;
-        return usable ? [{ at: operation.endedAt, text }] : [];
-      }),
+    check: everySatisfiable(({ error }) => error && `failed it (${error.code})`),
+  },
+  {
+    name: 'a caller whose need the stored token meets waits at most two seconds',
+    check: everySatisfiable(({ at, endedAt }) =>
+      // A little more for what lies between the caller and the wait.
+      endedAt! - at > 2_200 ? `let it wait ${Math.round(endedAt! - at)} ms` : undefined,
+    ),
   },
 ];
+
+/** Judges calls for which a good token stood in the grant all the while, and whose process nothing befell. */
+function everySatisfiable(judge: (operation: Operation) => string | undefined): Invariant['check'] {
+  return (world) =>
+    world.history.of('operation').flatMap((operation): Finding[] => {
+      const { name, connection, subject, process, at, endedAt } = operation;
+      if (name !== 'token' || endedAt === undefined || connection === 'jobs') return [];
+      const text = judge(operation);
+      if (!text) return [];
+      const asked = (operation.input ?? {}) as Served['asked'];
+      if (asked.rejected || troubled(world, operation) || wasFrozen(world, operation)) return [];
+      const key = `${connection}/${subject}`;
+      // Ten seconds that a token must have left, and ten that clocks may differ.
+      const left = Math.max(20_000, (asked.min_ttl ?? 0) * 1000 + 10_000);
+      const satisfied = grantsDuring(world, key, at, endedAt).every((grant) => {
+        const token = grant?.status !== 'revoked' ? grant?.tokens[asked.scope ?? 'read write'] : undefined;
+        return token !== undefined && token.expiresAt > endedAt + left;
+      });
+      return satisfied ? [{ at: endedAt, text: `${process}, asked for ${key}, ${text}` }] : [];
+    });
+}
 
 function lastTombstone({ history }: World, key: string, before: number): GrantChange | undefined {
   return history
@@ -142,7 +154,7 @@ function troubled({ history }: World, { process, at, endedAt }: Operation): bool
     );
 }
 
-function troubledMeanwhile({ history }: World, { process, at, endedAt }: Operation): boolean {
+function wasFrozen({ history }: World, { process, at, endedAt }: Operation): boolean {
   return history
     .of('process')
     .some(
