@@ -27,7 +27,18 @@ export const RECOVERY: readonly Invariant[] = [
         if (!error) return [];
         const key = `${connection}/${subject}`;
         if (error.code !== 'consent_required') return [{ at, text: `${key}: ${error.code}: ${error.text}` }];
-        return lossless(world, connection, subject!) ? [{ at, text: `${key}: ${error.text}` }] : [];
+        const unexplained = lossless(world, connection, subject!) && !rescuedToken(world, key);
+        return unexplained ? [{ at, text: `${key}: ${error.text}` }] : [];
+      }),
+  },
+  {
+    name: 'what waits in a rescue is adopted, however late it was put there',
+    check: (world) =>
+      lastProbes(world).flatMap(({ at, connection, subject, error }): Finding[] => {
+        const key = `${connection}/${subject}`;
+        if (error?.code !== 'consent_required' || !lossless(world, connection, subject!)) return [];
+        const waiting = rescuedToken(world, key);
+        return waiting ? [{ at, text: `${key} is lost, while ${waiting} would still work` }] : [];
       }),
   },
   {
@@ -67,6 +78,16 @@ export const RECOVERY: readonly Invariant[] = [
       }),
   },
 ];
+
+/** A refresh token of the grant that the vendor would still take, in a rescue that nobody asks for. */
+function rescuedToken({ stores, vendor }: World, key: string): string | undefined {
+  const generation = stores.grants.get(key)?.generation;
+  for (const [name, { rescue }] of stores.rescues) {
+    const value = rescue.refreshToken?.reveal();
+    if (name.startsWith(key) && rescue.generation === generation && vendor.isUsable(value)) return value;
+  }
+  return undefined;
+}
 
 function lastProbes({ history }: World): Operation[] {
   const probes = history.of('operation').filter(({ probe, endedAt }) => probe && endedAt !== undefined);

@@ -161,17 +161,27 @@ function stopped({ history }: World, exchange: VendorExchange): boolean {
 
 /** Whether the stores refused it: each that was tried, and the grants at least once. */
 function failedWrites({ history }: World, exchange: VendorExchange, key: string): boolean {
-  // A consent looks first at what it would replace, and tells the person when it cannot.
-  const looks = exchange.purpose.endsWith('refresh_token') ? [] : ['grants read'];
-  const ways = ['grants write', 'secrets save rescue', ...looks];
+  const window = exchange.deliveredAt! + 30_000;
+  // A consent has no rescue: the person is told that it failed, and begins again.
+  const told = history
+    .of('event')
+    .some(
+      ({ process, at, event }) =>
+        process === exchange.process &&
+        at >= exchange.deliveredAt! &&
+        at <= window &&
+        event.type === 'grant' &&
+        event.change === 'consent_failed',
+    );
+  if (told) return true;
   const tries = history
     .of('store')
     .filter(
       ({ process, operation, at, key: written }) =>
         process === exchange.process &&
         at >= exchange.deliveredAt! &&
-        at <= exchange.deliveredAt! + 30_000 &&
-        ways.includes(operation) &&
+        at <= window &&
+        (operation === 'grants write' || operation === 'secrets save rescue') &&
         written.startsWith(key),
     );
   return tries.length > 0 && tries.every(({ answer }) => answer !== 'ok');
