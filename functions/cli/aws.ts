@@ -31,6 +31,8 @@ const JSON_SERVICES = {
   secretsmanager: ['secretsmanager', '1.1'],
   ssm: ['AmazonSSM', '1.1'],
   dynamodb: ['DynamoDB_20120810', '1.0'],
+  monitoring: ['GraniteServiceVersion20100801', '1.0'],
+  logs: ['Logs_20140328', '1.1'],
 } as const;
 
 /** @throws AwsRefusal; Failure when the service cannot be reached or there are no credentials */

@@ -7,6 +7,7 @@ import { EXIT, EXIT_CODES_HELP } from './failure.ts';
 import { revokeCommand } from './revoke-command.ts';
 import { secretCommand } from './secret-command.ts';
 import { tokenCommand } from './token-command.ts';
+import { verifyCommand } from './verify/command.ts';
 
 /** The whole command line. Wrong ones throw CommanderError with exit code 2, after telling why on stderr. */
 export function program(version: string): Command {
@@ -36,6 +37,7 @@ ${EXIT_CODES_HELP}`,
     revokeCommand(),
     secretCommand(),
     doctorCommand(),
+    verifyCommand(),
   ]) {
     root.addCommand(command);
   }

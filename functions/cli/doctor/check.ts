@@ -1,6 +1,7 @@
 import type { Connection } from '../../../shared/connections/connection.ts';
 import type { Listed } from '../connection-list.ts';
 import type { Target } from '../target.ts';
+import { styled } from '../terminal.ts';
 
 /** What a check found. A skipped one says why; a problem says what mends it. */
 export interface Finding {
@@ -28,3 +29,11 @@ export const problem = (check: string, detail: string, fix: string): Finding => 
   detail,
   fix,
 });
+
+const MARKS = { ok: ['green', '✔'], problem: ['red', '✘'], skipped: ['dim', '–'] } as const;
+
+export function shown({ check, status, detail, fix }: Finding): string {
+  const [style, mark] = MARKS[status];
+  const line = `${styled(style, mark)} ${check}: ${detail}`;
+  return fix === undefined ? line : `${line}\n    fix: ${styled('bold', fix)}`;
+}

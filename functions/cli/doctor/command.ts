@@ -6,8 +6,8 @@ import { type Listed, listConnections, onConnection } from '../connection-list.t
 import { readConnectionsFile } from '../connections-file.ts';
 import { EXIT, Failure } from '../failure.ts';
 import { findTarget, type Target, type TargetOptions } from '../target.ts';
-import { print, printJson, styled } from '../terminal.ts';
-import { type Check, type Finding, ok, type Patient } from './check.ts';
+import { print, printJson } from '../terminal.ts';
+import { type Check, type Finding, ok, type Patient, shown } from './check.ts';
 import { checkFile } from './file.ts';
 import { checkSchedule, checkTables } from './infrastructure.ts';
 import { checkKeyring, checkSecrets } from './secrets.ts';
@@ -112,12 +112,4 @@ async function chosen(target: Target, listed: Listed[], names: readonly string[]
 
 function only(file: Patient['file'], names: readonly string[]): Patient['file'] {
   return file && new Map([...file].filter(([name]) => names.includes(name)));
-}
-
-const MARKS = { ok: ['green', '✔'], problem: ['red', '✘'], skipped: ['dim', '–'] } as const;
-
-function shown({ check, status, detail, fix }: Finding): string {
-  const [style, mark] = MARKS[status];
-  const line = `${styled(style, mark)} ${check}: ${detail}`;
-  return fix === undefined ? line : `${line}\n    fix: ${styled('bold', fix)}`;
 }
