@@ -3,7 +3,8 @@ import { readFileSync } from 'node:fs';
 import type { Connection } from '../shared/connections/connection.ts';
 import { parseConnectionsText } from '../shared/connections/parse.ts';
 import { CONNECTIONS_FILE, fromEnvironment } from '../shared/contract/names.ts';
-import { VENDORS } from '../shared/vendors/index.ts';
+import type { Vendor } from '../shared/vendors/vendor.ts';
+import { vendorsHere } from './brought-vendors.ts';
 import { awsStores, type Broker, compose } from './compose.ts';
 import { type Telemetry, telemetry } from './telemetry.ts';
 
@@ -13,8 +14,9 @@ export interface Composed {
 }
 
 /** Called once per cold start. @throws BrokerError `internal`, ConnectionsFileError */
-export function composeFromEnvironment(): Composed {
-  const connections = readConnections();
+export async function composeFromEnvironment(): Promise<Composed> {
+  const vendors = await vendorsHere();
+  const connections = readConnections(vendors);
   const instruments = telemetry([...connections.keys()]);
   const stores = awsStores({
     tokensTable: fromEnvironment('tokensTable'),
@@ -25,12 +27,12 @@ export function composeFromEnvironment(): Composed {
   });
   const publicUrl = fromEnvironment('publicUrl');
   return {
-    broker: compose({ connections, stores, observe: instruments.observe, publicUrl }),
+    broker: compose({ connections, vendors, stores, observe: instruments.observe, publicUrl }),
     telemetry: instruments,
   };
 }
 
-function readConnections(): ReadonlyMap<string, Connection> {
+function readConnections(vendors: Readonly<Record<string, Vendor>>): ReadonlyMap<string, Connection> {
   const text = readFileSync(new URL(CONNECTIONS_FILE, import.meta.url), 'utf8');
-  return parseConnectionsText(text, { vendors: VENDORS, allowLoopbackHttp: false });
+  return parseConnectionsText(text, { vendors, allowLoopbackHttp: false });
 }

@@ -21,6 +21,7 @@ import { grantStorer } from '../shared/broker/consent/store-grant.ts';
 import type { Observe } from '../shared/broker/events.ts';
 import { describer } from '../shared/broker/grants/describe.ts';
 import { refresher } from '../shared/broker/grants/refresh.ts';
+import { followingRenames } from '../shared/broker/grants/renamed.ts';
 import { type Forget, revoker } from '../shared/broker/grants/revoke.ts';
 import { refreshingSupply } from '../shared/broker/grants/supply.ts';
 import { sweeper } from '../shared/broker/grants/sweep.ts';
@@ -125,9 +126,13 @@ export type Broker = ReturnType<typeof compose>;
 type Operations = Readonly<Record<CallerOperation, Operation<object>>>;
 
 export function compose(composition: Composition) {
-  const { connections, stores, observe, publicUrl } = composition;
+  const { connections, observe, publicUrl } = composition;
   const { vendors = VENDORS, allowLoopbackHttp = false } = composition;
   const { clock = systemClock, timing = PRODUCTION, exchange, pause } = composition;
+  const stores = {
+    ...composition.stores,
+    ...followingRenames(connections.values(), { ...composition.stores, clock }),
+  };
   const common = { ...stores, clock, timing, observe, ...(pause && { pause }) };
 
   const find: FindConnection = (name) => {

@@ -5,13 +5,13 @@ import { type ITopic, Topic } from 'aws-cdk-lib/aws-sns';
 import { EmailSubscription } from 'aws-cdk-lib/aws-sns-subscriptions';
 import type { Construct } from 'constructs';
 import { alarmsMayUse } from './encryption.ts';
-import type { TokenBrokerProps } from './props.ts';
+import type { DeploymentProps } from './props.ts';
 
 /** Where alarms go: the operator's topic, one made for an address, or nowhere. */
 export function alarmTopic(
   scope: Construct,
   key: IKey,
-  { alarmTopic: given, alarmEmail }: TokenBrokerProps,
+  { alarmTopic: given, alarmEmail }: DeploymentProps,
 ): ITopic | undefined {
   if (given || alarmEmail === undefined) return given;
   alarmsMayUse(key);

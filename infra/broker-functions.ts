@@ -3,7 +3,7 @@ import { Duration } from 'aws-cdk-lib';
 import type { Construct } from 'constructs';
 import { FUNCTIONS } from '../shared/contract/names.ts';
 import type { Binding } from './binding.ts';
-import { codeOf, type Program } from './bundling/bundle.ts';
+import { codeOf, type Luggage, type Program } from './bundling/bundle.ts';
 import {
   BrokerFunction,
   type BrokerFunctionProps,
@@ -15,8 +15,8 @@ import type { Stage } from './stage.ts';
 export interface BrokerFunctionsProps {
   readonly stage: Stage;
   readonly defaults: FunctionDefaults;
-  /** Text of the connections file, for the functions that mint or refresh. */
-  readonly connections: string;
+  /** For the functions that mint or refresh. */
+  readonly luggage: Luggage;
   readonly network: Network | undefined;
   readonly provisionedConcurrency: number | undefined;
   readonly reservedConcurrency: number | undefined;
@@ -108,7 +108,7 @@ function createFunction(
   program: Program,
   { name, timeout }: Named,
   own: Own,
-  { stage, defaults, connections, network }: BrokerFunctionsProps,
+  { stage, defaults, luggage, network }: BrokerFunctionsProps,
 ): BrokerFunction {
   const callsVendors = program !== 'sealing-key' && program !== 'deployment';
   return new BrokerFunction(scope, id, {
@@ -117,7 +117,7 @@ function createFunction(
     ...(name && { functionName: stage.name(name) }),
     program,
     timeout: Duration.millis(timeout),
-    code: codeOf(program, callsVendors ? connections : undefined),
+    code: codeOf(program, callsVendors ? luggage : undefined),
     ...(callsVendors && network && { network }),
   });
 }

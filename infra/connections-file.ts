@@ -4,33 +4,36 @@ import { join } from 'node:path';
 import type { Connection } from '../shared/connections/connection.ts';
 import { ConnectionsFileError, pathOf } from '../shared/connections/issues.ts';
 import { parseJson } from '../shared/connections/json.ts';
-import { parseConnections } from '../shared/connections/parse.ts';
+import { type ParseOptions, parseConnections } from '../shared/connections/parse.ts';
 import { VENDORS } from '../shared/vendors/index.ts';
+import type { Vendor } from '../shared/vendors/vendor.ts';
 import { OperatorError } from './operator-error.ts';
 import type { ClientSecret } from './secrets.ts';
 import type { Stage } from './stage.ts';
 
-/** A connections file's contents, as JSON has them. */
-export interface ConnectionsDocument {
-  readonly connections: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+/** A connections file's contents, as JSON has them, before anything is known of them. */
+interface Document {
+  readonly connections: Readonly<Record<string, object>>;
 }
-
-/** A file, a folder of files (one a team, say), or the contents themselves. */
-export type ConnectionsSource = string | ConnectionsDocument;
 
 export interface LoadedConnections {
   /** In the order of the file, secrets named as the stage has them. */
   readonly connections: readonly Connection[];
   /** For the functions, by name: as in the file but with every secret named, so that they need not know of stages. */
-  readonly documents: ConnectionsDocument['connections'];
+  readonly documents: Document['connections'];
   /** All of them, as a file. */
   readonly text: string;
 }
 
 /** @throws OperatorError naming the file and every mistake in it */
-export function loadConnections(source: ConnectionsSource, stage: Stage): LoadedConnections {
+export function loadConnections(
+  source: string | Document,
+  stage: Stage,
+  vendors: Readonly<Record<string, Vendor>> = VENDORS,
+): LoadedConnections {
+  const options = { vendors, allowLoopbackHttp: false };
   const { document, where } =
-    typeof source === 'string' ? read(source) : { document: source, where: undefined };
+    typeof source === 'string' ? read(source, options) : { document: source, where: undefined };
   return inFile(where, () => {
     const parsed = [...parseConnections(document, options).values()];
     if (parsed.length === 0) throw new OperatorError('There is no connection: a broker needs at least one.');
@@ -38,35 +41,30 @@ export function loadConnections(source: ConnectionsSource, stage: Stage): Loaded
       ...connection,
       secret: stage.secretName(connection.secret),
     }));
-    const documents = staged(document as ConnectionsDocument, connections);
+    const documents = staged(document as Document, connections);
     return { connections, documents, text: `${JSON.stringify({ connections: documents }, undefined, 1)}\n` };
   });
 }
 
-const options = { vendors: VENDORS, allowLoopbackHttp: false };
-
-function staged(
-  document: ConnectionsDocument,
-  connections: readonly Connection[],
-): ConnectionsDocument['connections'] {
+function staged(document: Document, connections: readonly Connection[]): Document['connections'] {
   const named = connections.map(({ name, secret }) => [name, { ...document.connections[name], secret }]);
   return Object.fromEntries(named);
 }
 
-function read(path: string): { document: unknown; where: string } {
+function read(path: string, options: ParseOptions): { document: unknown; where: string } {
   const stat = statSync(path, { throwIfNoEntry: false });
   if (!stat) throw new OperatorError(`There is no connections file or folder at ${path}.`);
-  return { document: stat.isDirectory() ? merged(path) : readDocument(path), where: path };
+  return { document: stat.isDirectory() ? merged(path, options) : readDocument(path), where: path };
 }
 
 /** The files of a folder as one, by name; who owns a file owns its connections, so none may stand in two. */
-function merged(folder: string): ConnectionsDocument {
+function merged(folder: string, options: ParseOptions): Document {
   const files = readdirSync(folder)
     .filter((file) => file.endsWith('.json'))
     .sort();
   if (files.length === 0) throw new OperatorError(`There is no *.json in the folder ${folder}.`);
   const origin = new Map<string, string>();
-  const connections: Record<string, Record<string, unknown>> = {};
+  const connections: Record<string, object> = {};
   for (const file of files) {
     const document = readDocument(join(folder, file));
     const checked = inFile(join(folder, file), () => parseConnections(document, options));
@@ -75,7 +73,7 @@ function merged(folder: string): ConnectionsDocument {
       if (other) throw duplicate(name, join(folder, file), join(folder, other));
       origin.set(name, file);
     }
-    Object.assign(connections, (document as ConnectionsDocument).connections);
+    Object.assign(connections, (document as Document).connections);
   }
   return { connections };
 }

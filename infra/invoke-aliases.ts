@@ -12,7 +12,7 @@ import {
   PolicyStatement,
 } from 'aws-cdk-lib/aws-iam';
 import { type CfnFunction, CfnPermission } from 'aws-cdk-lib/aws-lambda';
-import { Construct } from 'constructs';
+import { Construct, type IDependable } from 'constructs';
 import type { Connection } from '../shared/connections/connection.ts';
 import { CUSTOM_RESOURCES } from '../shared/contract/names.ts';
 import { admitsDirectInvoke } from './access.ts';
@@ -25,6 +25,10 @@ interface InvokeAliasesProps {
   readonly connections: readonly Connection[];
   /** What the connections file says of each. */
   readonly documents: Readonly<Record<string, unknown>>;
+  /** JavaScript of vendors that are brought along. */
+  readonly vendors: Readonly<Record<string, string>>;
+  /** The API's functions move first: when new code is tried on some callers, direct ones wait for the outcome. */
+  readonly after: readonly IDependable[];
   /** Old versions go where they are kept warm, as each would be paid for. */
   readonly keepsVersions: boolean;
 }
@@ -56,6 +60,7 @@ export class InvokeAliases extends Construct {
         Version: currentVersion.version,
         Common: {
           ...configurationOf(props.invoke),
+          Vendors: digest(JSON.stringify(props.vendors)),
           ...(!props.keepsVersions && { Version: currentVersion.version }),
         },
         Connections: Object.fromEntries(
@@ -63,7 +68,7 @@ export class InvokeAliases extends Construct {
         ),
       },
     });
-    this.#resource.node.addDependency(policy);
+    this.#resource.node.addDependency(policy, ...props.after);
   }
 
   /** Lets `grantee` invoke the function as this connection, which admits direct invokes. */

@@ -28,11 +28,18 @@ export function publish(scope: Construct, stage: Stage, published: Published): v
     ['DashboardName', 'dashboard', published.dashboardName, 'CloudWatch dashboard'],
   ] as const;
   for (const [id, name, value, description] of entries) {
-    new CfnOutput(scope, id, { value, description });
+    // CDK's own ids end in a digest, which nobody could guess.
+    new CfnOutput(scope, id, { value, description }).overrideLogicalId(
+      `TokenBroker${capitalized(stage)}${id}`,
+    );
     new StringParameter(scope, `${id}Parameter`, {
       parameterName: `/${stage.name(SERVICE)}/${name}`,
       stringValue: value,
       description,
     });
   }
+}
+
+function capitalized({ label }: Stage): string {
+  return label.replaceAll(/(?:^|-)([a-z0-9]?)/g, (_, first: string) => first.toUpperCase());
 }

@@ -1,23 +1,15 @@
+import type { ILambdaDeploymentConfig } from 'aws-cdk-lib/aws-codedeploy';
 import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import type { IManagedPolicy } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { CustomDomain, Throttle } from './api.ts';
-import type { ConnectionsSource } from './connections-file.ts';
+import type { ConnectionsSource } from './connection-members.ts';
 import type { Egress } from './egress.ts';
 
-/**
- * Only `connections` is needed; everything else has a default that suits a first deployment.
- * @example
- * ```ts
- * import type { TokenBrokerProps } from 'token-broker/cdk';
- * const props: TokenBrokerProps = { connections: 'infra/connections.json', stage: 'prod', egress: 'static-ip' };
- * ```
- */
-export interface TokenBrokerProps {
-  /** A connections file, a folder of such files (one a team; no name twice), or a file's contents. */
-  readonly connections: ConnectionsSource;
+/** How a broker is deployed, whatever its connections. */
+export interface DeploymentProps {
   /** Put before every fixed name, and before secret names under `token-broker/`. Default: none. */
   readonly stage?: string;
 
@@ -69,6 +61,8 @@ export interface TokenBrokerProps {
   readonly logRetention?: RetentionDays;
   /** X-Ray. Default: on. */
   readonly tracing?: boolean;
+  /** How new code reaches callers of the API, and goes back when it crashes. Default: all at once. */
+  readonly canary?: ILambdaDeploymentConfig;
   /** Limits every role that is made. Default: none. */
   readonly permissionsBoundary?: IManagedPolicy;
 
@@ -76,4 +70,23 @@ export interface TokenBrokerProps {
   readonly alarmTopic?: ITopic;
   /** An address that alarms are sent to, through a topic that is made for it. */
   readonly alarmEmail?: string;
+}
+
+/**
+ * Only `connections` is needed; everything else has a default that suits a first deployment.
+ * @example
+ * ```ts
+ * import type { TokenBrokerProps } from 'token-broker/cdk';
+ * const props: TokenBrokerProps = { connections: 'infra/connections.json', stage: 'prod', egress: 'static-ip' };
+ * ```
+ */
+export interface TokenBrokerProps<Name extends string = string, VendorName extends string = never>
+  extends DeploymentProps {
+  /** A connections file, a folder of such files (one a team; no name twice), or a file's contents. */
+  readonly connections: ConnectionsSource<Name, VendorName>;
+  /**
+   * Vendors beside those that are built in: by the name that connections give them, the path of a module whose
+   * default export is a `Vendor`. It may be TypeScript, and imports nothing but types and `node:` modules.
+   */
+  readonly vendors?: Readonly<Record<VendorName, string>>;
 }

@@ -1,5 +1,6 @@
 /** The construct's props from CDK context, for those who deploy without writing code. */
 import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
+import { LambdaDeploymentConfig } from 'aws-cdk-lib/aws-codedeploy';
 import { Table } from 'aws-cdk-lib/aws-dynamodb';
 import { ManagedPolicy } from 'aws-cdk-lib/aws-iam';
 import { Key } from 'aws-cdk-lib/aws-kms';
@@ -45,6 +46,7 @@ function read(scope: Construct, context: Context): TokenBrokerProps {
     breakGlass: context.list('break-glass'),
     logRetention: retentionOf(context),
     tracing: context.flag('tracing'),
+    canary: canaryOf(context),
     permissionsBoundary: boundary && ManagedPolicy.fromManagedPolicyArn(scope, 'Boundary', boundary),
     alarmEmail: context.text('alarm-email'),
   });
@@ -61,6 +63,16 @@ function throttleOf(context: Context, prefix: string): Throttle | undefined {
   const [rateLimit, burstLimit] = [context.count(rate), context.count(burst)];
   if (rateLimit && burstLimit) return { rateLimit, burstLimit };
   return context.together(rateLimit, burstLimit, `${rate} and ${burst}`);
+}
+
+const CANARIES = {
+  '10percent-5minutes': LambdaDeploymentConfig.CANARY_10PERCENT_5MINUTES,
+  '10percent-30minutes': LambdaDeploymentConfig.CANARY_10PERCENT_30MINUTES,
+};
+
+function canaryOf(context: Context): TokenBrokerProps['canary'] {
+  const name = context.choice('canary', Object.keys(CANARIES) as (keyof typeof CANARIES)[]);
+  return name && CANARIES[name];
 }
 
 /** CloudWatch takes only some numbers of days; CDK's enumeration has them. */

@@ -8,7 +8,7 @@ import type { BrokerFunctions } from './broker-functions.ts';
 import { createKey } from './encryption.ts';
 import { createKeyring, readKeyring, rotateKeyring, scheduleRotation } from './keyring.ts';
 import { OperatorError } from './operator-error.ts';
-import type { TokenBrokerProps } from './props.ts';
+import type { DeploymentProps } from './props.ts';
 import { SecretStacks } from './secret-stacks.ts';
 import {
   type ClientSecret,
@@ -37,13 +37,13 @@ export class Stores {
   readonly named: readonly IConstruct[];
   readonly #scope: Construct;
   readonly #stage: Stage;
-  readonly #props: TokenBrokerProps;
+  readonly #props: DeploymentProps;
   readonly #secrets: readonly ClientSecret[];
   readonly #keyring: string;
   readonly #secretStacks: SecretStacks;
 
   /** Made in `scope` itself, so that their logical ids do not depend on how this code is arranged. */
-  constructor(scope: Construct, stage: Stage, secrets: readonly ClientSecret[], props: TokenBrokerProps) {
+  constructor(scope: Construct, stage: Stage, secrets: readonly ClientSecret[], props: DeploymentProps) {
     this.#scope = scope;
     this.#stage = stage;
     this.#props = props;

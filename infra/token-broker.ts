@@ -1,14 +1,21 @@
 import { Aws, CfnOutput, Stack } from 'aws-cdk-lib';
+import type { IHttpApi } from 'aws-cdk-lib/aws-apigatewayv2';
+import type { IAlarm, Metric, MetricOptions } from 'aws-cdk-lib/aws-cloudwatch';
+import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
 import { type IGrantable, type IPrincipal, PermissionsBoundary, Role } from 'aws-cdk-lib/aws-iam';
+import type { IKey } from 'aws-cdk-lib/aws-kms';
+import type { IFunction } from 'aws-cdk-lib/aws-lambda';
 import { RetentionDays } from 'aws-cdk-lib/aws-logs';
 import { Construct } from 'constructs';
 import type { Connection } from '../shared/connections/connection.ts';
+import type { ErrorCode } from '../shared/contract/errors.ts';
 import type { Action } from '../shared/contract/messages.ts';
-import { SERVICE } from '../shared/contract/metrics.ts';
+import { type MetricName, SERVICE } from '../shared/contract/metrics.ts';
 import { admitsDirectInvoke, invokeRoutes, routesOf } from './access.ts';
 import { alarmTopic } from './alarm-topic.ts';
 import { Api } from './api.ts';
 import { BrokerFunctions } from './broker-functions.ts';
+import { deployGradually } from './canary.ts';
 import { clientSecrets, loadConnections } from './connections-file.ts';
 import { createDeadLetters } from './dead-letters.ts';
 import { createNetwork, portsOf } from './egress.ts';
@@ -24,9 +31,10 @@ import { scheduleSweeps } from './schedule.ts';
 import { Stage } from './stage.ts';
 import { guardStage } from './stage-guard.ts';
 import { Stores } from './stores.ts';
+import { bringVendors } from './vendors.ts';
 
-export interface CallerRoleProps {
-  readonly connection: string;
+export interface CallerRoleProps<Name extends string = string> {
+  readonly connection: Name;
   /** Default: `token` and `read`. */
   readonly actions?: readonly Action[];
   /** Who may assume the role: a role of another account, say. */
@@ -47,18 +55,31 @@ export interface CallerRoleProps {
  * console.log(broker.url);
  * ```
  */
-export class TokenBroker extends Construct {
+export class TokenBroker<Name extends string = string, VendorName extends string = never> extends Construct {
   /** Base URL of the HTTPS routes, without a trailing slash. */
   readonly url: string;
+  readonly api: IHttpApi;
+  /** The key that encrypts everything. */
+  readonly key: IKey;
+  readonly tables: { readonly tokens: ITable; readonly grants: ITable };
+  /** `invoke` is for direct invokes, its aliases are the connections; nobody but API Gateway may invoke `https`. */
+  readonly functions: Readonly<Record<'https' | 'invoke' | 'callback' | 'refresh', IFunction>>;
+  readonly alarms: readonly IAlarm[];
+  /** Put before every fixed name; empty where there is none. */
+  readonly stage: string;
+  readonly #metrics: BrokerMetrics;
   readonly #connections: ReadonlyMap<string, Connection>;
   readonly #aliases: InvokeAliases;
   readonly #apiId: string;
 
-  constructor(scope: Construct, id: string, props: TokenBrokerProps) {
+  constructor(scope: Construct, id: string, props: TokenBrokerProps<Name, VendorName>) {
     super(scope, id);
     if (props.permissionsBoundary) PermissionsBoundary.of(this).apply(props.permissionsBoundary);
     const stage = new Stage(props.stage);
-    const { connections, documents, text } = loadConnections(props.connections, stage);
+    this.stage = stage.label;
+    refuseTwins(this);
+    const { vendors, sources } = bringVendors(props.vendors);
+    const { connections, documents, text } = loadConnections(props.connections, stage, vendors);
     const names = connections.map(({ name }) => name);
     const service = stage.name(SERVICE);
 
@@ -83,7 +104,7 @@ export class TokenBroker extends Construct {
         logRetention: logs.retention,
         tracing: props.tracing ?? true,
       },
-      connections: text,
+      luggage: { connections: text, vendors: sources },
       network: createNetwork(this, props.egress ?? 'public', { ...logs, ports: portsOf(connections) }),
       provisionedConcurrency: props.provisionedConcurrency,
       reservedConcurrency: props.reservedConcurrency,
@@ -97,8 +118,14 @@ export class TokenBroker extends Construct {
     guardStage(this, { stage, deployment: functions.deployment, guarded: stores.named });
     api.route(functions.https.live, functions.callback.live);
 
+    if (props.canary) {
+      const { https: Https, callback: Callback } = functions;
+      deployGradually(this, { Https, Callback }, props.canary);
+    }
+
+    this.#metrics = new BrokerMetrics(service);
     const observed = {
-      metrics: new BrokerMetrics(service),
+      metrics: this.#metrics,
       functions,
       tables: [stores.tokens, stores.grants],
     };
@@ -108,12 +135,24 @@ export class TokenBroker extends Construct {
     createDashboard(this, { ...observed, name: dashboardName, connections: names, api: api.api, alarms });
 
     this.url = api.url;
+    this.api = api.api;
+    this.key = stores.key;
+    this.tables = { tokens: stores.tokens, grants: stores.grants };
+    this.functions = {
+      https: functions.https.function,
+      invoke: functions.invoke.function,
+      callback: functions.callback.function,
+      refresh: functions.refresh.function,
+    };
+    this.alarms = alarms;
     this.#apiId = api.api.apiId;
     this.#connections = new Map(connections.map((connection) => [connection.name, connection]));
     this.#aliases = new InvokeAliases(this, 'Aliases', {
       ...functions,
       connections,
       documents,
+      vendors: sources,
+      after: [functions.https.live, functions.callback.live],
       keepsVersions: props.provisionedConcurrency === undefined,
     });
     publish(this, stage, {
@@ -142,7 +181,7 @@ export class TokenBroker extends Construct {
    * broker.grantToken(Role.fromRoleName(stack, 'Ci', 'ci-upload'), 'crash-symbols');
    * ```
    */
-  grantToken(grantee: IGrantable, connection: string): void {
+  grantToken(grantee: IGrantable, connection: Name): void {
     const routed = this.#grantRoutes(grantee, 'token', connection);
     const direct = admitsDirectInvoke(this.#connection(connection));
     if (direct) this.#aliases.grantInvoke(grantee, connection);
@@ -150,17 +189,17 @@ export class TokenBroker extends Construct {
   }
 
   /** Lets `grantee` read the connection's state and its token owner, and list connections. */
-  grantRead(grantee: IGrantable, connection: string): void {
+  grantRead(grantee: IGrantable, connection: Name): void {
     if (!this.#grantRoutes(grantee, 'read', connection)) throw outsider('read', connection);
   }
 
   /** Lets `grantee` start and finish consents for the connection. */
-  grantConsent(grantee: IGrantable, connection: string): void {
+  grantConsent(grantee: IGrantable, connection: Name): void {
     if (!this.#grantRoutes(grantee, 'consent', connection)) throw outsider('consent', connection);
   }
 
   /** Lets `grantee` revoke the connection's grants. */
-  grantRevoke(grantee: IGrantable, connection: string): void {
+  grantRevoke(grantee: IGrantable, connection: Name): void {
     if (!this.#grantRoutes(grantee, 'revoke', connection)) throw outsider('revoke', connection);
   }
 
@@ -178,14 +217,14 @@ export class TokenBroker extends Construct {
    */
   callerRole(
     id: string,
-    { connection, actions = ['token', 'read'], assumedBy, roleName }: CallerRoleProps,
+    { connection, actions = ['token', 'read'], assumedBy, roleName }: CallerRoleProps<Name>,
   ): Role {
     const role = new Role(this, id, {
       assumedBy,
       roleName,
       description: `Uses the token broker's connection ${connection}: ${actions.join(', ')}`,
     });
-    const grants: Record<Action, (grantee: IGrantable, connection: string) => void> = {
+    const grants: Record<Action, (grantee: IGrantable, connection: Name) => void> = {
       token: this.grantToken,
       read: this.grantRead,
       consent: this.grantConsent,
@@ -197,6 +236,31 @@ export class TokenBroker extends Construct {
       description: `Assume it to use ${connection}`,
     });
     return role;
+  }
+
+  /** Answers, whatever came of them: a sum over five minutes, unless `options` say otherwise. */
+  metricRequests(options?: MetricOptions): Metric {
+    return this.#metric('requests', options);
+  }
+
+  /** Error answers of one code. */
+  metricErrors(code: ErrorCode, options?: MetricOptions): Metric {
+    const [metric] = this.#metrics.errors([code]);
+    return metric!.with(options ?? {});
+  }
+
+  /** Grants that a vendor has ended: somebody must consent again. */
+  metricConsentRequired(options?: MetricOptions): Metric {
+    return this.#metric('consentRequired', options);
+  }
+
+  /** Refusals of vendors, all connections together. */
+  metricVendorRejections(options?: MetricOptions): Metric {
+    return this.#metric('vendorRejections', options);
+  }
+
+  #metric(name: MetricName, options: MetricOptions = {}): Metric {
+    return this.#metrics.read(name).with(options);
   }
 
   /** `false` for a principal whose policies are not of this account. */
@@ -212,6 +276,18 @@ export class TokenBroker extends Construct {
     const names = [...this.#connections.keys()].join(', ');
     throw new OperatorError(`There is no connection "${name}". There are: ${names}.`);
   }
+}
+
+/** Fixed names would meet, at deployment. */
+function refuseTwins(broker: TokenBroker): void {
+  const twin = Stack.of(broker)
+    .node.findAll()
+    .find((other) => other instanceof TokenBroker && other !== broker && other.stage === broker.stage);
+  if (!twin) return;
+  const { id } = twin.node;
+  throw new OperatorError(
+    `${broker.node.id} and ${id} are two brokers of one stack with the same names: give one of them a stage of its own.`,
+  );
 }
 
 function outsider(action: Action, connection: string): OperatorError {

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AssetHashType, DockerImage } from 'aws-cdk-lib';
 import { type AssetCode, Code } from 'aws-cdk-lib/aws-lambda';
-import { CONNECTIONS_FILE } from '../../shared/contract/names.ts';
+import { CONNECTIONS_FILE, VENDORS_FILE } from '../../shared/contract/names.ts';
 import { build } from './build.ts';
 import type { Bundle, Program } from './programs.ts';
 
@@ -21,14 +21,19 @@ export function bundle(program: Program): Bundle {
   return done;
 }
 
-/**
- * @param connections text of the connections file that travels beside the bundle, because the environment's
- * 4 KB do not hold it; absent where the function needs none
- */
-export function codeOf(program: Program, connections: string | undefined): AssetCode {
+/** What travels beside a bundle, for functions that call vendors. */
+export interface Luggage {
+  /** Text of the connections file, which the environment's 4 KB do not hold. */
+  readonly connections: string;
+  /** JavaScript of the vendors that the deployment brings along, by name. */
+  readonly vendors: Readonly<Record<string, string>>;
+}
+
+export function codeOf(program: Program, luggage: Luggage | undefined): AssetCode {
+  const files = luggage ? filesOf(luggage) : {};
   const tryBundle = (outputDir: string): boolean => {
     writeFileSync(join(outputDir, 'index.mjs'), bundle(program).code);
-    if (connections !== undefined) writeFileSync(join(outputDir, CONNECTIONS_FILE), connections);
+    for (const [name, text] of Object.entries(files)) writeFileSync(join(outputDir, name), text);
     return true;
   };
   return Code.fromAsset(join(root, 'functions'), {
@@ -38,7 +43,18 @@ export function codeOf(program: Program, connections: string | undefined): Asset
       // CDK wants an image for when the local way fails, which it never does by answering false. It also takes
       // two assets of one folder for the same unless their options differ, hence the command.
       image: DockerImage.fromRegistry('none'),
-      command: [program, connections ?? ''],
+      command: [program, JSON.stringify(files)],
     },
   });
+}
+
+function filesOf({ connections, vendors }: Luggage): Record<string, string> {
+  const modules = Object.entries(vendors).map(([name, source]) => [`vendor-${name}.mjs`, source]);
+  const exported = Object.keys(vendors).map(
+    (name) => `export { default as '${name}' } from './vendor-${name}.mjs';\n`,
+  );
+  return {
+    [CONNECTIONS_FILE]: connections,
+    ...(modules.length > 0 && { [VENDORS_FILE]: exported.join(''), ...Object.fromEntries(modules) }),
+  };
 }

@@ -46,6 +46,8 @@ export interface Connection {
   readonly endpointHosts: readonly string[];
   readonly grant: GrantType;
   readonly clientAuth: ClientAuthMethod;
+  /** Its name before: grants are looked for there as well, and move. */
+  readonly renamedFrom?: string;
   /** Name or ARN of the Secrets Manager secret. */
   readonly secret: string;
   /** Asked for when a request names no scope; deduplicated, sorted by code unit. */

@@ -31,7 +31,8 @@ export function withDefaults(
     endpointHosts: members.endpoint_hosts ?? [],
     grant: members.grant ?? vendor.grants[0]!,
     clientAuth: members.client_auth ?? vendor.clientAuth[0]!,
-    secret: members.secret ?? `${NAMES.defaultSecretPrefix}${name}`,
+    ...(members.renamed_from && { renamedFrom: members.renamed_from }),
+    secret: members.secret ?? `${NAMES.defaultSecretPrefix}${members.renamed_from ?? name}`,
     scope,
     scopes: members.scopes === undefined ? scope : canonicalScopes(members.scopes),
     ...(members.callers && {

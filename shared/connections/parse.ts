@@ -36,6 +36,7 @@ export function parseConnections(value: unknown, options: ParseOptions): Readonl
     if (Array.isArray(parsed)) issues.push(...parsed);
     else connections.set(name, parsed);
   }
+  issues.push(...formerNames([...connections.values()]));
   issues.push(...sharedSecrets([...connections.values()], options.vendors));
   if (issues.length > 0) throw new ConnectionsFileError(issues);
   return connections;
@@ -98,6 +99,23 @@ function parseConnection(
 function furtherIssues(vendor: VendorRules, connection: Connection, issues: readonly ConnectionsIssue[]) {
   const told = new Set(issues.map(({ path }) => path));
   return (vendor.problems?.(connection) ?? []).filter(({ path }) => !told.has(path));
+}
+
+/** A former name is nobody's name now, and one connection's only: its grants can move to one place. */
+function formerNames(connections: readonly Connection[]): ConnectionsIssue[] {
+  const taken = new Map(connections.map(({ name }) => [name, name]));
+  return connections.flatMap(({ name, renamedFrom }) => {
+    if (renamedFrom === undefined) return [];
+    const other = taken.get(renamedFrom);
+    taken.set(renamedFrom, name);
+    if (other === undefined) return [];
+    const found = `${show(renamedFrom)}, which is or was the name of "${other}"`;
+    return {
+      path: pathOf('connections', name, 'renamed_from'),
+      found,
+      allowed: 'a name that no connection has',
+    };
+  });
 }
 
 /** A secret goes to one place only: whoever holds one connection's vendor must not get another's secret. */

@@ -1,6 +1,6 @@
 import * as v from 'valibot';
 import { isObject } from '../contract/json.ts';
-import { ACTIONS, SUBJECT } from '../contract/messages.ts';
+import { ACTIONS, CONNECTION_NAME, SUBJECT } from '../contract/messages.ts';
 import { SCOPE, SCOPE_TOKEN } from '../contract/scope.ts';
 import { CLIENT_AUTH_METHODS, GRANT_TYPES, type VendorMember } from './connection.ts';
 import { PRINCIPAL_FORMS, parsePrincipalRule, principalHint } from './principal.ts';
@@ -136,12 +136,20 @@ export const connectionSchema = v.strictObject({
       v.description("How the broker proves itself at the token endpoint; default: the vendor's first."),
     ),
   ),
+  renamed_from: v.optional(
+    v.pipe(
+      text("the connection's former name: 1-64 of A-Z a-z 0-9 _ -, not digits alone", CONNECTION_NAME),
+      v.description(
+        'The name that the connection had before: its grants move, and its secret stays its own.',
+      ),
+    ),
+  ),
   secret: v.optional(
     v.pipe(
       v.string('the name or ARN of a Secrets Manager secret'),
       v.description(
         'Name or ARN of the Secrets Manager secret that holds {client_id, client_secret}, ' +
-          '{client_id, private_key, key_id?} or {client_id}; default: token-broker/CONNECTION.',
+          '{client_id, private_key, key_id?} or {client_id}; default: token-broker/CONNECTION, by its former name if it has one.',
       ),
     ),
   ),

@@ -51,6 +51,9 @@ export const CUSTOM_RESOURCES = {
 /** File beside each bundle that holds the connections: larger than the environment's 4 KB may be. */
 export const CONNECTIONS_FILE = 'connections.json';
 
+/** Module beside each bundle that exports the vendors which a deployment brings along, if it does. */
+export const VENDORS_FILE = 'vendors.mjs';
+
 /** @throws BrokerError `internal` naming the variable that the stack did not set */
 export function fromEnvironment(name: EnvironmentName, environment = process.env): string {
   const value = environment[ENVIRONMENT[name]];

@@ -5,13 +5,10 @@ import { bugsplat } from './bugsplat.ts';
 import { custom } from './custom.ts';
 import type { Vendor } from './vendor.ts';
 
-/** Every vendor, by the name that a connections file gives it. The one list. */
-export const VENDORS: Readonly<Record<string, Vendor>> = {
-  // Names come from a file: `constructor` must not be one.
-  __proto__: null as never,
-  bugsplat,
-  bugfender,
-  bipsync,
-  bits,
-  custom,
-};
+/** The one list. */
+const EVERY = { bugsplat, bugfender, bipsync, bits, custom } satisfies Record<string, Vendor>;
+
+export type VendorName = keyof typeof EVERY;
+
+/** Every vendor, by the name that a connections file gives it: `constructor` must not be one. */
+export const VENDORS: Readonly<Record<string, Vendor>> = { __proto__: null as never, ...EVERY };

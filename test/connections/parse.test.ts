@@ -597,3 +597,25 @@ test('whatever the file holds, it is parsed or refused with all three parts of e
     { numRuns: 300 },
   );
 });
+
+describe('renamed_from', () => {
+  const OPEN = { vendor: 'open' };
+  const parsed = (connections: object) => parseConnections({ connections }, OPTIONS);
+
+  test('keeps the secret that the former name had', () => {
+    const { renamedFrom, secret } = parsed({ pay: { ...OPEN, renamed_from: 'onboarding' } }).get('pay')!;
+    expect({ renamedFrom, secret }).toEqual({ renamedFrom: 'onboarding', secret: 'token-broker/onboarding' });
+  });
+
+  test.each([
+    [{ pay: { ...OPEN, renamed_from: 'pay' } }, /is or was the name of "pay"/],
+    [{ pay: { ...OPEN, renamed_from: 'other' }, other: OPEN }, /is or was the name of "other"/],
+    [
+      { one: { ...OPEN, renamed_from: 'old' }, two: { ...OPEN, renamed_from: 'old' } },
+      /two\.renamed_from.*is or was the name of "one"/s,
+    ],
+    [{ pay: { ...OPEN, renamed_from: '42' } }, /former name/],
+  ])('is a name that nobody has: %j', (connections, message) => {
+    expect(() => parsed(connections)).toThrow(message);
+  });
+});

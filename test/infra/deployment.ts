@@ -111,10 +111,18 @@ export async function deploy(): Promise<Deployment> {
 }
 
 function connectionsAt(origin: string) {
-  const common = { vendor: 'custom', token_endpoint: `${origin}/token`, client_auth: 'client_secret_post' };
+  const common = {
+    vendor: 'custom',
+    token_endpoint: `${origin}/token`,
+    client_auth: 'client_secret_post',
+  } as const;
   return {
     service: common,
-    person: { ...common, grant: 'authorization_code', authorization_endpoint: `${origin}/authorize` },
+    person: {
+      ...common,
+      grant: 'authorization_code' as const,
+      authorization_endpoint: `${origin}/authorize`,
+    },
   };
 }
 

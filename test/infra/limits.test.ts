@@ -2,7 +2,7 @@ import { NestedStack, Stack } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { CfnSecret } from 'aws-cdk-lib/aws-secretsmanager';
 import { describe, expect, test } from 'vitest';
-import type { ConnectionsDocument } from '../../infra/connections-file.ts';
+import type { ConnectionsDocument } from '../../infra/connection-members.ts';
 import { METRICS, METRICS_NAMESPACE } from '../../shared/contract/metrics.ts';
 import { Deployed } from './deployed.ts';
 import { isAllowed } from './simulate.ts';

@@ -1,7 +1,7 @@
 import type { Template } from 'aws-cdk-lib/assertions';
 import { CURRENTLY_RECOMMENDED_FLAGS } from 'aws-cdk-lib/cx-api';
 import { describe, expect, test } from 'vitest';
-import type { ConnectionsDocument } from '../../infra/connections-file.ts';
+import type { ConnectionsDocument } from '../../infra/connection-members.ts';
 import { Deployed, type PolicyDocument } from './deployed.ts';
 import { CONNECTIONS, everything, synthesize } from './synth.ts';
 
@@ -41,7 +41,7 @@ function stateful(template: Template): Map<string, string> {
 
 function withConnections(change: (connections: Record<string, Record<string, unknown>>) => void): Template {
   const document: ConnectionsDocument = structuredClone(CONNECTIONS);
-  change(document.connections as Record<string, Record<string, unknown>>);
+  change(document.connections as unknown as Record<string, Record<string, unknown>>);
   return synthesize({ props: () => ({ connections: document }) }).template;
 }
 

@@ -5,8 +5,9 @@ import { join } from 'node:path';
 import { App, type CfnResource, NestedStack, Stack, type StackProps } from 'aws-cdk-lib';
 import { Template } from 'aws-cdk-lib/assertions';
 import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
+import { LambdaDeploymentConfig } from 'aws-cdk-lib/aws-codedeploy';
 import { HostedZone } from 'aws-cdk-lib/aws-route53';
-import type { ConnectionsDocument } from '../../infra/connections-file.ts';
+import type { ConnectionsDocument } from '../../infra/connection-members.ts';
 import type { TokenBrokerProps } from '../../infra/props.ts';
 import { TokenBroker } from '../../infra/token-broker.ts';
 
@@ -44,8 +45,13 @@ export interface Synthesized {
   readonly template: Template;
 }
 
+/** Connections as JSON has them, whose types say nothing. */
+type Props = Partial<Omit<TokenBrokerProps, 'connections'>> & {
+  readonly connections?: string | { readonly connections: object };
+};
+
 interface Options {
-  readonly props?: (stack: Stack) => Partial<TokenBrokerProps>;
+  readonly props?: (stack: Stack) => Props;
   readonly stack?: StackProps;
   readonly context?: Record<string, unknown>;
   /** Further constructs of the app that embeds the broker. */
@@ -58,7 +64,10 @@ export function synthesize({ props, stack: stackProps, context, extend }: Option
     context: { ...context, 'aws:cdk:bundling-stacks': [] },
   });
   const stack = new Stack(app, 'TokenBroker', stackProps);
-  const broker = new TokenBroker(stack, 'Broker', { connections: CONNECTIONS, ...props?.(stack) });
+  const broker = new TokenBroker(stack, 'Broker', {
+    connections: CONNECTIONS,
+    ...(props?.(stack) as Partial<TokenBrokerProps>),
+  });
   extend?.(broker, stack);
   return { app, stack, broker, template: whole(stack) };
 }
@@ -79,6 +88,7 @@ export function whole(stack: Stack): Template {
 /** Everything that a deployment may switch on, at once. */
 export function everything(stack: Stack): Partial<TokenBrokerProps> {
   return {
+    canary: LambdaDeploymentConfig.CANARY_10PERCENT_5MINUTES,
     stage: 'prod',
     egress: 'static-ip',
     shards: 4,

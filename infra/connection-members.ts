@@ -1,0 +1,94 @@
+/**
+ * A connection as the connections file has it, for those who write it in TypeScript: the editor then offers
+ * what is allowed. Values are checked at synth all the same, with whatever a type cannot say.
+ */
+import type { ClientAuthMethod, GrantType } from '../shared/connections/connection.ts';
+import type { Action } from '../shared/contract/messages.ts';
+import type { VendorName } from '../shared/vendors/index.ts';
+
+/** @typeParam Vendor - names of vendors that the deployment brings along */
+export interface ConnectionMembers<Vendor extends string = never> {
+  /** Which OAuth server gives the tokens. */
+  readonly vendor: VendorName | NoInfer<Vendor>;
+  /** The customer's part of the vendor's host name. */
+  readonly tenant?: string;
+  /** Issuer whose metadata names the endpoints (RFC 8414 discovery). */
+  readonly issuer?: string;
+  readonly token_endpoint?: string;
+  readonly authorization_endpoint?: string;
+  readonly device_authorization_endpoint?: string;
+  readonly revocation_endpoint?: string;
+  readonly userinfo_endpoint?: string;
+  /** Hosts, beside the issuer's own, on which discovered endpoints may be. */
+  readonly endpoint_hosts?: readonly string[];
+  /** Replaces scheme and host of every endpoint; paths stay. */
+  readonly base_url?: string;
+  /** Default: the vendor's first, mostly `client_credentials`. */
+  readonly grant?: GrantType;
+  /** Default: the vendor's first. */
+  readonly client_auth?: ClientAuthMethod;
+  /** Name or ARN of the secret. Default: `token-broker/CONNECTION`. */
+  readonly secret?: string;
+  /** The name that the connection had before: its grants and its secret stay its own. */
+  readonly renamed_from?: string;
+  /** Asked for when a request names no scope; tokens separated by spaces. */
+  readonly scope?: string;
+  /** All that may be asked for. Default: `scope` alone. */
+  readonly scopes?: readonly string[];
+  /** Who may use the connection, beside what IAM allows. Default: everyone whom IAM lets through. */
+  readonly callers?: readonly CallerRuleMembers[];
+  /** Default: the deployment's own. */
+  readonly redirect_uri?: string;
+  /** Parameters added to the authorization request. */
+  readonly authorize_params?: Readonly<Record<string, string>>;
+  /** `keep_warm` (default): the sweep renews before expiry; `on_use`: callers do, and the sweep rotates. */
+  readonly refresh?: 'keep_warm' | 'on_use';
+  /** Seconds. Default: 86400. */
+  readonly rotate_every?: number;
+  /** Hosts to which tokens may be sent. Default: the vendor's. */
+  readonly api_hosts?: readonly string[];
+  /** Allows direct invoke although `callers`, which cannot be checked there, is set. */
+  readonly direct_invoke?: boolean;
+  /** Seconds between two mints forced by `rejected` or `min_ttl`. Default: 30. */
+  readonly min_mint_interval?: number;
+  /** Who answers for the connection. */
+  readonly owner?: string;
+  /** Shown with the connection; the broker does not read them. */
+  readonly tags?: Readonly<Record<string, string>>;
+}
+
+export interface CallerRuleMembers {
+  /** `arn:PARTITION:iam::ACCOUNT:role/NAME` (with `*` in NAME), `…:user/NAME` or `…:root`. */
+  readonly principal: string;
+  readonly scopes?: readonly string[];
+  readonly subjects?: readonly string[];
+  /** Default: `token` and `read`. */
+  readonly actions?: readonly Action[];
+}
+
+/**
+ * A connections file's contents.
+ * @typeParam Name - of the connections, so that granting one that does not exist fails in the editor
+ */
+export interface ConnectionsDocument<Name extends string = string, Vendor extends string = never> {
+  readonly $schema?: string;
+  readonly connections: Readonly<Record<Name, ConnectionMembers<Vendor>>>;
+}
+
+/** A file, a folder of files (one a team, say), or the contents themselves. */
+export type ConnectionsSource<Name extends string = string, Vendor extends string = never> =
+  | string
+  | ConnectionsDocument<Name, Vendor>;
+
+/**
+ * An imported connections file, with the names that are in it. TypeScript takes what is in JSON for any text,
+ * so that all but the names is left to synth.
+ *
+ *     import file from './connections.json' with { type: 'json' };
+ *     new TokenBroker(this, 'Broker', { connections: imported(file) });
+ */
+export function imported<Name extends string>(file: {
+  readonly connections: Readonly<Record<Name, object>>;
+}): ConnectionsDocument<Name> {
+  return file as ConnectionsDocument<Name>;
+}
