@@ -178,7 +178,7 @@ describe('functions', () => {
 
   test('keep their versions, so that going back is one move of an alias', () => {
     template.allResources('AWS::Lambda::Version', {
-      DeletionPolicy: 'Retain',
+      DeletionPolicy: 'RetainExceptOnCreate',
       UpdateReplacePolicy: 'Retain',
     });
   });
