@@ -9,7 +9,7 @@ const wholeNumber = v.pipe(v.number(), v.integer(), v.minValue(0));
 /** What a schedule says: which shard, and for how many seconds ahead of their time due grants are taken along. */
 const SWEEP_EVENT = v.object({
   shard: v.optional(wholeNumber, 0),
-  look_ahead: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(60)), 0),
+  look_ahead: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(90)), 0),
 });
 
 export type RefreshHandler = (event: unknown, context: Context) => Promise<SweepReport>;

@@ -7,8 +7,14 @@ import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct, IConstruct } from 'constructs';
 import type { BrokerFunction } from './functions.ts';
 
-/** The scheduler's finest grain: where a refresh kills the old token, renewal comes 30 s before expiry at most. */
+/** The scheduler's finest grain. */
 const SWEEP_EVERY = Duration.minutes(1);
+
+/**
+ * What falls due within this time waits in the sweep for its time, since half a minute is all that a renewal has where
+ * it ends the token before it. More than the period: a schedule is met within its minute, not on the second.
+ */
+const LOOK_AHEAD = Duration.seconds(90);
 
 interface SweepsProps {
   /** Of the group. */
@@ -47,8 +53,7 @@ export function scheduleSweeps(
       schedule: ScheduleExpression.rate(SWEEP_EVERY),
       target: new LambdaInvoke(refresh.live, {
         role,
-        // Half the period ahead: a grant that falls due between two sweeps is renewed by one of them, in its time.
-        input: ScheduleTargetInput.fromObject({ shard, look_ahead: SWEEP_EVERY.toSeconds() / 2 }),
+        input: ScheduleTargetInput.fromObject({ shard, look_ahead: LOOK_AHEAD.toSeconds() }),
         // The next sweep does what this one could not, so a late or repeated one is of no use.
         retryAttempts: 1,
         maxEventAge: SWEEP_EVERY,

@@ -7,22 +7,31 @@ export interface Schedule {
   stop(grace?: number): Promise<void>;
 }
 
+/** The longest that grants are waited for, in seconds; the refresher's own time is 120 s. */
+const MOST_AHEAD = 90;
+
 /**
- * Starts a pass every `seconds`, unless one is still under way: passes never overlap. A pass that fails has
- * told so itself, as in the deployment, and the next one comes in its time.
+ * Starts a pass every `seconds`, or as soon as the one before has ended: passes never overlap. What falls due until the
+ * next one waits in a pass for its time. A pass that fails has told so itself, as in the deployment, and the next one
+ * comes in its time.
  */
 export function startSchedule(refresh: LocalHandlers['refresh'], seconds: number): Schedule {
   let underWay: Promise<unknown> | undefined;
-  const timer = setInterval(() => {
-    underWay ??= run(refresh, { look_ahead: Math.min(seconds, 60) / 2 }, FUNCTIONS.refresh)
+  let overdue = false;
+  const pass = () => {
+    overdue = underWay !== undefined;
+    underWay ??= run(refresh, { look_ahead: Math.min(seconds, MOST_AHEAD) }, FUNCTIONS.refresh)
       .catch(() => undefined)
       .finally(() => {
         underWay = undefined;
+        if (overdue) pass();
       });
-  }, seconds * 1000);
+  };
+  const timer = setInterval(pass, seconds * 1000);
   return {
     async stop(grace = 2_000) {
       clearInterval(timer);
+      overdue = false;
       if (!underWay) return;
       const patience = Promise.withResolvers<void>();
       const impatience = setTimeout(patience.resolve, grace);

@@ -202,7 +202,7 @@ test('sweeps are one a shard, retried once, and given up into the dead-letter qu
     .ofType('AWS::Scheduler::Schedule')
     .map(([, { Properties }]) => Properties);
   expect(schedules.map(({ Target }) => (Target as { Input: string }).Input)).toEqual(
-    [0, 1, 2, 3].map((shard) => `{"shard":${shard},"look_ahead":30}`),
+    [0, 1, 2, 3].map((shard) => `{"shard":${shard},"look_ahead":90}`),
   );
   full.allResourcesProperties('AWS::Scheduler::Schedule', {
     ScheduleExpression: 'rate(1 minute)',

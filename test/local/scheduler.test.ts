@@ -15,16 +15,30 @@ test('a pass begins every so many seconds, with the refresher’s own context', 
   expect(arns).toEqual(Array(3).fill('arn:aws:lambda:us-east-1:000000000000:function:token-broker-refresh'));
 });
 
-test('no pass begins while one is under way', async () => {
+test('no pass begins while one is under way, and one that is overdue begins right after it', async () => {
   const begun: (() => void)[] = [];
   const schedule = startSchedule(() => new Promise<void>((resolve) => begun.push(resolve)), 1);
-  await vi.advanceTimersByTimeAsync(10_000);
+  await vi.advanceTimersByTimeAsync(10_500);
   expect(begun).toHaveLength(1);
   begun[0]!();
-  await vi.advanceTimersByTimeAsync(1_000);
+  await vi.advanceTimersByTimeAsync(0);
   expect(begun).toHaveLength(2);
   begun[1]!();
+  await vi.advanceTimersByTimeAsync(0);
+  expect(begun).toHaveLength(2);
   await schedule.stop();
+});
+
+test('a pass waits for what falls due until the next one', async () => {
+  const events: unknown[] = [];
+  const schedules = [60, 3_600].map((seconds) =>
+    startSchedule(async (event) => void events.push(event), seconds),
+  );
+  await vi.advanceTimersByTimeAsync(3_600_000);
+  for (const schedule of schedules) await schedule.stop();
+  expect(new Set(events.map((event) => JSON.stringify(event)))).toEqual(
+    new Set(['{"look_ahead":60}', '{"look_ahead":90}']),
+  );
 });
 
 test('a pass that fails does not keep the next from coming', async () => {

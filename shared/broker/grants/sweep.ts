@@ -9,6 +9,7 @@ import type { Grant, GrantKey, Stored } from '../ports.ts';
 import { type FindConnection, type Found, isGrant } from '../request.ts';
 import { isRefusedClient } from '../vendor/client.ts';
 import { isRefreshable, mismatch } from './binding.ts';
+import { FairQueue } from './fair-queue.ts';
 import type { Refresher, RefreshParts } from './refresh.ts';
 import { endedForGood, setAside, warmScopes } from './states.ts';
 
@@ -29,7 +30,7 @@ export interface SweepRequest {
 export type SweepReport = Omit<Extract<BrokerEvent, { type: 'sweep' }>, 'type'>;
 export type Sweep = (request: SweepRequest) => Promise<SweepReport>;
 
-/** Grants renewed at the same time. */
+/** Grants looked after at the same time, and once more those that wait for their time. */
 const CONCURRENCY = 64;
 
 /**
@@ -54,13 +55,8 @@ export function sweeper(parts: SweepParts): Sweep {
     let defect: unknown;
 
     const due = await grants.due(shard, begun, MOST);
-    await pass(fairly(due));
-    if (lookAhead > 0 && timeIsLeft()) {
-      // Only now, because waiting for a grant's time holds up others.
-      const done = new Set(due.map(nameOf));
-      const soon = await grants.due(shard, begun + lookAhead, MOST);
-      await pass(soon.filter((key) => !done.has(nameOf(key))));
-    }
+    // Beside what is due and not after it: a long queue must not make late what has yet to wait for its time.
+    await Promise.all([pass(due), lookAhead > 0 && dueSoon(due).then(pass)]);
     const { left: backlog, ...results } = tally;
     const report: SweepReport = {
       shard,
@@ -76,12 +72,21 @@ export function sweeper(parts: SweepParts): Sweep {
     if (defect !== undefined) throw defect;
     return report;
 
-    async function pass(queue: readonly GrantKey[]): Promise<void> {
-      const rest = queue.values();
+    async function dueSoon(already: readonly GrantKey[]): Promise<GrantKey[]> {
+      const known = new Set(already.map(nameOf));
+      const soon = await grants.due(shard, begun + lookAhead, MOST);
+      return soon.filter((key) => !known.has(nameOf(key)));
+    }
+
+    async function pass(keys: readonly GrantKey[]): Promise<void> {
+      const queue = new FairQueue(keys);
       const work = async () => {
-        for (const key of rest) tally[mayTry(key) ? await lookAfter(key) : 'left'] += 1;
+        for (let key = queue.take(); key; key = queue.take()) {
+          tally[mayTry(key) ? await lookAfter(key) : 'left'] += 1;
+          queue.done(key);
+        }
       };
-      await Promise.all(Array.from({ length: Math.min(CONCURRENCY, queue.length) }, work));
+      await Promise.all(Array.from({ length: Math.min(CONCURRENCY, keys.length) }, work));
     }
 
     function mayTry({ connection }: GrantKey): boolean {
@@ -148,17 +153,6 @@ export function sweeper(parts: SweepParts): Sweep {
     await grants.write(grant, endedForGood(grant, clock.now()));
     return 'skipped';
   }
-}
-
-/** Round and round the connections, so that a large one does not keep the others waiting. */
-function fairly(keys: readonly GrantKey[]): GrantKey[] {
-  const rounds = new Map<string, number>();
-  const placed = keys.map((key) => {
-    const round = rounds.get(key.connection) ?? 0;
-    rounds.set(key.connection, round + 1);
-    return { key, round };
-  });
-  return placed.sort((a, b) => a.round - b.round).map(({ key }) => key);
 }
 
 function nameOf({ connection, subject }: GrantKey): string {

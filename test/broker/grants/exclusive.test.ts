@@ -118,3 +118,32 @@ test('a request that comes while a refresh is under way gets the new token, in t
   expect([here.access_token, elsewhere.access_token]).toEqual([live, live]);
   expect(refreshes()).toBe(1);
 });
+
+/** Sweeps come a minute apart, 90 s ahead each; half a minute is all there is to renew in. */
+test.each([1, 15, 29, 31, 45, 59])(
+  'a grant that falls due %i s after a sweep has begun is renewed by that sweep, in its time',
+  async (phase) => {
+    const process = await consented();
+    const { dueAt, tokens } = await process.grant();
+    world.clock.advance(dueAt - phase * 1_000 - world.clock.now());
+    const read = Promise.withResolvers<void>();
+    const sweeping = grantProcess(world, process.connection, {
+      timing: quick,
+      stores: (stores) => ({
+        ...stores,
+        grants: {
+          ...stores.grants,
+          read: (key) => stores.grants.read(key).finally(read.resolve),
+        },
+      }),
+    });
+    const sweep = sweeping.sweep({ lookAhead: 90_000, within: 118_000 });
+    await read.promise;
+    world.clock.advance(dueAt - world.clock.now());
+    expect(await sweep).toMatchObject({ renewed: 1 });
+    const { lastRefreshAt } = await process.grant();
+    const left = tokens['research:read']!.expiresAt - lastRefreshAt!;
+    expect(left).toBeGreaterThan(14_000);
+    expect(left).toBeLessThanOrEqual(30_000);
+  },
+);

@@ -3,7 +3,7 @@ import { GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Grant } from '../../../shared/broker/ports.ts';
 import { Redacted } from '../../../shared/contract/redacted.ts';
-import { brokerWorld } from '../../support/broker.ts';
+import { brokerWorld, counted } from '../../support/broker.ts';
 import {
   type GrantProcess,
   grantProcess,
@@ -104,16 +104,59 @@ describe('when a grant is due', () => {
     expect(await process.sweep()).toMatchObject({ due: 0 });
   });
 
-  test('what falls due before the next sweep is renewed at its own time, after what is due', async () => {
+  test('what falls due before the next sweep is renewed at its own time', async () => {
     const process = await consented({}, ['soon', 'due']);
     const soon = await process.grant('soon');
     const due = await process.grant('due');
     const { grants } = process.stores;
     await grants.write(due, { ...due, dueAt: world.clock.now() });
-    await grants.write(soon, { ...soon, dueAt: world.clock.now() + 300 });
+    const dueAt = world.clock.now() + 2_000;
+    await grants.write(soon, { ...soon, dueAt });
     expect(await process.sweep({ lookAhead: 30_000 })).toMatchObject({ due: 1, renewed: 2 });
-    const [first, second] = [await process.grant('due'), await process.grant('soon')];
-    expect(second.lastRefreshAt! - first.lastRefreshAt!).toBeGreaterThan(100);
+    expect((await process.grant('soon')).lastRefreshAt).toBeGreaterThanOrEqual(dueAt);
+  });
+
+  test('what falls due soon is not kept waiting by what is due and slow', async () => {
+    const soon = grantProcess(world, await research(world), { timing: quick });
+    const { dueAt } = await soon.consent();
+    const slow = await consented({}, ['slow']);
+    const { grants } = slow.stores;
+    const grant = await slow.grant('slow');
+    until(dueAt - 50);
+    await grants.write(grant, { ...grant, dueAt: world.clock.now() });
+    const slowly = Promise.withResolvers<void>();
+    const order: string[] = [];
+    const both = grantProcess(world, [slow.connection, soon.connection], {
+      timing: quick,
+      stores: (stores) => ({
+        ...stores,
+        grants: {
+          ...stores.grants,
+          async write(seen, next) {
+            if (seen?.subject === 'slow') await slowly.promise;
+            order.push(next.subject);
+            if (order.length === 2) slowly.resolve();
+            return stores.grants.write(seen, next);
+          },
+        },
+      }),
+    });
+    expect(await both.sweep({ lookAhead: 90_000 })).toMatchObject({ renewed: 2 });
+    expect(order).toEqual(['default', 'default', 'slow', 'slow']);
+  });
+
+  test('a grant that has moved on since the index was written is not waited for', async () => {
+    const process = await consented();
+    const grant = await process.grant();
+    await process.stores.grants.write(grant, { ...grant, dueAt: world.clock.now() + 200 });
+    const stale = grantProcess(world, process.connection, {
+      stores: (stores) => ({
+        ...stores,
+        grants: { ...stores.grants, due: async () => [{ ...grant }] },
+      }),
+    });
+    expect(await stale.sweep()).toMatchObject({ due: 1, renewed: 0, skipped: 1 });
+    expect(refreshes()).toBe(0);
   });
 });
 
@@ -238,11 +281,39 @@ describe('a connection in trouble', () => {
     expect(report.renewed + report.failed + report.backlog).toBe(101);
   });
 
-  test('without time to begin anything, all is left to the next sweep', async () => {
+  test('without time to begin anything, all is left to the next sweep, unread', async () => {
     const process = await consented();
     world.clock.advance(3_600_000);
-    expect(await process.sweep({ within: 19_000 })).toMatchObject({ due: 1, renewed: 0, backlog: 1 });
+    const { GetItem: reads = 0, ...others } = await counted(world.dynamodb, async () => {
+      expect(await process.sweep({ within: 19_000 })).toMatchObject({ due: 1, renewed: 0, backlog: 1 });
+    });
+    expect([reads, others]).toEqual([0, { Query: 1 }]);
     expect(refreshes()).toBe(0);
+  });
+
+  test('whose vendor is slow, but succeeds, leaves the others their share', async () => {
+    const keys = ['slow', 'quick'].flatMap((connection) =>
+      subjects(200).map((subject) => ({ connection, subject })),
+    );
+    const answered = Promise.withResolvers<void>();
+    let looked = 0;
+    const process = grantProcess(world, await portal(world), {
+      stores: (stores) => ({
+        ...stores,
+        grants: {
+          ...stores.grants,
+          due: async () => keys,
+          // Nothing of the slow one is done before all of the quick one is.
+          async read({ connection }) {
+            if (connection === 'slow') await answered.promise;
+            else looked += 1;
+            if (looked === 200) answered.resolve();
+            return undefined;
+          },
+        },
+      }),
+    });
+    expect(await process.sweep()).toMatchObject({ due: 400, skipped: 400, backlog: 0 });
   });
 
   test('that is gone from the file is set aside, and its grant stays', async () => {
