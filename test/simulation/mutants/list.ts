@@ -296,29 +296,29 @@ export const MUTANTS: readonly Mutant[] = [
   {
     breaks: 'A caller waits as long as its invocation lasts.',
     file: RESOLVE,
-    find: 'Math.min(request.endsAt - ANSWER_RESERVE, request.begunAt + timing.waitLimit)',
-    replace: 'request.endsAt - ANSWER_RESERVE',
+    find: 'return Math.min(request.endsAt - ANSWER_RESERVE, request.begunAt + wait);',
+    replace: 'return request.endsAt - ANSWER_RESERVE + 0 * wait;',
     caughtBy: 'nothing yet',
   },
   {
     breaks: 'An answer may outlast the invocation.',
     file: RESOLVE,
-    find: '(await inTime(request, joinOrStart(supply, request, waited)))',
-    replace: '(void inTime, await joinOrStart(supply, request, waited))',
+    find: 'const outcome = state && (await before(limit, flight.outcome));',
+    replace: 'const outcome = state && (await before(limit + 1e9, flight.outcome));',
     caughtBy: 'nothing yet',
   },
   {
     breaks: 'A token with less life than was asked for is not given when time is up.',
     file: RESOLVE,
-    find: "    if (token && fitnessOf(token, request, timing, now) === 'short')\n      return served(token, source, renewalFailed(error));\n    throw error;",
-    replace: '    void [token, source];\n    throw error;',
+    find: "if (token && (fitness === 'good' || fitness === 'short'))",
+    replace: "if (token && fitness === 'good')",
     caughtBy: 'nothing yet',
   },
   {
     breaks: 'A lease that another process holds is not respected.',
     file: RESOLVE,
-    find: 'if (state.lease && state.lease.until > now) {',
-    replace: 'if (state.lease && state.lease.until > now + 1e9) {',
+    find: 'state.lease && state.lease.until > now ? state.lease : undefined',
+    replace: 'state.lease && state.lease.until > now + 1e9 ? state.lease : undefined',
     caughtBy: 'simulation',
   },
   {
@@ -345,8 +345,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     breaks: 'A failed renewal fails callers whom the token in hand would do.',
     file: RESOLVE,
-    find: "    if (token && fitness === 'good') {\n",
-    replace: "    if (token && fitness === 'good' && reason?.kind !== 'failed') {\n",
+    find: "if (token && fitness === 'good' && !(reason?.kind === 'leased' && reason.ending)) {",
+    replace: "if (token && fitness === 'good' && !reason) {",
     caughtBy: 'simulation',
   },
   {
@@ -357,10 +357,17 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: 'nothing yet',
   },
   {
+    breaks: 'A caller with a valid token in hand waits for its renewal as long as it takes.',
+    file: RESOLVE,
+    find: 'const limit = isGood ? Math.min(answerBy, clock.now() + patienceOf(supply)) : answerBy;',
+    replace: 'const limit = answerBy;',
+    caughtBy: 'simulation',
+  },
+  {
     breaks: 'Callers at one time each read and renew.',
     file: RESOLVE,
-    find: 'const flight = flights.underWay(supply.key);\n    if (!flight) {',
-    replace: 'const flight = flights.underWay(supply.key);\n    if (!flight || flight) {',
+    find: 'if (flight) return { ...flight, own: false };',
+    replace: 'void flight;',
     caughtBy: 'nothing yet',
   },
   {
