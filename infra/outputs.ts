@@ -13,6 +13,9 @@ export interface Published {
   /** Invoke it with a connection's name as the qualifier. */
   readonly invokeFunctionArn: string;
   readonly dashboardName: string;
+  /** The tables that are in use: after a restore, not those of the fixed names. */
+  readonly tokensTable: string;
+  readonly grantsTable: string;
 }
 
 export function publish(scope: Construct, stage: Stage, published: Published): void {
@@ -26,6 +29,8 @@ export function publish(scope: Construct, stage: Stage, published: Published): v
       'For direct invokes; the qualifier is the connection',
     ],
     ['DashboardName', 'dashboard', published.dashboardName, 'CloudWatch dashboard'],
+    ['TokensTable', 'tokens-table', published.tokensTable, 'Table of minted tokens, in use'],
+    ['GrantsTable', 'grants-table', published.grantsTable, 'Table of grants, in use'],
   ] as const;
   for (const [id, name, value, description] of entries) {
     // CDK's own ids end in a digest, which nobody could guess.

@@ -160,6 +160,8 @@ export class TokenBroker<Name extends string = string, VendorName extends string
       callbackUrl: `${this.url}/callback`,
       invokeFunctionArn: functions.invoke.function.functionArn,
       dashboardName,
+      tokensTable: stores.tokens.tableName,
+      grantsTable: stores.grants.tableName,
     });
     const { refresh } = functions;
     const after = stores.createGrantsTable(this.node.children);

@@ -14,6 +14,9 @@ const source = (path: string): Manifest => JSON.parse(readFileSync(new URL(path,
 /** Loaded at run time, where the AWS credentials are not in the environment; everything else is compiled in. */
 const CREDENTIALS = '@aws-sdk/credential-provider-node';
 
+/** The first versions that have all that the construct uses (`Validations`, for one); a test runs it with them. */
+export const LOWEST_CDK = { 'aws-cdk-lib': '2.251.0', constructs: '10.5.0' };
+
 export function packageManifest(): object {
   const { name, version, description, license, dependencies } = source('../../package.json');
   return {
@@ -32,10 +35,9 @@ export function packageManifest(): object {
     },
     sideEffects: false,
     dependencies: { [CREDENTIALS]: `^${dependencies[CREDENTIALS]}` },
-    peerDependencies: {
-      'aws-cdk-lib': `^${dependencies['aws-cdk-lib']}`,
-      constructs: `^${dependencies.constructs}`,
-    },
+    peerDependencies: Object.fromEntries(
+      Object.entries(LOWEST_CDK).map(([name, version]) => [name, `^${version}`]),
+    ),
     peerDependenciesMeta: { 'aws-cdk-lib': { optional: true }, constructs: { optional: true } },
   };
 }

@@ -12,11 +12,12 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([broker.dispose(), aws.close()]));
 beforeEach(() => {
+  published = { endpoint: broker.url };
   const table = (name: string, status: string) => ({
     [`${name}Description`]: { [`${name}Status`]: status },
   });
   answers = {
-    'AmazonSSM.GetParameter': json(200, { Parameter: { Value: broker.url } }),
+    'AmazonSSM.GetParameter': (response, received) => parameter(published)(response, received),
     'POST /': json(200, {
       GetCallerIdentityResponse: {
         GetCallerIdentityResult: { Arn: 'arn:aws:iam::111122223333:user/operator' },
@@ -36,6 +37,17 @@ beforeEach(() => {
     answer(response, received);
   });
 });
+
+/** Parameters of the stack, by the end of their names. */
+let published: Record<string, string>;
+const parameter =
+  (values: Record<string, string>): Reply =>
+  (response, received) => {
+    const Value = values[JSON.parse(received.body).Name.split('/').at(-1)];
+    const answer =
+      Value === undefined ? refusal(400, 'ParameterNotFound') : json(200, { Parameter: { Value } });
+    return answer(response, received);
+  };
 
 const operationOf = ({ headers, method, path }: Received) =>
   String(headers['x-amz-target'] ?? `${method} ${path.split('?')[0]}`);
@@ -172,4 +184,11 @@ All is well.
     expect(stdout).not.toContain('canary');
     expect(code).toBe(line.startsWith('✘') ? 1 : 0);
   });
+});
+
+test('doctor looks at the tables that the stack uses, which after a restore have other names', async () => {
+  published['grants-table'] = 'dev-token-broker-grants-restored';
+  const { stdout } = await run(['doctor']);
+  expect(stdout).toMatch(/recovery of dev-token-broker-grants-restored/);
+  expect(stdout).toMatch(/time to live of dev-token-broker-tokens/);
 });

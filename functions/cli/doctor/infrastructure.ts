@@ -1,3 +1,4 @@
+import { SERVICE } from '../../../shared/contract/metrics.ts';
 import { FUNCTIONS, NAMES } from '../../../shared/contract/names.ts';
 import { type Aws, AwsRefusal, call, callJson } from '../aws.ts';
 import { type Check, type Finding, ok, problem, skipped } from './check.ts';
@@ -7,11 +8,24 @@ const DEPLOY = 'Deploy the stack again; it sets this.';
 export const checkTables: Check = async ({ target: { aws, stage, isLocal } }) => {
   if (isLocal)
     return [skipped('tables', 'time to live and point-in-time recovery are not applicable locally')];
-  return Promise.all([
-    checkTimeToLive(aws, stage + NAMES.tokensTable),
-    checkRecovery(aws, stage + NAMES.grantsTable),
+  const [tokens, grants] = await Promise.all([
+    tableInUse(aws, stage, 'tokens-table', NAMES.tokensTable),
+    tableInUse(aws, stage, 'grants-table', NAMES.grantsTable),
   ]);
+  return Promise.all([checkTimeToLive(aws, tokens), checkRecovery(aws, grants)]);
 };
+
+/** As the stack publishes it, since a table may have been brought along or restored; else by its fixed name. */
+async function tableInUse(aws: Aws, stage: string, parameter: string, fixed: string): Promise<string> {
+  try {
+    const Name = `/${stage}${SERVICE}/${parameter}`;
+    const { Parameter } = await callJson(aws, 'ssm', 'GetParameter', { Name });
+    return (Parameter as { Value?: string } | undefined)?.Value ?? stage + fixed;
+  } catch (error) {
+    if (!(error instanceof AwsRefusal)) throw error;
+    return stage + fixed;
+  }
+}
 
 function checkTimeToLive(aws: Aws, table: string): Promise<Finding> {
   const check = `time to live of ${table}`;
