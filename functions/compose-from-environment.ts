@@ -17,7 +17,7 @@ export interface Composed {
 export async function composeFromEnvironment(): Promise<Composed> {
   const vendors = await vendorsHere();
   const connections = readConnections(vendors);
-  const instruments = telemetry([...connections.keys()]);
+  const instruments = telemetry();
   const stores = awsStores({
     tokensTable: fromEnvironment('tokensTable'),
     grantsTable: fromEnvironment('grantsTable'),

@@ -3,4 +3,4 @@ import { deploymentHandler } from './deployment.ts';
 import { observed } from './middleware.ts';
 import { telemetry } from './telemetry.ts';
 
-export const handler = observed(telemetry([]), deploymentHandler(lambdaClient()));
+export const handler = observed(telemetry(), deploymentHandler(lambdaClient()));

@@ -1,6 +1,5 @@
 /** What every deployed function has around its handler: log context, metrics, and for HTTP the error answers. */
 import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
-import { logMetrics } from '@aws-lambda-powertools/metrics/middleware';
 import middy from '@middy/core';
 import type { APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
 import { BrokerError } from '../shared/contract/errors.ts';
@@ -8,13 +7,33 @@ import { errorAnswer, internalError } from './http-answers.ts';
 import type { Telemetry } from './telemetry.ts';
 
 export function observed<Event, Result>(
-  { logger, metrics }: Telemetry,
+  { logger, flush }: Telemetry,
   handler: (event: Event, context: Context) => Promise<Result>,
 ) {
   return middy<Event, Result, Error, Context>()
     .use(injectLambdaContext(logger))
-    .use(logMetrics(metrics))
-    .handler(handler);
+    .handler(async (event, context) => {
+      try {
+        return await handler(event, context);
+      } finally {
+        flush();
+      }
+    });
+}
+
+/** For a function that answers in errors: each is counted, so that what Lambda counts beyond them crashed. */
+export function throwing<Event, Result>(
+  { failed }: Telemetry,
+  handler: (event: Event, context: Context) => Promise<Result>,
+): (event: Event, context: Context) => Promise<Result> {
+  return async (event, context) => {
+    try {
+      return await handler(event, context);
+    } catch (error) {
+      failed();
+      throw error;
+    }
+  };
 }
 
 /** Every failure becomes an error answer; a defect shows no more than the request id that its log line has. */

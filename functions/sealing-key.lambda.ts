@@ -12,4 +12,4 @@ const rotate = keyringRotation({
   clock: systemClock,
 });
 
-export const handler = observed(telemetry([]), rotate);
+export const handler = observed(telemetry(), rotate);

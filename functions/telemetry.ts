@@ -1,30 +1,26 @@
 /**
- * How events become logs and metrics: structured JSON, and CloudWatch's embedded metric format in the same
- * stream. An event holds nothing secret, so it is logged as it is.
+ * How events become logs and metrics: structured JSON, of which the line that ends a request (its audit record) or
+ * a sweep carries the metrics as well, in CloudWatch's embedded metric format. An event holds nothing secret, so it
+ * is logged as it is.
  */
 import { Logger } from '@aws-lambda-powertools/logger';
-import { Metrics } from '@aws-lambda-powertools/metrics';
+import { DIRECT_INVOKER } from '../shared/broker/caller.ts';
 import type { AuditRecord, BrokerEvent, Observe } from '../shared/broker/events.ts';
-import {
-  connectionDimension,
-  METRICS,
-  METRICS_NAMESPACE,
-  type MetricName,
-  SERVICE,
-} from '../shared/contract/metrics.ts';
+import { type MetricDimensions, type MetricName, OWN_FAULTS, SERVICE } from '../shared/contract/metrics.ts';
 import { ENVIRONMENT } from '../shared/contract/names.ts';
+import { MetricSet } from './embedded-metrics.ts';
 
 export interface Telemetry {
   readonly logger: Logger;
-  readonly metrics: Metrics;
   readonly observe: Observe;
+  /** An invocation is answered in an error, which Lambda counts like a crash. */
+  failed(): void;
+  /** Writes what no line has carried yet, at the end of an invocation. */
+  flush(): void;
 }
 
 type Level = 'info' | 'warn' | 'error';
 type GrantChange = Extract<BrokerEvent, { type: 'grant' }>['change'];
-
-/** Answers that a device flow consists of (RFC 8628 §3.5); no vendor is at fault. */
-const NO_FAULT = new Set(['authorization_pending', 'slow_down']);
 
 const GRANT_LEVELS: Partial<Record<GrantChange, Level>> = {
   in_doubt: 'warn',
@@ -34,90 +30,91 @@ const GRANT_LEVELS: Partial<Record<GrantChange, Level>> = {
   consent_required: 'error',
 };
 const GRANT_METRICS: Partial<Record<GrantChange, MetricName>> = {
-  refreshed: 'refreshes',
   in_doubt: 'grantsInDoubt',
   consent_required: 'consentRequired',
 };
 
-/** @param connections names, in the file's order: the first get a metric dimension of their own */
-export function telemetry(
-  connections: readonly string[],
-  serviceName = process.env[ENVIRONMENT.serviceName] ?? SERVICE,
-): Telemetry {
-  const logger = new Logger({ serviceName });
-  const metrics = new Metrics({ namespace: METRICS_NAMESPACE, serviceName });
-  const dimensionOf = connectionDimension(connections);
+/** Answers that a device flow consists of (RFC 8628 §3.5); no vendor is at fault. */
+const NO_FAULT = new Set(['authorization_pending', 'slow_down']);
 
-  /** A metric with a dimension is published on its own, since dimensions belong to a whole set. */
-  function count(name: MetricName, value: number, dimension?: string): void {
-    const metric: { name: string; unit: 'Count' | 'Milliseconds' | 'Seconds'; dimension?: string } =
-      METRICS[name];
-    if (metric.dimension === undefined || dimension === undefined) {
-      metrics.addMetric(metric.name, metric.unit, value);
-      return;
-    }
-    const single = metrics.singleMetric();
-    single.addDimension(metric.dimension, dimension);
-    single.addMetric(metric.name, metric.unit, value);
-  }
+/** Seconds. A grant that a sweep of every minute renews in its time is no news, and no billed metric. */
+const LATE = 120;
+
+export function telemetry(serviceName = process.env[ENVIRONMENT.serviceName] ?? SERVICE): Telemetry {
+  const logger = new Logger({ serviceName });
+  let metrics = new MetricSet();
+  /** Whether the error that this invocation ends in has been counted with its audit record. */
+  let answered = false;
 
   function observe(event: BrokerEvent): void {
     const { type: message, ...details } = event;
-    logger[levelOf(event)](message, { event: details });
-    measure(event);
+    const dimensions = measure(event);
+    const carried = dimensions ? take(dimensions) : {};
+    logger[levelOf(event)](message, { event: details, ...carried });
   }
 
-  function measure(event: BrokerEvent): void {
+  /** @returns dimensions beside the service, if the event's line carries the metrics */
+  function measure(event: BrokerEvent): Partial<MetricDimensions> | undefined {
     switch (event.type) {
       case 'audit':
-        measureAudit(event);
-        break;
+        return measureAudit(event);
+      case 'sweep':
+        return measureSweep(event);
       case 'vendor_call':
-        measureVendorCall(event);
-        break;
-      case 'lease_wait':
-        count('leaseWait', event.duration);
-        break;
+        if (event.outcome === 'vendor_rejected' && !NO_FAULT.has(event.vendorError ?? ''))
+          metrics.count('vendorRejections');
+        return undefined;
       case 'cache_failed':
-        count('cacheFailures', 1);
-        break;
+        metrics.count('cacheFailures');
+        return undefined;
       case 'unreadable_value':
-        count('unreadableValues', 1);
-        break;
+        metrics.count('unreadableValues');
+        return undefined;
       case 'grant': {
         const name = GRANT_METRICS[event.change];
-        if (name) count(name, 1);
-        break;
+        if (name) metrics.count(name);
+        return undefined;
       }
-      case 'sweep':
-        measureSweep(event);
+      case 'lease_wait':
+        return undefined;
     }
   }
 
-  function measureAudit(record: AuditRecord): void {
-    count('requests', 1);
-    if (record.outcome !== 'success') count('errors', 1, record.outcome);
-    else if (record.source) count('tokensServed', 1, record.source);
+  function measureAudit({ outcome, source, principal }: AuditRecord): Partial<MetricDimensions> {
+    metrics.count('requests');
+    if (outcome === 'success') {
+      if (source) metrics.count('tokensServed');
+      return source ? { Source: source } : {};
+    }
+    metrics.count('errors');
+    if (OWN_FAULTS.has(outcome)) metrics.count('ownFaults');
+    if (principal === DIRECT_INVOKER.arn) failed();
+    return { Code: outcome };
   }
 
-  function measureVendorCall(call: Extract<BrokerEvent, { type: 'vendor_call' }>): void {
-    const dimension = dimensionOf(call.connection);
-    count('vendorCalls', 1, dimension);
-    count('vendorLatency', call.duration, dimension);
-    if (call.outcome === 'success' || NO_FAULT.has(call.vendorError ?? '')) return;
-    count('vendorErrors', 1, dimension);
-    if (call.outcome === 'vendor_rejected') count('vendorRejections', 1);
+  function measureSweep({ failed: failures, age }: Extract<BrokerEvent, { type: 'sweep' }>) {
+    if (failures > 0) metrics.count('sweepFailures', failures);
+    if (age >= LATE) metrics.count('sweepAge', age);
+    return {};
   }
 
-  function measureSweep(sweep: Extract<BrokerEvent, { type: 'sweep' }>): void {
-    count('sweeps', 1);
-    count('sweepFailures', sweep.failed);
-    count('sweepBacklog', sweep.backlog);
-    count('sweepAge', sweep.age);
-    if (sweep.soonestExpiry !== undefined) count('soonestExpiry', sweep.soonestExpiry);
+  function failed(): void {
+    if (!answered) metrics.count('answeredErrors');
+    answered = true;
   }
 
-  return { logger, metrics, observe };
+  function take(dimensions: Partial<MetricDimensions>): Record<string, unknown> {
+    const taken = metrics.embedded(dimensions);
+    metrics = new MetricSet();
+    return taken;
+  }
+
+  function flush(): void {
+    answered = false;
+    if (!metrics.isEmpty) logger.info('metrics', take({}));
+  }
+
+  return { logger, observe, failed, flush };
 }
 
 function levelOf(event: BrokerEvent): Level {

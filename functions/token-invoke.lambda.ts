@@ -1,7 +1,7 @@
 import { composeFromEnvironment } from './compose-from-environment.ts';
 import { invokeHandler } from './invoke.ts';
-import { observed } from './middleware.ts';
+import { observed, throwing } from './middleware.ts';
 
 const { broker, telemetry } = await composeFromEnvironment();
 
-export const handler = observed(telemetry, invokeHandler(broker));
+export const handler = observed(telemetry, throwing(telemetry, invokeHandler(broker)));

@@ -12,7 +12,8 @@ export interface Published {
   readonly callbackUrl: string;
   /** Invoke it with a connection's name as the qualifier. */
   readonly invokeFunctionArn: string;
-  readonly dashboardName: string;
+  /** Where there is a dashboard. */
+  readonly dashboardName?: string;
   /** The tables that are in use: after a restore, not those of the fixed names. */
   readonly tokensTable: string;
   readonly grantsTable: string;
@@ -33,6 +34,7 @@ export function publish(scope: Construct, stage: Stage, published: Published): v
     ['GrantsTable', 'grants-table', published.grantsTable, 'Table of grants, in use'],
   ] as const;
   for (const [id, name, value, description] of entries) {
+    if (value === undefined) continue;
     // CDK's own ids end in a digest, which nobody could guess.
     new CfnOutput(scope, id, { value, description }).overrideLogicalId(
       `TokenBroker${capitalized(stage)}${id}`,

@@ -7,6 +7,7 @@ import type { ITopic } from 'aws-cdk-lib/aws-sns';
 import type { CustomDomain, Throttle } from './api.ts';
 import type { ConnectionsSource } from './connection-members.ts';
 import type { Egress } from './egress.ts';
+import type { AlarmChoice } from './observability/alarms.ts';
 
 /** How a broker is deployed, whatever its connections. */
 export interface DeploymentProps {
@@ -59,7 +60,7 @@ export interface DeploymentProps {
   readonly publicReservedConcurrency?: number;
   /** Default: three months. Audit records are in these logs. */
   readonly logRetention?: RetentionDays;
-  /** X-Ray. Default: on. */
+  /** X-Ray. Default: off: it costs more than all the rest of a request, and the audit record has the durations. */
   readonly tracing?: boolean;
   /** How new code reaches callers of the API, and goes back when it crashes. Default: all at once. */
   readonly canary?: ILambdaDeploymentConfig;
@@ -68,6 +69,10 @@ export interface DeploymentProps {
 
   /** Where alarms go. Default: nowhere, unless `alarmEmail` is given. */
   readonly alarmTopic?: ITopic;
+  /** Which alarms there are. Default: `essential` where they reach somebody, `none` where they reach nobody. */
+  readonly alarms?: AlarmChoice;
+  /** Whether there is a dashboard. Default: there is. */
+  readonly dashboard?: boolean;
   /** An address that alarms are sent to, through a topic that is made for it. */
   readonly alarmEmail?: string;
 }

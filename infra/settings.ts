@@ -49,6 +49,8 @@ function read(scope: Construct, context: Context): TokenBrokerProps {
     canary: canaryOf(context),
     permissionsBoundary: boundary && ManagedPolicy.fromManagedPolicyArn(scope, 'Boundary', boundary),
     alarmEmail: context.text('alarm-email'),
+    alarms: context.choice('alarms', ['none', 'essential', 'all']),
+    dashboard: context.flag('dashboard'),
   });
 }
 

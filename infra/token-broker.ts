@@ -80,7 +80,6 @@ export class TokenBroker<Name extends string = string, VendorName extends string
     refuseTwins(this);
     const { vendors, sources } = bringVendors(props.vendors);
     const { connections, documents, text } = loadConnections(props.connections, stage, vendors);
-    const names = connections.map(({ name }) => name);
     const service = stage.name(SERVICE);
 
     const stores = new Stores(this, stage, clientSecrets(connections, stage), props);
@@ -102,7 +101,7 @@ export class TokenBroker<Name extends string = string, VendorName extends string
         service,
         memorySize: props.memorySize ?? 512,
         logRetention: logs.retention,
-        tracing: props.tracing ?? true,
+        tracing: props.tracing ?? false,
       },
       luggage: { connections: text, vendors: sources },
       network: createNetwork(this, props.egress ?? 'public', { ...logs, ports: portsOf(connections) }),
@@ -127,12 +126,16 @@ export class TokenBroker<Name extends string = string, VendorName extends string
     const observed = {
       metrics: this.#metrics,
       functions,
-      tables: [stores.tokens, stores.grants],
+      api: api.api,
+      tables: { tokens: stores.tokens, grants: stores.grants },
+      deadLetters,
     };
     const topic = alarmTopic(this, stores.key, props);
-    const { alarms } = new Alarms(this, 'Alarms', { ...observed, deadLetters, ...(topic && { topic }) });
+    const choice = props.alarms ?? (topic ? 'essential' : 'none');
+    const { alarms } = new Alarms(this, 'Alarms', { ...observed, choice, ...(topic && { topic }) });
     const dashboardName = `${service}-${Aws.REGION}`;
-    createDashboard(this, { ...observed, name: dashboardName, connections: names, api: api.api, alarms });
+    const withDashboard = props.dashboard ?? true;
+    if (withDashboard) createDashboard(this, { ...observed, name: dashboardName, alarms });
 
     this.url = api.url;
     this.api = api.api;
@@ -159,7 +162,7 @@ export class TokenBroker<Name extends string = string, VendorName extends string
       endpoint: this.url,
       callbackUrl: `${this.url}/callback`,
       invokeFunctionArn: functions.invoke.function.functionArn,
-      dashboardName,
+      ...(withDashboard && { dashboardName }),
       tokensTable: stores.tokens.tableName,
       grantsTable: stores.grants.tableName,
     });
@@ -247,8 +250,7 @@ export class TokenBroker<Name extends string = string, VendorName extends string
 
   /** Error answers of one code. */
   metricErrors(code: ErrorCode, options?: MetricOptions): Metric {
-    const [metric] = this.#metrics.errors([code]);
-    return metric!.with(options ?? {});
+    return this.#metrics.read('errors', { of: code }).with(options ?? {});
   }
 
   /** Grants that a vendor has ended: somebody must consent again. */

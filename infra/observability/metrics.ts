@@ -1,7 +1,6 @@
 /** CloudWatch's view of the metrics that the functions write, and a few that AWS writes. */
 import { Duration } from 'aws-cdk-lib';
-import { type IMetric, MathExpression, Metric } from 'aws-cdk-lib/aws-cloudwatch';
-import type { ErrorCode } from '../../shared/contract/errors.ts';
+import { Metric } from 'aws-cdk-lib/aws-cloudwatch';
 import { METRICS, METRICS_NAMESPACE, type MetricName } from '../../shared/contract/metrics.ts';
 
 export const FIVE_MINUTES = Duration.minutes(5);
@@ -36,16 +35,4 @@ export class BrokerMetrics {
       label: label ?? of ?? metric.name,
     });
   }
-
-  /** Error answers, one metric a code. */
-  errors(codes: readonly ErrorCode[], period = FIVE_MINUTES): Metric[] {
-    return codes.map((code) => this.read('errors', { of: code, period }));
-  }
-}
-
-/** Their sum; a metric without data counts as zero. */
-export function sum(metrics: readonly IMetric[], label: string, period = FIVE_MINUTES): MathExpression {
-  const usingMetrics = Object.fromEntries(metrics.map((metric, index) => [`m${index}`, metric]));
-  const expression = metrics.map((_, index) => `FILL(m${index}, 0)`).join(' + ');
-  return new MathExpression({ expression, usingMetrics, label, period });
 }

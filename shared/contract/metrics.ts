@@ -3,7 +3,8 @@
  * one place, so that an alarm cannot watch a name that nobody writes.
  *
  * Every metric carries the dimension `service` (the deployment's name, which a stage prefixes), and at most
- * one more. CloudWatch bills each combination, so a dimension has a closed or a capped set of values.
+ * one more. CloudWatch bills each combination for each hour in which it is written: so what merely happens is
+ * counted here, what goes wrong is written only when it does, and what is asked by connection is asked of the log.
  */
 
 import type { ErrorCode } from './errors.ts';
@@ -19,14 +20,12 @@ export interface MetricDimensions {
   /** Where a token came from. */
   readonly Source: TokenOrigin;
   readonly Code: ErrorCode;
-  /** A connection's name, or `other`: see `connectionDimension`. */
-  readonly Connection: string;
 }
 export type MetricDimension = keyof MetricDimensions;
 
 interface Metric {
   readonly name: string;
-  readonly unit: 'Count' | 'Milliseconds' | 'Seconds';
+  readonly unit: 'Count' | 'Seconds';
   readonly dimension?: MetricDimension;
 }
 
@@ -36,43 +35,29 @@ export const METRICS = {
   tokensServed: { name: 'TokensServed', unit: 'Count', dimension: 'Source' },
   /** Every error answer, by the wire contract's code. */
   errors: { name: 'Errors', unit: 'Count', dimension: 'Code' },
-  vendorCalls: { name: 'VendorCalls', unit: 'Count', dimension: 'Connection' },
-  /** Calls that ended as `vendor_rejected` or `vendor_unavailable`. */
-  vendorErrors: { name: 'VendorErrors', unit: 'Count', dimension: 'Connection' },
-  vendorLatency: { name: 'VendorLatency', unit: 'Milliseconds', dimension: 'Connection' },
-  /** Calls that the vendor refused definitively, all connections together: what the alarm counts. */
+  /** Error answers that are the deployment's own doing: `OWN_FAULTS`, all codes together. */
+  ownFaults: { name: 'OwnFaults', unit: 'Count' },
+  /** Error answers to direct invokes, which Lambda counts as errors of the function: what it counts beyond crashed. */
+  answeredErrors: { name: 'AnsweredErrors', unit: 'Count' },
+  /** Calls that the vendor refused definitively, all connections together. */
   vendorRejections: { name: 'VendorRejections', unit: 'Count' },
-  /** Time spent waiting for another worker's mint. */
-  leaseWait: { name: 'LeaseWait', unit: 'Milliseconds' },
   /** A failing cache that was treated as a miss. */
   cacheFailures: { name: 'CacheFailures', unit: 'Count' },
-  refreshes: { name: 'Refreshes', unit: 'Count' },
   /** Written each time a refresh leaves a grant in doubt, hence repeatedly while it stays so. */
   grantsInDoubt: { name: 'GrantsInDoubt', unit: 'Count' },
   consentRequired: { name: 'ConsentRequired', unit: 'Count' },
   unreadableValues: { name: 'UnreadableValues', unit: 'Count' },
-  /** One per finished sweep. */
-  sweeps: { name: 'Sweeps', unit: 'Count' },
   /** Grants that a sweep could not renew. */
   sweepFailures: { name: 'SweepFailures', unit: 'Count' },
-  /** Due grants that a sweep left for the next one. */
-  sweepBacklog: { name: 'SweepBacklog', unit: 'Count' },
-  /** How long the most overdue grant of a sweep had been due. */
+  /** How long the most overdue grant of a sweep had been due, where that is longer than sweeps are apart. */
   sweepAge: { name: 'SweepAge', unit: 'Seconds' },
-  /** Life left in the access token that ends first, among the grants that a sweep has seen. */
-  soonestExpiry: { name: 'SoonestExpiry', unit: 'Seconds' },
 } as const satisfies Record<string, Metric>;
 export type MetricName = keyof typeof METRICS;
 
-/** How many connections are told apart; the rest are counted together. */
-export const CONNECTIONS_TOLD_APART = 10;
-export const OTHER_CONNECTIONS = 'other';
-
-/**
- * The `Connection` dimension of each connection: the first ten of the file by name, the rest as `other`, so
- * that a hundred connections do not make three hundred billed metrics.
- */
-export function connectionDimension(connections: readonly string[]): (connection: string) => string {
-  const toldApart = new Set(connections.slice(0, CONNECTIONS_TOLD_APART));
-  return (connection) => (toldApart.has(connection) ? connection : OTHER_CONNECTIONS);
-}
+/** Codes that are the deployment's own doing, not the caller's or the vendor's. */
+export const OWN_FAULTS: ReadonlySet<ErrorCode | 'success'> = new Set([
+  'internal',
+  'secret_unavailable',
+  'store_unavailable',
+  'busy',
+]);

@@ -67,7 +67,7 @@ afterAll(async () => {
 
 /** The functions as they are deployed, which keep what their callers see. */
 function deployed(connections: readonly Connection[], stores?: (stores: Stores) => Stores) {
-  const instruments = telemetry(connections.map(({ name }) => name));
+  const instruments = telemetry();
   const options = { timing, observe: instruments.observe, ...(stores && { stores }) };
   const broker = remembering(world.process(connections, options).broker);
   const https = observed(instruments, answered(httpsHandler(broker)));
@@ -520,7 +520,7 @@ describe('the search finds a planted leak', () => {
   });
 
   test('in an event that is logged', () => {
-    const { observe } = telemetry(['c']);
+    const { observe } = telemetry();
     const before = shown.length;
     observe({ type: 'cache_failed', connection: 'c', operation: secret });
     const logged = shown.splice(before).join('\n');

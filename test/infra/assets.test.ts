@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { bundle, PROGRAMS } from '../../infra/bundling/bundle.ts';
 import { OPERATIONS } from '../../infra/cost.ts';
 import type { PolicyDocument } from './deployed.ts';
@@ -37,16 +37,25 @@ test.each(PROGRAMS)('the bundle of %s is small', (program) => {
 test("a request costs the operations that the guide's table counts", async () => {
   const operations = async (work: () => Promise<unknown>) => {
     const before = deployment.calls.length;
+    const logged = deployment.logs().length;
     await work();
+    await vi.waitFor(() => expect(deployment.logs().slice(logged)).toContain('"audit"'));
     const made = deployment.calls.slice(before).map(({ action }) => action);
     const count = (action: string) => made.filter((each) => each === `dynamodb:${action}`).length;
-    return { reads: count('GetItem'), writes: count('PutItem') };
+    const logBytes = deployment.logs().length - logged;
+    return { reads: count('GetItem'), writes: count('PutItem'), logBytes };
   };
   const overHttps = () => call('POST /connections/{connection}/token', 'service');
-  expect(await operations(() => deployment.invoke('Invoke', {}, 'service'))).toEqual(OPERATIONS.mint);
-  expect(await operations(overHttps)).toEqual(OPERATIONS.table);
-  expect(await operations(overHttps)).toEqual(OPERATIONS.memory);
+  expect(await operations(() => deployment.invoke('Invoke', {}, 'service'))).toEqual(atMost(OPERATIONS.mint));
+  expect(await operations(overHttps)).toEqual(atMost(OPERATIONS.table));
+  expect(await operations(overHttps)).toEqual(atMost(OPERATIONS.memory));
 });
+
+/** Lines differ by a few bytes from run to run, and are no longer than the table has them. */
+function atMost({ logBytes, ...operations }: (typeof OPERATIONS)[keyof typeof OPERATIONS]) {
+  const within = { asymmetricMatch: (bytes: number) => bytes <= logBytes && bytes > logBytes * 0.7 };
+  return { ...operations, logBytes: within };
+}
 
 test('the functions serve, consent, refresh, rescue, revoke and rotate as synthesized', async () => {
   expect(await deployment.invoke('Invoke', {}, 'service')).toMatchObject({

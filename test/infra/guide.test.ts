@@ -3,11 +3,11 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { beforeAll, describe, expect, test } from 'vitest';
-import { costTable, FIXED, monthlyCost } from '../../infra/cost.ts';
+import { costTables, DEPLOYMENTS, resourcesOfTen, standingCost, usageCost } from '../../infra/cost.ts';
 import { pageText, ROOT, snippets } from '../support/pages.ts';
 import { Deployed } from './deployed.ts';
 import { decide } from './simulate.ts';
-import { ACCOUNT, REGION, synthesize } from './synth.ts';
+import { ACCOUNT, everything, REGION, synthesize } from './synth.ts';
 
 const guide = pageText('infra/README.md');
 
@@ -15,7 +15,9 @@ const names = Array.from({ length: 10 }, (_, index) => `connection-${index}`);
 const connections = Object.fromEntries(names.map((name) => [name, { vendor: 'bits', scope: 'application' }]));
 let deployed: Deployed;
 beforeAll(() => {
-  deployed = new Deployed(synthesize({ props: () => ({ connections: { connections } }) }).template);
+  deployed = new Deployed(
+    synthesize({ props: () => ({ alarms: 'all', connections: { connections } }) }).template,
+  );
 });
 
 describe('the cost', () => {
@@ -26,26 +28,26 @@ describe('the cost', () => {
         .replace(/ +/g, ' ')
         .replace(/[-:]{3,}/g, '-')
         .replace(/ ?\| ?/g, '|');
-    expect(plain(guide)).toContain(plain(costTable()));
+    expect(plain(guide)).toContain(plain(costTables()));
   });
 
-  test('counts what the template of ten connections has', () => {
-    const alarms = deployed.ofType('AWS::CloudWatch::Alarm').map(([, { Properties }]) => Properties);
-    const watched = alarms.map(({ Metrics }) =>
-      Metrics ? (Metrics as object[]).filter((metric) => 'MetricStat' in metric).length : 1,
-    );
-    expect({
-      secrets: deployed.ofType('AWS::SecretsManager::Secret').length,
-      keys: deployed.ofType('AWS::KMS::Key').length,
-      alarmMetrics: watched.reduce((sum, count) => sum + count, 0),
-      compositeAlarms: deployed.ofType('AWS::CloudWatch::CompositeAlarm').length,
-    }).toEqual(FIXED);
+  test('is known for every type of resource that may be deployed', () => {
+    const all = synthesize({ props: (stack) => ({ ...everything(stack), alarms: 'all' }) }).template.toJSON();
+    expect(standingCost(Object.values(all.Resources))).toBeGreaterThan(100);
+    expect(() => standingCost([{ Type: 'AWS::EC2::Instance' }])).toThrow('no price for AWS::EC2::Instance');
   });
 
-  test('rises with requests, and is mostly idle where there are few', () => {
-    const [few, many] = [monthlyCost(1e4), monthlyCost(1e8)];
-    expect(few.idle / few.total).toBeGreaterThan(0.9);
-    expect(many.total).toBeGreaterThan(few.total);
+  test('of ten connections without a request is at most ten dollars, alarms and dashboard included', () => {
+    const [[, told]] = Object.entries(DEPLOYMENTS) as [[string, object]];
+    const resources = resourcesOfTen(told);
+    const count = (type: string) => resources.filter(({ Type }) => Type === type).length;
+    expect([count('AWS::SecretsManager::Secret'), count('AWS::CloudWatch::Dashboard')]).toEqual([11, 1]);
+    expect(count('AWS::CloudWatch::Alarm')).toBeGreaterThan(10);
+    expect(standingCost(resources)).toBeLessThanOrEqual(10);
+  });
+
+  test('of requests rises with their number', () => {
+    expect(usageCost(1e8).serving).toBeGreaterThan(usageCost(1e6).serving * 50);
   });
 });
 

@@ -11,11 +11,9 @@ import { ACCOUNT, everything, REGION, synthesize } from './synth.ts';
  */
 const KINDS: Readonly<Record<string, 'account' | 'region' | 'child' | 'none'>> = {
   'AWS::CloudWatch::Dashboard.DashboardName': 'account',
-  'AWS::CloudWatch::Alarm.AlarmName': 'region',
   'AWS::DynamoDB::Table.TableName': 'region',
   'AWS::Lambda::Function.FunctionName': 'region',
   'AWS::Logs::LogGroup.LogGroupName': 'region',
-  'AWS::Logs::QueryDefinition.Name': 'region',
   'AWS::Scheduler::ScheduleGroup.Name': 'region',
   'AWS::SecretsManager::Secret.Name': 'region',
   'AWS::SSM::Parameter.Name': 'region',
@@ -25,6 +23,8 @@ const KINDS: Readonly<Record<string, 'account' | 'region' | 'child' | 'none'>> =
   // A label: two APIs may have the same.
   'AWS::ApiGatewayV2::Api.Name': 'none',
   'AWS::CloudWatch::Alarm.MetricName': 'none',
+  'AWS::CodeDeploy::DeploymentGroup.ApplicationName': 'none',
+  'AWS::CodeDeploy::DeploymentGroup.DeploymentConfigName': 'none',
   'AWS::EC2::FlowLog.LogGroupName': 'none',
   'AWS::EC2::VPCEndpoint.ServiceName': 'none',
   'AWS::Lambda::Alias.FunctionName': 'none',

@@ -97,6 +97,8 @@ export function everything(stack: Stack): Partial<TokenBrokerProps> {
     publicReservedConcurrency: 5,
     breakGlass: [`arn:aws:iam::${ACCOUNT}:role/break-glass`],
     alarmEmail: 'oncall@example.com',
+    alarms: 'all',
+    tracing: true,
     secretReaders: [`arn:aws:iam::${ACCOUNT}:role/auditor`],
     domain: {
       name: 'tokens.example.com',
