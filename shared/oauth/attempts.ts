@@ -10,23 +10,31 @@ const PAUSE_LAST = 300;
  * Repeats what may pass, inside the budget. `idempotent` repeats whenever the vendor was unavailable;
  * `unsent` only when the vendor cannot have acted, so that a refresh token or a code is not spent twice.
  * A vendor's `Retry-After` is waited for if it fits before the deadline; otherwise the failure is final at once.
- * @throws whatever the last attempt threw
+ * @throws whatever the last attempt threw, `ambiguous` if any before it was: whether the vendor has acted on one of
+ * them is not known any better for a later one that was not even sent
  */
 export async function withAttempts<T>(
   budget: Budget,
   resend: 'idempotent' | 'unsent',
   attempt: () => Promise<T>,
 ): Promise<T> {
+  let ambiguous = false;
   for (let count = 1; ; count += 1) {
     try {
       return await attempt();
-    } catch (error) {
+    } catch (thrown) {
+      const error: unknown = ambiguous && thrown instanceof VendorError ? inDoubt(thrown) : thrown;
+      ambiguous ||= error instanceof VendorError && error.ambiguous;
       if (count >= budget.attempts || !mayPass(error, resend)) throw error;
       const pause = pauseAfter(error);
       if (budget.clock.now() + pause >= budget.deadline) throw error;
       await budget.clock.sleep(pause);
     }
   }
+}
+
+function inDoubt(error: VendorError): VendorError {
+  return new VendorError(error.code, error.message, { ...error, ambiguous: true });
 }
 
 function mayPass(error: unknown, resend: 'idempotent' | 'unsent'): error is VendorError {

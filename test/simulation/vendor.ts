@@ -26,7 +26,7 @@ export const KINDS = [
 export type Kind = (typeof KINDS)[number];
 
 /** How long a spent refresh token works where it does, in milliseconds. */
-const GRACE = 60_000;
+const GRACE = 300_000;
 
 export const ISSUER = 'https://as.example';
 

@@ -159,7 +159,7 @@ function stopped({ history }: World, exchange: VendorExchange): boolean {
     );
 }
 
-/** Whether the stores refused it: each that was tried, and the grants at least once. */
+/** Whether the stores refused it: the grants, and the rescues as well, each time that they were tried. */
 function failedWrites({ history }: World, exchange: VendorExchange, key: string): boolean {
   const window = exchange.deliveredAt! + 30_000;
   // A consent has no rescue: the person is told that it failed, and begins again.
@@ -184,5 +184,7 @@ function failedWrites({ history }: World, exchange: VendorExchange, key: string)
         (operation === 'grants write' || operation === 'secrets save rescue') &&
         written.startsWith(key),
     );
-  return tries.length > 0 && tries.every(({ answer }) => answer !== 'ok');
+  const rescued = tries.some(({ operation }) => operation === 'secrets save rescue');
+  const written = tries.some(({ operation }) => operation === 'grants write');
+  return written && rescued && tries.every(({ answer, fits }) => answer !== 'ok' || fits === false);
 }

@@ -1,6 +1,6 @@
 /** What one write may make of a grant, whoever writes it. */
 import { PRODUCTION } from '../../../shared/broker/times.ts';
-import type { GrantChange } from '../history.ts';
+import type { GrantChange, VendorExchange } from '../history.ts';
 import type { World } from '../world.ts';
 import type { Finding, Invariant } from './invariant.ts';
 
@@ -64,6 +64,30 @@ export const WRITES: readonly Invariant[] = [
     }),
   },
   {
+    name: 'an attempt is resolved only when its outcome is known',
+    check: everyWrite((change, { history }) => {
+      const { at, before, after } = change;
+      // An answer resolves those before it, and once the vendor has ended the grant nothing is in doubt.
+      const told = after!.lastAttempt !== before!.lastAttempt || after!.status !== 'active';
+      if (told || !sameConsent(change)) return undefined;
+      const unknown = before!.attempts.filter((attempt) => {
+        if (after!.attempts.includes(attempt) || forgottenByAge(before!.attempts, attempt)) return false;
+        const begun = history.of('grant').find((each) => each.after?.lease?.id === attempt);
+        return history
+          .of('exchange')
+          .some(
+            (exchange) =>
+              exchange.process === begun?.process &&
+              exchange.presented === begun.after?.refreshToken?.reveal() &&
+              exchange.sentAt! >= begun.at &&
+              exchange.sentAt! <= at &&
+              isAmbiguous(exchange),
+          );
+      });
+      return unknown.length > 0 ? `resolved ${unknown}, of which nobody knows the outcome` : undefined;
+    }),
+  },
+  {
     name: 'a refresh token is replaced only by a newer one',
     check: everyWrite((change, { vendor }) => {
       if (!sameConsent(change)) return undefined;
@@ -73,6 +97,7 @@ export const WRITES: readonly Invariant[] = [
       if (after === undefined) return change.after!.status === 'revoked' ? undefined : `dropped ${before}`;
       const [old, next] = [vendor.refreshTokens.get(before), vendor.refreshTokens.get(after)];
       if (!old || !next) return `${after} is no refresh token`;
+      if (next.family !== old.family) return `${after} is of another consent than ${before}`;
       return next.order < old.order ? `${after} is older than ${before}` : undefined;
     }),
   },
@@ -130,6 +155,18 @@ export const WRITES: readonly Invariant[] = [
       }),
   },
 ];
+
+/** Whether the attempt is one too many to be remembered. */
+function forgottenByAge(attempts: readonly string[], attempt: string): boolean {
+  return attempts.length >= 16 && attempts[0] === attempt;
+}
+
+/** Whether the vendor may have acted, as far as the sender knows. */
+function isAmbiguous({ deliveredAt, failedAt, status = 0, fault }: VendorExchange): boolean {
+  // A refusal is one whatever its body says.
+  const refused = status >= 400 && status < 500 && (deliveredAt ?? failedAt) !== undefined;
+  return !(refused && fault !== 'broken') && (deliveredAt === undefined || status >= 500);
+}
 
 /** When the grant was last made a tombstone, or removed, before a time; `undefined` when it was not. */
 function lastRevocation(changes: readonly GrantChange[], key: string, before: number): number | undefined {
