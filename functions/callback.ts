@@ -73,7 +73,7 @@ const TEXTS: Readonly<Record<Shown['kind'], Text>> = {
   unavailable: {
     status: 503,
     heading: 'Not now',
-    advice: 'The token broker cannot reach its store. Load this page again in a minute.',
+    advice: 'The token broker cannot do this just now. Load this page again in a minute.',
   },
   broken: {
     status: 500,

@@ -38,6 +38,16 @@ export function covers(rule: PrincipalRule, principal: Principal): boolean {
 }
 
 /**
+ * Whether two callers are one principal. The sessions of a role are; a federated user has no name but the whole ARN.
+ */
+export function isSamePrincipal(one: string, other: string): boolean {
+  if (one === other) return true;
+  const [a, b] = [parsePrincipal(one), parsePrincipal(other)];
+  if (a?.kind !== 'role' || b?.kind !== 'role') return false;
+  return a.partition === b.partition && a.account === b.account && a.name === b.name;
+}
+
+/**
  * `*` stands for any number of characters. Taking each literal part at its first possible place is enough,
  * and never goes back, so that no pattern is slow.
  */

@@ -15,13 +15,13 @@ export async function retryWhileUnavailable<T>(
   clock: Clock,
   deadline: number,
   run: () => Promise<T>,
-  onFailure: () => void = () => undefined,
+  onFailure: (error: unknown) => void = () => undefined,
 ): Promise<T | undefined> {
   for (let pause = PAUSE_FIRST; ; pause = Math.min(pause * 2, PAUSE_LAST)) {
     try {
       return await run();
     } catch (error) {
-      onFailure();
+      onFailure(error);
       if (!(error instanceof StoreUnavailable)) return undefined;
     }
     if (clock.now() + pause >= deadline) return undefined;

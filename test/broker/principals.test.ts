@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { covers, fitsPattern, parsePrincipal } from '../../shared/broker/principals.ts';
+import { covers, fitsPattern, isSamePrincipal, parsePrincipal } from '../../shared/broker/principals.ts';
 import { parsePrincipalRule } from '../../shared/connections/principal.ts';
 
 const ACCOUNT = '111122223333';
@@ -165,4 +165,18 @@ test('whatever is parsed, nothing throws, and a rule covers its own role in its 
       expect(parsePrincipal(`arn:aws:sts::${a}:assumed-role/${junk}`)?.kind ?? 'role').toBe('role');
     }),
   );
+});
+
+describe('two callers are one principal', () => {
+  test.each([
+    [sts('assumed-role/ci/a'), sts('assumed-role/ci/b'), true],
+    [sts('assumed-role/ci/a'), sts('assumed-role/ci-2/a'), false],
+    [sts('assumed-role/ci/a'), iam('user/ci'), false],
+    [iam('user/ann'), iam('user/ann'), true],
+    [iam('user/a/ann'), iam('user/b/ann'), false],
+    [sts('federated-user/a'), sts('federated-user/a'), true],
+    [sts('federated-user/a'), sts('federated-user/b'), false],
+  ])('%s and %s: %j', (one, other, same) => {
+    expect(isSamePrincipal(one, other)).toBe(same);
+  });
 });

@@ -4,7 +4,7 @@
  * caller brings, or by what the vendor sends a person's browser back with.
  */
 import type { Connection } from '../../connections/connection.ts';
-import { BrokerError } from '../../contract/errors.ts';
+import { BrokerError, VendorError } from '../../contract/errors.ts';
 import type { ConsentStatusAnswer } from '../../contract/messages.ts';
 import { present } from '../../contract/present.ts';
 import type { Redacted } from '../../contract/redacted.ts';
@@ -12,6 +12,7 @@ import { authorizationCodeParameters, readAuthorizationResponse } from '../../oa
 import type { Vendor } from '../../vendors/vendor.ts';
 import { accessDenied } from '../authorize.ts';
 import type { CodeConsent, PendingConsent } from '../ports.ts';
+import { isSamePrincipal } from '../principals.ts';
 import type { FindConnection, Span } from '../request.ts';
 import { devicePoller } from './device.ts';
 import { handleOf, type PendingConsentParts, pendingConsents, statusOf } from './pending.ts';
@@ -51,7 +52,7 @@ export interface Consents {
 export function consents(parts: ConsentParts): Consents {
   const table = parts.consents;
   const pendings = pendingConsents(parts);
-  const poll = devicePoller({ ...parts, pendings });
+  const poll = devicePoller({ clock: parts.clock, pendings });
 
   return { start: consentStarter(parts), proceed, callback };
 
@@ -60,13 +61,14 @@ export function consents(parts: ConsentParts): Consents {
     const pending = await table.read(handle);
     // A consent is finished by the principal that started it.
     if (pending && pending.connection !== connection.name) throw accessDenied();
-    if (pending && pending.startedBy !== request.principal) throw accessDenied();
+    if (pending && !isSamePrincipal(pending.startedBy, request.principal)) throw accessDenied();
     if (!pending || pendings.isOver(pending)) return { status: 'expired' };
-    if (pending.status !== 'pending') return { status: statusOf(pending) };
     if (pending.kind === 'device') return poll(handle, pending, request);
-    if (!code) return { status: 'pending' };
+    if (pending.status !== 'pending') return { status: statusOf(pending) };
+    const claim = code && (await pendings.claim(handle, pending, { endsAt }));
+    if (!claim) return { status: 'pending' };
     const parameters = codeParameters(pending, code);
-    await pendings.redeem(pending, { handle, connection, vendor, parameters, endsAt });
+    await pendings.redeem(claim, { connection, vendor, parameters, afterFailure: afterTypedCode(pending) });
     return { status: 'granted' };
   }
 
@@ -91,18 +93,31 @@ export function consents(parts: ConsentParts): Consents {
         ...outcomeOf(await pendings.close(handle, pending, denied ? 'denied' : 'failed', detail)),
       };
     }
+    const claim = await pendings.claim(handle, pending, span);
+    if (!claim) return { ...names, kind: 'pending' };
+    const codeGrant = codeParameters(pending, response.code);
     try {
-      const codeGrant = codeParameters(pending, response.code);
-      await pendings.redeem(pending, { handle, ...found, parameters: codeGrant, endsAt: span.endsAt });
+      await pendings.redeem(claim, { ...found, parameters: codeGrant, afterFailure: () => 'failed' });
       return { ...names, kind: 'connected' };
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
-      if (error.code === 'busy') return { ...names, kind: 'pending' };
-      const current = await table.read(handle);
-      if (current?.status === 'pending') await pendings.close(handle, current, 'failed', error.message);
       return { ...names, kind: 'failed', detail: error.message };
     }
   }
+}
+
+/**
+ * Nobody has taken a code that the vendor refused, or that was not sent: a person may have mistyped it, and types it
+ * again. What may have been redeemed is not sent again: that could end the very grant that it gave (RFC 6749 §4.1.2).
+ */
+function afterTypedCode(pending: CodeConsent) {
+  return (error: unknown): CodeConsent | 'failed' => {
+    const untaken =
+      error instanceof VendorError
+        ? !error.ambiguous
+        : error instanceof BrokerError && error.code === 'secret_unavailable';
+    return untaken ? pending : 'failed';
+  };
 }
 
 function readQuietly(parameters: URLSearchParams, state: string, { endpoints }: PendingConsent) {

@@ -1,71 +1,78 @@
 import { DEVICE_CODE_GRANT } from '../../connections/connection.ts';
-import { VendorError } from '../../contract/errors.ts';
+import { BrokerError, VendorError } from '../../contract/errors.ts';
 import type { ConsentStatusAnswer } from '../../contract/messages.ts';
-import type { ConsentsTable, DeviceConsent, Stored } from '../ports.ts';
+import type { ClosedConsent, DeviceConsent, Stored } from '../ports.ts';
+import type { Found, Span } from '../request.ts';
 import type { VendorAccessParts } from '../vendor/access.ts';
-import { type PendingConsents, type Redeeming, statusOf } from './pending.ts';
+import type { PendingConsents } from './pending.ts';
 
 export interface PollDeviceParts extends Pick<VendorAccessParts, 'clock'> {
-  readonly consents: ConsentsTable;
   readonly pendings: PendingConsents;
 }
 
 /** RFC 8628 §3.5: what `slow_down` adds to the interval, in seconds. */
 const SLOW_DOWN = 5;
 
-/** RFC 8628 §3.5: the errors that end a consent. */
-const VERDICTS = new Map<string | undefined, 'denied' | 'expired'>([
+/** RFC 8628 §3.5 and RFC 6749 §5.2: the errors that end a consent. */
+const VERDICTS = new Map<string | undefined, ClosedConsent['status']>([
   ['access_denied', 'denied'],
   ['expired_token', 'expired'],
+  ['invalid_grant', 'failed'],
 ]);
 
 /** Asks the vendor once whether a person has decided about a device, and never faster than the interval. */
-export function devicePoller(parts: PollDeviceParts) {
-  const { clock, pendings } = parts;
-  const table = parts.consents;
-
-  return poll;
-
-  async function poll(
+export function devicePoller({ clock, pendings }: PollDeviceParts) {
+  return async function poll(
     handle: string,
     pending: Stored<DeviceConsent>,
-    request: Omit<Redeeming, 'handle' | 'parameters'>,
+    { connection, vendor, endsAt }: Found & Pick<Span, 'endsAt'>,
   ): Promise<ConsentStatusAnswer> {
     const { interval, deviceCode } = pending;
-    const now = clock.now();
-    if (pending.nextPollAt > now) return { status: 'pending', interval };
-    // Written before asking, so that of several pollers one asks.
-    const polled = await table.write(handle, pending, { ...pending, nextPollAt: now + interval * 1000 });
-    if (!polled) return { status: 'pending', interval };
+    const waiting = { status: 'pending', interval } as const;
+    if (pending.nextPollAt > clock.now()) return waiting;
+    const claim = await pendings.claim(handle, pending, { endsAt });
+    if (!claim) return waiting;
     const parameters = { grant_type: DEVICE_CODE_GRANT, device_code: deviceCode.reveal() };
+    const afterFailure = (error: unknown) => afterPoll(pending, error, clock.now());
     try {
-      await pendings.redeem(polled, { ...request, handle, parameters });
+      await pendings.redeem(claim, { connection, vendor, parameters, afterFailure });
       return { status: 'granted' };
     } catch (error) {
-      return deviceStatus(handle, interval, error);
+      return statusAfter(error, interval);
     }
-  }
+  };
+}
 
-  /** RFC 8628 §3.5. */
-  async function deviceStatus(
-    handle: string,
-    interval: number,
-    error: unknown,
-  ): Promise<ConsentStatusAnswer> {
-    const vendorError = error instanceof VendorError ? error.vendorError : undefined;
-    if (vendorError === 'authorization_pending') return { status: 'pending', interval };
-    const current = await table.read(handle);
-    if (!current) return { status: 'expired' };
-    if (current.kind !== 'device') return { status: statusOf(current) };
-    if (vendorError === 'slow_down') {
-      const slower = interval + SLOW_DOWN;
-      const nextPollAt = clock.now() + slower * 1000;
-      await table.write(handle, current, { ...current, interval: slower, nextPollAt });
-      return { status: 'pending', interval: slower };
-    }
-    const verdict = VERDICTS.get(vendorError);
-    if (!verdict) throw error;
-    await pendings.close(handle, current, verdict);
-    return { status: verdict };
-  }
+/** A poll that came to nothing is repeated, even if its answer was lost (RFC 8628 §3.5). */
+function afterPoll(
+  pending: DeviceConsent,
+  error: unknown,
+  now: number,
+): DeviceConsent | ClosedConsent['status'] {
+  const verdict = VERDICTS.get(vendorErrorOf(error));
+  if (verdict) return verdict;
+  if (!(error instanceof VendorError) && !isSecretMissing(error)) return 'failed';
+  const interval = intervalAfter(error, pending.interval);
+  return { ...pending, status: 'pending', interval, nextPollAt: now + interval * 1000 };
+}
+
+function statusAfter(error: unknown, interval: number): ConsentStatusAnswer {
+  const code = vendorErrorOf(error);
+  if (code === 'access_denied') return { status: 'denied' };
+  if (code === 'expired_token') return { status: 'expired' };
+  if (code !== 'authorization_pending' && code !== 'slow_down') throw error;
+  return { status: 'pending', interval: intervalAfter(error, interval) };
+}
+
+function intervalAfter(error: unknown, interval: number): number {
+  return vendorErrorOf(error) === 'slow_down' ? interval + SLOW_DOWN : interval;
+}
+
+function vendorErrorOf(error: unknown): string | undefined {
+  return error instanceof VendorError ? error.vendorError : undefined;
+}
+
+/** Nothing was sent. */
+function isSecretMissing(error: unknown): boolean {
+  return error instanceof BrokerError && error.code === 'secret_unavailable';
 }

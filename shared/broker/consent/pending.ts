@@ -1,15 +1,13 @@
 /**
  * A consent from its start to its end. It is stored under a handle, the hash of the `state` that travels through
- * the browser; a log of handles lets nobody finish a consent. A code is exchanged once: by the request that moved
- * the entry to `finishing`.
+ * the browser; a log of handles lets nobody finish a consent. Its code is exchanged by the request that moved the entry to
+ * `finishing`.
  */
 
-import type { Connection } from '../../connections/connection.ts';
-import { BrokerError, VendorError } from '../../contract/errors.ts';
+import { BrokerError } from '../../contract/errors.ts';
 import type { ConsentStatus } from '../../contract/messages.ts';
 import { present } from '../../contract/present.ts';
 import { sha256Base64url } from '../../contract/sha256.ts';
-import type { Vendor } from '../../vendors/vendor.ts';
 import { ignoringUnavailable } from '../ignoring-unavailable.ts';
 import type {
   ClosedConsent,
@@ -19,7 +17,8 @@ import type {
   StartedConsent,
   Stored,
 } from '../ports.ts';
-import type { VendorAccess, VendorAccessParts } from '../vendor/access.ts';
+import type { Found, Span } from '../request.ts';
+import type { Acquisition, VendorAccess, VendorAccessParts } from '../vendor/access.ts';
 import type { StoreGrant } from './store-grant.ts';
 
 export interface PendingConsentParts extends Pick<VendorAccessParts, 'clock' | 'timing' | 'observe'> {
@@ -28,13 +27,18 @@ export interface PendingConsentParts extends Pick<VendorAccessParts, 'clock' | '
   readonly storeGrant: StoreGrant;
 }
 
-/** What redeeming needs to know. */
-export interface Redeeming {
+/** The right to exchange the code of a consent, which one request has at a time. */
+export interface Claim<Consent extends OpenConsent = OpenConsent> {
   readonly handle: string;
-  readonly connection: Connection;
-  readonly vendor: Vendor;
+  readonly claimed: Stored<Consent>;
+  readonly acquisition: Acquisition;
+}
+
+/** What redeeming needs to know. */
+export interface Redeeming extends Found {
   readonly parameters: Readonly<Record<string, string>>;
-  readonly endsAt: number;
+  /** What an exchange that failed leaves of the consent: open as it says, or closed. */
+  readonly afterFailure: (error: unknown) => OpenConsent | ClosedConsent['status'];
 }
 
 /** What the end of a consent is called in the log. */
@@ -46,8 +50,17 @@ const CHANGES = {
 } as const satisfies Record<ClosedConsent['status'], string>;
 
 export interface PendingConsents {
+  /**
+   * Moves a consent to `finishing`. `undefined`: another request was first.
+   * @throws BrokerError `busy`, StoreUnavailable: nothing was exchanged
+   */
+  claim<Consent extends OpenConsent>(
+    handle: string,
+    pending: Stored<Consent>,
+    span: Pick<Span, 'endsAt'>,
+  ): Promise<Claim<Consent> | undefined>;
   /** Exchanges a code for the grant, once; what the vendor gives is stored before it is judged. */
-  redeem(pending: Stored<OpenConsent>, what: Redeeming): Promise<void>;
+  redeem(claim: Claim, what: Redeeming): Promise<void>;
   /** Ends a consent, and tells of it. */
   close(
     handle: string,
@@ -63,7 +76,7 @@ export function pendingConsents(parts: PendingConsentParts): PendingConsents {
   const { clock, timing, access, observe } = parts;
   const table = parts.consents;
 
-  return { redeem, close, isOver };
+  return { claim, redeem, close, isOver };
 
   /** A request that was finishing it when its time ran out has a deadline's time more; after that, it has died. */
   function isOver(consent: PendingConsent): boolean {
@@ -72,18 +85,27 @@ export function pendingConsents(parts: PendingConsentParts): PendingConsents {
     return consent.expiresAt + allowance <= clock.now();
   }
 
-  async function redeem(pending: Stored<OpenConsent>, what: Redeeming): Promise<void> {
-    const { handle } = what;
-    const acquisition = access.acquire(what);
-    const claimed = await table.write(handle, pending, { ...pending, status: 'finishing' });
-    if (!claimed)
-      throw new BrokerError('busy', 'This consent is being finished by another request.', { retryAfter: 1 });
+  async function claim<Consent extends OpenConsent>(
+    handle: string,
+    pending: Stored<Consent>,
+    span: Pick<Span, 'endsAt'>,
+  ): Promise<Claim<Consent> | undefined> {
+    const acquisition = access.acquire(span);
+    const claimed = await table.write(handle, pending, finishing(pending, acquisition, clock.now()));
+    return claimed && { handle, claimed, acquisition };
+  }
+
+  async function redeem({ handle, claimed, acquisition }: Claim, what: Redeeming): Promise<void> {
     try {
-      await parts.storeGrant({ ...what, pending, acquisition });
+      await parts.storeGrant({ ...what, pending: claimed, acquisition });
     } catch (error) {
-      // What may have been redeemed is not redeemed again: that could end the very grant that it gave.
-      if (isRepeatable(error, pending)) await table.write(handle, claimed, pending);
-      else await close(handle, claimed, 'failed', describe(error));
+      const after = what.afterFailure(error);
+      // That this cannot be noted is the lesser evil: what has failed is told, and the claim runs out.
+      await ignoringUnavailable<unknown>(
+        typeof after === 'string'
+          ? close(handle, claimed, after, describe(error))
+          : table.write(handle, claimed, after),
+      );
       throw error;
     }
     // The grant is stored; that the page cannot say so later is no reason to call it failed.
@@ -105,12 +127,17 @@ export function pendingConsents(parts: PendingConsentParts): PendingConsents {
 }
 
 /**
- * Whether the consent is as open as it was: a mistyped code, a device whose person has not decided yet, or nothing
- * sent at all. A poll whose answer was lost is repeated too (RFC 8628 §3.5); a code is not (RFC 6749 §4.1.2).
+ * A code is exchanged once, whatever becomes of who does it (RFC 6749 §4.1.2). A device is polled again once the lease
+ * of a poll that died has run out: the vendor itself knows whether the grant was given (RFC 8628 §3.5).
  */
-function isRepeatable(error: unknown, { kind }: OpenConsent): boolean {
-  if (error instanceof VendorError) return !error.ambiguous || kind === 'device';
-  return error instanceof BrokerError && error.code === 'secret_unavailable';
+function finishing<Consent extends OpenConsent>(
+  pending: Consent,
+  { lease }: Acquisition,
+  now: number,
+): Consent {
+  if (pending.kind === 'code') return { ...pending, status: 'finishing' };
+  const nextPollAt = Math.max(lease.until, now + pending.interval * 1000);
+  return { ...pending, status: 'finishing', nextPollAt };
 }
 
 /** What stays of a consent when its secrets go. */

@@ -50,18 +50,32 @@ export function grantStorer(parts: StoreGrantParts): StoreGrant {
     const { token, error } = tryReadToken(reply);
     if (!reply.refreshToken && error) throw error;
     const grant = grantOf(redemption, binding, reply, token);
-    const stored = await retryWhileUnavailable(clock, redemption.acquisition.deadline, () =>
-      store(grant, redemption.pending),
+    let failure: unknown;
+    const stored = await retryWhileUnavailable(
+      clock,
+      redemption.acquisition.deadline,
+      () => store(grant, redemption.pending),
+      (error) => {
+        failure = error;
+      },
     );
     parts.forget(grant);
     if (stored === 'stored') return;
     if (stored === 'taken') {
-      await parts.revokeQuietly(redemption.connection, redemption.vendor, grant, redemption.acquisition);
+      // Nothing is revoked: at many vendors that would end the winner, too (RFC 7009 §2.1).
       throw new BrokerError(
         'invalid_request',
         'Another consent for this subject was finished first, and is kept.',
       );
     }
+    if (stored === 'revoked') {
+      await parts.revokeQuietly(redemption.connection, redemption.vendor, grant, redemption.acquisition);
+      throw new BrokerError(
+        'invalid_request',
+        'The grant was revoked after this consent was begun, and a consent begun before brings nothing back. Start a new one.',
+      );
+    }
+    if (!(failure instanceof StoreUnavailable)) throw failure;
     throw new StoreUnavailable('The grant could not be stored. Start the consent again.');
   };
 
@@ -72,13 +86,15 @@ export function grantStorer(parts: StoreGrantParts): StoreGrant {
     });
   }
 
-  async function store(grant: Grant, pending: OpenConsent): Promise<'stored' | 'taken'> {
+  async function store(grant: Grant, pending: OpenConsent): Promise<'stored' | 'taken' | 'revoked'> {
     for (;;) {
       const existing: Stored<Grant> | undefined = await grants.read(grant);
       // An earlier try of this very write whose answer was lost.
       if (existing?.generation === grant.generation) return 'stored';
-      const newer = existing?.generation !== pending.generation;
-      if (isLive(existing) && newer && !pending.replace) return 'taken';
+      const changed = existing?.generation !== pending.generation;
+      // Revoked since it was begun: there is a tombstone that it did not see, or nothing where it saw a grant.
+      if (changed && (!existing || existing.status === 'revoked')) return 'revoked';
+      if (isLive(existing) && changed && !pending.replace) return 'taken';
       if (!(await grants.write(existing, grant))) continue;
       // Those of the grant that was replaced open for nobody any more, and would lie there for ever.
       if (existing) await discardQuietly(parts.rescues, existing, existing.attempts);

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
 import { beforeEach, describe, expect, test } from 'vitest';
+import type { Stores } from '../../../functions/compose.ts';
+import type { PendingConsent } from '../../../shared/broker/ports.ts';
 import { OUT_OF_BAND } from '../../../shared/connections/connection.ts';
 import { StoreUnavailable } from '../../../shared/contract/errors.ts';
 import { brokerWorld, CALLER, refusal } from '../../support/broker.ts';
@@ -17,6 +19,7 @@ import {
   someone,
   submit,
 } from '../../support/grants.ts';
+import { json, startHttpPeer } from '../../support/http-peer.ts';
 
 const world = brokerWorld();
 
@@ -27,6 +30,16 @@ beforeEach(() => {
 
 const exchanges = (name: 'bugfender' | 'bipsync') =>
   world.vendors[name].counters.received('token', 'authorization_code');
+
+/** `around` goes around each write of a consent. */
+function withConsentWrites(
+  stores: Stores,
+  around: (write: () => Promise<unknown>, seen: PendingConsent | undefined) => Promise<unknown>,
+): Stores {
+  const write = ((id, seen, next) =>
+    around(() => stores.consents.write(id, seen, next), seen)) as Stores['consents']['write'];
+  return { ...stores, consents: { ...stores.consents, write } };
+}
 
 const OTHER = 'arn:aws:sts::111122223333:assumed-role/somebody-else/session';
 
@@ -213,6 +226,63 @@ describe('authorization code', () => {
     expect(process.changes()).toEqual(['consented']);
   });
 
+  test('a grant whose write was applied, but whose answer was lost, is this very one: it is kept, and nothing is revoked', async () => {
+    let lost = 0;
+    const process = grantProcess(world, await revocable(world), {
+      timing: quick,
+      stores: (stores) =>
+        hooked(stores, {
+          after: (count) => {
+            if (count > 1) return;
+            lost += 1;
+            throw new StoreUnavailable('injected');
+          },
+        }),
+    });
+    const { generation } = await process.consent();
+    expect(lost).toBe(1);
+    expect(process.changes()).toEqual(['consented']);
+    expect(world.vendors.bipsync.counters.snapshot().revocations).toBe(0);
+    expect(await process.grant()).toMatchObject({ generation, status: 'active' });
+  });
+
+  test('a store that is down when the callback is loaded uses nothing up', async () => {
+    let down = false;
+    const process = grantProcess(world, await portal(world), {
+      timing: quick,
+      stores: (stores) =>
+        withConsentWrites(stores, async (write) => {
+          if (down) throw new StoreUnavailable('injected');
+          return write();
+        }),
+    });
+    const { authorization_url } = redirecting(await process.start());
+    const url = await decide(authorization_url);
+    down = true;
+    expect(await refusal(process.callback(url))).toMatchObject({ error: 'store_unavailable' });
+    expect(exchanges('bugfender')).toBe(0);
+    down = false;
+    expect(await process.callback(url)).toMatchObject({ kind: 'connected' });
+  });
+
+  test('a defect is no outage: it ends the consent, is told to nobody, and reaches the log as what it is', async () => {
+    const process = grantProcess(world, await portal(world), {
+      stores: (stores) => hooked(stores, { before: () => Promise.reject(new TypeError('CANARY')) }),
+    });
+    const { consent, authorization_url } = redirecting(await process.start());
+    const url = await decide(authorization_url);
+    await expect(process.callback(url)).rejects.toThrow(TypeError);
+    expect(process.events).toContainEqual(
+      expect.objectContaining({ type: 'audit', outcome: 'internal', detail: 'TypeError' }),
+    );
+    expect(await process.callback(url)).toEqual({
+      kind: 'failed',
+      connection: process.connection.name,
+      subject: 'default',
+    });
+    expect(await process.proceed(consent)).toEqual({ status: 'denied' });
+  });
+
   test('a grant that may or may not have been stored is not asked for a second time', async () => {
     const process = grantProcess(world, await portal(world), {
       timing: { ...quick, deadline: 1_000, storeReserve: 100 },
@@ -287,8 +357,8 @@ describe('the code on screen (out-of-band)', () => {
 
 describe('device authorization', () => {
   /** Begun, with what the person does on the vendor's page. */
-  async function begun() {
-    const process = grantProcess(world, await kiosk(world), { timing: quick });
+  async function begun(stores?: (stores: Stores) => Stores) {
+    const process = grantProcess(world, await kiosk(world), { timing: quick, ...(stores && { stores }) });
     const started = device(await process.start());
     const decision = (decision: string) =>
       submit(started.verification_uri, { user_code: started.user_code, decision, user: 'ada' });
@@ -374,6 +444,85 @@ describe('device authorization', () => {
     expect(await process.proceed(started.consent)).toEqual({ status: 'granted' });
   });
 
+  test('a store that fails once after a poll costs one lease, not the consent', async () => {
+    let fail = true;
+    const { process, started, decision } = await begun((stores) =>
+      withConsentWrites(stores, async (write, seen) => {
+        if (!fail || seen?.status !== 'finishing') return write();
+        fail = false;
+        throw new StoreUnavailable('injected');
+      }),
+    );
+    interval();
+    expect(await process.proceed(started.consent)).toEqual({ status: 'pending', interval: 5 });
+    expect(fail).toBe(false);
+    await decision('approve');
+    interval();
+    expect(await process.proceed(started.consent)).toEqual({ status: 'pending', interval: 5 });
+    expect(polls()).toBe(1);
+    world.clock.advance(25_000);
+    expect(await process.proceed(started.consent)).toEqual({ status: 'granted' });
+    expect(polls()).toBe(2);
+  });
+
+  test('a process that dies while it polls costs one lease, not the consent', async () => {
+    const {
+      process: dying,
+      started,
+      decision,
+    } = await begun((stores) =>
+      withConsentWrites(stores, (write, seen) =>
+        seen?.status === 'finishing' ? new Promise(() => {}) : write(),
+      ),
+    );
+    interval();
+    void dying.proceed(started.consent);
+    await expect.poll(polls).toBe(1);
+    await decision('approve');
+    const process = grantProcess(world, dying.connection, { timing: quick });
+    world.clock.advance(25_000);
+    expect(await process.proceed(started.consent)).toEqual({ status: 'pending', interval: 5 });
+    world.clock.advance(5_000);
+    expect(await process.proceed(started.consent)).toEqual({ status: 'granted' });
+    expect(polls()).toBe(2);
+  });
+
+  test('a code that the vendor does not know any more is polled no longer', async () => {
+    const { process, started } = await begun();
+    world.vendors.bipsync.setFault({ fault: 'oauth_error', endpoint: 'token', error: 'invalid_grant' });
+    interval();
+    expect(await refusal(process.proceed(started.consent))).toMatchObject({ vendor_error: 'invalid_grant' });
+    expect(await process.proceed(started.consent)).toEqual({ status: 'denied' });
+    expect(process.changes()).toEqual(['consent_failed']);
+  });
+
+  test('a device consent lives half an hour at most, however long its code does', async () => {
+    const peer = await startHttpPeer();
+    const answer = {
+      device_code: 'device-code-1',
+      user_code: 'ABCD',
+      verification_uri: 'https://x.example/d',
+    };
+    peer.replyWith(json(200, { ...answer, expires_in: 86_400 }));
+    const connection = await world.connect(
+      {
+        vendor: 'custom',
+        grant: 'urn:ietf:params:oauth:grant-type:device_code',
+        client_auth: 'none',
+        token_endpoint: `${peer.origin}/token`,
+        device_authorization_endpoint: `${peer.origin}/device`,
+      },
+      { client_id: 'c' },
+    );
+    const process = grantProcess(world, connection);
+    const started = device(await process.start());
+    expect(started.expires_in).toBe(1_800);
+    world.clock.advance(1_800_000);
+    expect(await process.proceed(started.consent)).toEqual({ status: 'expired' });
+    expect(peer.received.map(({ path }) => path)).toEqual(['/device']);
+    await peer.close();
+  });
+
   test('a callback finishes no device consent, not even with its very state', async () => {
     const { process, started } = await begun();
     const { stores } = process;
@@ -396,6 +545,31 @@ describe('whose consent it is', () => {
       error: 'access_denied',
     });
     expect(exchanges('bugfender')).toBe(0);
+  });
+
+  test("a role's next session goes on with what an earlier one began, and its grant names who began it", async () => {
+    const process = grantProcess(world, await kiosk(world), { timing: quick });
+    const role = 'arn:aws:sts::111122223333:assumed-role/deploy';
+    const started = device(await process.start({}, `${role}/monday`));
+    await submit(started.verification_uri, {
+      user_code: started.user_code,
+      decision: 'approve',
+      user: 'ada',
+    });
+    world.clock.advance(5_000);
+    for (const other of [
+      'arn:aws:sts::111122223333:assumed-role/deployer/monday',
+      'arn:aws:sts::444455556666:assumed-role/deploy/monday',
+      'arn:aws-cn:sts::111122223333:assumed-role/deploy/monday',
+      'arn:aws:iam::111122223333:user/deploy',
+      'arn:aws:sts::111122223333:federated-user/monday',
+    ]) {
+      expect(await refusal(process.proceed(started.consent, {}, other))).toMatchObject({
+        error: 'access_denied',
+      });
+    }
+    expect(await process.proceed(started.consent, {}, `${role}/tuesday`)).toEqual({ status: 'granted' });
+    expect(await process.grant()).toMatchObject({ consentedBy: `${role}/monday` });
   });
 
   test("another connection's consent is refused, and an unknown one is over", async () => {
@@ -450,7 +624,7 @@ describe('consenting again', () => {
     expect(await process.grant()).toEqual(before);
   });
 
-  test('of two first consents that overlap, one is kept and the other revoked', async () => {
+  test('of two first consents that overlap, one is kept, and the other revokes nothing, which could end both', async () => {
     const process = grantProcess(world, await revocable(world));
     const [one, two] = [redirecting(await process.start()), redirecting(await process.start())];
     expect(await process.callback(await decide(one.authorization_url))).toMatchObject({ kind: 'connected' });
@@ -460,9 +634,32 @@ describe('consenting again', () => {
       detail: expect.stringContaining('finished first'),
     });
     expect(await process.grant()).toEqual(kept);
-    expect(world.vendors.bipsync.counters.snapshot().revocations).toBe(1);
+    expect(world.vendors.bipsync.counters.snapshot().revocations).toBe(0);
     world.clock.advance(3_600_000);
     expect(await process.token()).toMatchObject({ source: 'vendor' });
+  });
+
+  test.each([
+    ['forgotten', undefined],
+    ['still a tombstone', { fault: 'dropped', endpoint: 'revoke', times: 2 }],
+  ] as const)('a consent begun before a revocation brings nothing back (%s)', async (_, fault) => {
+    const process = grantProcess(world, await revocable(world), { timing: quick });
+    await process.consent();
+    const { authorization_url } = redirecting(await process.start({ replace: true }));
+    const url = await decide(authorization_url);
+    if (fault) world.vendors.bipsync.setFault(fault);
+    await process.revoke().catch(() => undefined);
+    const { revocations } = world.vendors.bipsync.counters.snapshot();
+    expect(await process.callback(url)).toMatchObject({
+      kind: 'failed',
+      detail: expect.stringContaining('revoked after this consent was begun'),
+    });
+    expect(await process.describe()).not.toMatchObject({ grant_status: 'active' });
+    expect(await refusal(process.token())).toMatchObject({ error: 'consent_required' });
+    // Nobody will use what the vendor gave for it, and there is no other grant that would end with it.
+    expect(world.vendors.bipsync.counters.snapshot().revocations).toBe(revocations + 1);
+    await process.consent();
+    expect(await process.token()).toMatchObject({ source: 'table' });
   });
 
   test('after consent_required needs no replace', async () => {
