@@ -83,11 +83,11 @@ export interface AwsStoresParts {
 
 export function awsStores(parts: AwsStoresParts): Stores {
   const { aws, shards, clock = systemClock } = parts;
-  const secretsManager = secretsManagerClient(aws);
+  const secretsManager = secretsManagerClient(aws, clock);
   // A failing cache is given up on soon, a failing grant store is not.
-  const patient = grantsClient(aws);
+  const patient = grantsClient(aws, clock);
   const sealer = createSealer(secretsManager, { secret: parts.keyringSecret, clock });
-  const disposable = { dynamo: tokensClient(aws), table: parts.tokensTable, sealer, clock };
+  const disposable = { dynamo: tokensClient(aws, clock), table: parts.tokensTable, sealer, clock };
   return {
     tokens: createTokensTable(disposable),
     refusals: createRefusalsTable(disposable),

@@ -2,9 +2,11 @@
  * The AWS SDK's clients, each with a bound on every operation. An unbounded one would outlive the lease that it
  * works under: by default the SDK only warns of a silent service, and waits for it for minutes.
  */
+import type { Agent } from 'node:http';
 import { DynamoDBClient, type DynamoDBClientConfig } from '@aws-sdk/client-dynamodb';
 import { SecretsManagerClient, type SecretsManagerClientConfig } from '@aws-sdk/client-secrets-manager';
 import { StoreUnavailable } from '../contract/errors.ts';
+import { type Clock, systemClock } from '../oauth/clock.ts';
 
 /** A client, and how many milliseconds one operation may take: every attempt, pause and the body included. */
 export interface Bounded<Client> {
@@ -19,23 +21,29 @@ export type Dynamo = Bounded<DynamoDBClient>;
 export type SecretsManager = Bounded<SecretsManagerClient>;
 
 /** A cache that is slow to answer is a miss (invariant 6), so little time is spent on it. */
-export function tokensClient(config: DynamoDBClientConfig = {}): Dynamo {
+export function tokensClient(config: DynamoDBClientConfig = {}, clock = systemClock): Dynamo {
   const bounds = { maxAttempts: 2, requestHandler: httpBounds(500, 1_000) };
-  return { client: new DynamoDBClient({ ...common, ...bounds, ...config }), patience: 2_500 };
+  const client = new DynamoDBClient({ ...common, ...bounds, ...config });
+  return { client: withoutRested(client, clock), patience: 2_500 };
 }
 
 /**
  * A grant that cannot be stored is a person asked again, so an operation gets more time; the broker repeats it
  * until its deadline, of which this is about what is kept for the store (`storeReserve`).
  */
-export function grantsClient(config: DynamoDBClientConfig = {}): Dynamo {
+export function grantsClient(config: DynamoDBClientConfig = {}, clock = systemClock): Dynamo {
   const bounds = { maxAttempts: 2, requestHandler: httpBounds(1_000, 1_500) };
-  return { client: new DynamoDBClient({ ...common, ...bounds, ...config }), patience: 3_500 };
+  const client = new DynamoDBClient({ ...common, ...bounds, ...config });
+  return { client: withoutRested(client, clock), patience: 3_500 };
 }
 
-export function secretsManagerClient(config: SecretsManagerClientConfig = {}): SecretsManager {
+export function secretsManagerClient(
+  config: SecretsManagerClientConfig = {},
+  clock = systemClock,
+): SecretsManager {
   const bounds = { maxAttempts: 3, requestHandler: httpBounds(1_000, 2_000) };
-  return { client: new SecretsManagerClient({ ...common, ...bounds, ...config }), patience: 6_500 };
+  const client = new SecretsManagerClient({ ...common, ...bounds, ...config });
+  return { client: withoutRested(client, clock), patience: 6_500 };
 }
 
 /** Said outright, because the SDK otherwise looks for them in configuration files at the first request. */
@@ -43,6 +51,47 @@ const common = { retryMode: 'standard', defaultsMode: 'standard' } as const;
 
 function httpBounds(connectionTimeout: number, requestTimeout: number) {
   return { connectionTimeout, requestTimeout, throwOnRequestTimeout: true };
+}
+
+/**
+ * How long a client's pooled connections may have rested, in milliseconds. A function that was frozen finds them dead,
+ * with no word from the other end, and each would cost one of few attempts; a new one costs some milliseconds.
+ */
+const MOST_REST = 10_000;
+
+/** The client, which after a rest uses none of the connections from before it (invariant 16). */
+function withoutRested<Client extends DynamoDBClient | SecretsManagerClient>(
+  client: Client,
+  clock: Clock,
+): Client {
+  let activeAt = clock.now();
+  const { middlewareStack, config } = client as DynamoDBClient;
+  middlewareStack.add(
+    (next) => async (sent) => {
+      if (clock.now() - activeAt > MOST_REST) dropPooled(config.requestHandler);
+      activeAt = clock.now();
+      try {
+        return await next(sent);
+      } finally {
+        activeAt = clock.now();
+      }
+    },
+    { step: 'initialize', name: 'withoutRested' },
+  );
+  return client;
+}
+
+/** Connections in use are not pooled: their operations are bounded, and an answer on one proves it alive. */
+function dropPooled(handler: object): void {
+  const { httpAgent, httpsAgent } = (handler as NodeHandler).httpHandlerConfigs();
+  for (const agent of [httpAgent, httpsAgent]) {
+    for (const socket of Object.values(agent?.freeSockets ?? {}).flat()) socket?.destroy();
+  }
+}
+
+/** What the clients reach Node's network with, as far as it matters here; agents are made at the first request. */
+interface NodeHandler {
+  httpHandlerConfigs(): { readonly httpAgent?: Agent; readonly httpsAgent?: Agent };
 }
 
 /** Runs one operation of the SDK and aborts it when `patience` is over; the SDK's error passes through. */

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import type { CryptoKey } from 'jose';
 import { StoreUnavailable, UnreadableValue } from '../contract/errors.ts';
+import { SharedWork } from '../contract/shared-work.ts';
 import type { Clock } from '../oauth/clock.ts';
 import type { SecretsManager } from './clients.ts';
 import { type Keyring, parseKeyring } from './keyring.ts';
@@ -34,12 +35,13 @@ export class SealingKeys {
   #readAt = Number.NEGATIVE_INFINITY;
   #soughtAt = Number.NEGATIVE_INFINITY;
   #failure: StoreUnavailable | UnreadableValue | undefined;
-  #reading: Promise<void> | undefined;
+  readonly #readings: SharedWork<void>;
 
   constructor(manager: SecretsManager, secret: string, clock: Clock) {
     this.#manager = manager;
     this.#secret = secret;
     this.#clock = clock;
+    this.#readings = new SharedWork(clock.now, manager.patience);
   }
 
   /** @throws StoreUnavailable, UnreadableValue when no keyring was ever read */
@@ -64,16 +66,13 @@ export class SealingKeys {
 
   /** A key that is not known may be newer than the keyring at hand, however young that is. */
   async #seek(): Promise<void> {
-    if (!this.#reading && this.#clock.now() - this.#soughtAt < READING_PAUSE) return;
+    if (!this.#readings.underWay(this.#secret) && this.#clock.now() - this.#soughtAt < READING_PAUSE) return;
     this.#soughtAt = this.#clock.now();
     await this.#refresh();
   }
 
   #refresh(): Promise<void> {
-    this.#reading ??= this.#read().finally(() => {
-      this.#reading = undefined;
-    });
-    return this.#reading;
+    return this.#readings.join(this.#secret, () => this.#read());
   }
 
   async #read(): Promise<void> {

@@ -1,6 +1,7 @@
 import type { Secrets, SecretVersion } from '../broker/ports.ts';
 import { BrokerError } from '../contract/errors.ts';
 import { MemoryCache } from '../contract/memory-cache.ts';
+import { SharedWork } from '../contract/shared-work.ts';
 import type { Clock } from '../oauth/clock.ts';
 import type { SecretsManager } from './clients.ts';
 import { type NoSecret, readSecret, type SecretReading } from './secret-value.ts';
@@ -29,18 +30,21 @@ const OUTAGE_PAUSE = 10_000;
  */
 export function createSecrets(manager: SecretsManager, { clock, life = 300_000 }: SecretsOptions): Secrets {
   const cache = new MemoryCache<Cached>(CACHE_SIZE);
-  const readings = new Map<string, Promise<SecretVersion>>();
+  const readings = new SharedWork<SecretVersion>(clock.now, manager.patience);
 
-  function remember(name: string, version: SecretVersion, lasting: number): SecretVersion {
-    cache.put(name, { version, askAgainAt: clock.now() + lasting });
+  function remember(name: string, version: SecretVersion, askAgainAt: number): SecretVersion {
+    cache.put(name, { version, askAgainAt });
     return version;
   }
 
   async function ask(name: string): Promise<SecretVersion> {
+    // From here on, because a frozen process may read the answer an hour after it was true.
+    const askedAt = clock.now();
     const reading = await readSecret(manager, name);
-    if (reading.found) return remember(name, reading.version, life);
+    if (reading.found) return remember(name, reading.version, askedAt + life);
     const cached = cache.get(name);
-    if (cached && reading.reason === 'unavailable') return remember(name, cached.version, OUTAGE_PAUSE);
+    if (cached && reading.reason === 'unavailable')
+      return remember(name, cached.version, clock.now() + OUTAGE_PAUSE);
     cache.delete(name);
     throw unavailable(name, reading);
   }
@@ -49,9 +53,7 @@ export function createSecrets(manager: SecretsManager, { clock, life = 300_000 }
     async read(name, { fresh = false } = {}) {
       const cached = cache.get(name);
       if (cached && !fresh && clock.now() < cached.askAgainAt) return cached.version;
-      const reading = readings.get(name) ?? ask(name).finally(() => readings.delete(name));
-      readings.set(name, reading);
-      return reading;
+      return readings.join(name, () => ask(name));
     },
 
     async readStage(name, stage) {

@@ -66,9 +66,9 @@ export function openStores(
   clock: Clock = storeClock(),
   { shards }: { shards: number } = { shards: 4 },
 ) {
-  const tokens = tokensClient({ ...quick, endpoint: dynamodb });
-  const grants = grantsClient({ ...quick, endpoint: dynamodb });
-  const manager = secretsManagerClient({ ...quick, endpoint: secretsManager });
+  const tokens = tokensClient({ ...quick, endpoint: dynamodb }, clock);
+  const grants = grantsClient({ ...quick, endpoint: dynamodb }, clock);
+  const manager = secretsManagerClient({ ...quick, endpoint: secretsManager }, clock);
   const sealer = createSealer(manager, { secret: names.keyring, clock });
   const tokensTable = { dynamo: tokens, table: names.tokens, sealer, clock };
   const grantsTable = { dynamo: grants, table: names.grants, sealer, clock, shards };
