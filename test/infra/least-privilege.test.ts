@@ -76,7 +76,6 @@ describe.each(ALL)('on behalf of the %s function', (fn) => {
     ['DynamoDB decrypts', { action: 'kms:Decrypt', resource: keyArn, context: via('dynamodb') }],
     ['Secrets Manager decrypts', { action: 'kms:Decrypt', resource: keyArn, context: via('secretsmanager') }],
     ['Lambda writes its log', { action: 'logs:PutLogEvents', resource: stream }],
-    ['Lambda writes its trace', { action: 'xray:PutTraceSegments', resource: '*' }],
     ['Lambda puts its dead letters aside', { action: 'sqs:SendMessage', resource: deadLetters }],
   ])('%s', async (_, request) => {
     expect(await allowed(fn, request)).toBe(true);
@@ -146,6 +145,14 @@ test('the brokers do not write the keyring, and the rotation reads no client sec
 });
 
 const prod = new Deployed(synthesize({ props: everything }).template);
+
+test('Lambda writes traces where they are asked for, and nowhere else', async () => {
+  const trace = { action: 'xray:PutTraceSegments', resource: '*' };
+  for (const fn of ALL) {
+    expect(await isAllowed(prod, prod.role(`${fn}Role`), trace)).toBe(true);
+    expect(await allowed(fn, trace)).toBe(false);
+  }
+});
 
 test('in a VPC Lambda makes network interfaces with the role, and the code cannot', async () => {
   const make = { action: 'ec2:CreateNetworkInterface', resource: '*' };
