@@ -1,15 +1,14 @@
 import { execFile } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { NOT_YET } from '../not-yet.ts';
+import { play } from '../seeds.ts';
 import type { Mutant } from './list.ts';
 
 /** Seeds that a mutant is given to be noticed in. */
 const SEEDS = 2_000;
 
-/** A mutant that hangs has been noticed, too; milliseconds. */
-const PATIENCE = 300_000;
-
-/** Breaks the copy, asks whoever should notice, and mends the copy. */
+/** Breaks the copy, asks whoever should notice, and mends the copy. A program that fails to run notices nothing. */
 export async function isCaught({ file, find, replace, caughtBy }: Mutant, root: string): Promise<boolean> {
   const path = join(root, file);
   const sound = readFileSync(path, 'utf8');
@@ -18,19 +17,20 @@ export async function isCaught({ file, find, replace, caughtBy }: Mutant, root: 
     sound.replace(find, () => replace),
   );
   try {
-    const program =
-      caughtBy === 'simulation'
-        ? ['test/simulation/run.ts', '--count', String(SEEDS)]
-        : ['node_modules/vitest/vitest.mjs', 'run', '--config', 'test/vitest.config.ts', caughtBy];
-    return !(await succeeds(program, root));
+    return caughtBy === 'simulation' ? await breaksAnInvariant(root) : await failsATest(caughtBy, root);
   } finally {
     writeFileSync(path, sound);
   }
 }
 
-function succeeds(program: readonly string[], cwd: string): Promise<boolean> {
-  const { promise, resolve } = Promise.withResolvers<boolean>();
-  const options = { cwd, timeout: PATIENCE, maxBuffer: 2 ** 28 };
-  execFile(process.execPath, program, options, (error) => resolve(error === null));
-  return promise;
+async function breaksAnInvariant(root: string): Promise<boolean> {
+  const { broken } = await play({ from: 0, count: SEEDS, untilBroken: true }, root);
+  return Object.keys(broken).some((invariant) => !NOT_YET.includes(invariant));
+}
+
+async function failsATest(file: string, root: string): Promise<boolean> {
+  const program = ['node_modules/vitest/vitest.mjs', 'run', '--config', 'test/vitest.config.ts', file];
+  const { promise, resolve } = Promise.withResolvers<string>();
+  execFile(process.execPath, program, { cwd: root, maxBuffer: 2 ** 28 }, (_, printed) => resolve(printed));
+  return /Tests .*\d+ failed/.test(await promise);
 }
