@@ -52,6 +52,7 @@ export interface RescueChange {
   readonly attempt: string;
   /** Absent: it was discarded. */
   readonly rescue?: Rescue;
+  readonly visibleAt?: number;
 }
 
 /** One request to a vendor's server, from the side of both. */

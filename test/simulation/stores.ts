@@ -162,7 +162,8 @@ export class SimulatedStores {
           if (saved && saved.refreshToken?.reveal() !== rescue.refreshToken?.reveal())
             throw new StoreUnavailable('Another answer to the same attempt was rescued before.');
           if (saved) return;
-          this.rescues.set(key, { rescue, visibleAt: scheduler.now + weather.secretsLag });
+          const visibleAt = scheduler.now + weather.secretsLag;
+          this.rescues.set(key, { rescue, visibleAt });
           const { attempt } = rescue;
           history.add({
             type: 'rescue',
@@ -171,6 +172,7 @@ export class SimulatedStores {
             key: nameOf(grant),
             attempt,
             rescue,
+            visibleAt,
           });
         }),
       find: (grant, generation, attempt) =>

@@ -116,6 +116,25 @@ export const WRITES: readonly Invariant[] = [
     }),
   },
   {
+    name: 'a grant does not end while an answer waits in a rescue that can be seen',
+    check: everyWrite(({ process, at, key, before, after }, { history }) => {
+      if (after!.status !== 'consent_required' || before!.status === 'consent_required') return undefined;
+      const refusal = history
+        .of('exchange')
+        .findLast(
+          (each) => each.process === process && each.error === 'invalid_grant' && each.deliveredAt! <= at,
+        );
+      const looked = (refusal?.deliveredAt ?? 0) + PRODUCTION.settle;
+      const waiting = before!.attempts.find((attempt) => {
+        const last = history
+          .of('rescue')
+          .findLast((each) => each.key === key && each.attempt === attempt && each.at <= at);
+        return last?.rescue?.generation === before!.generation && last.visibleAt! <= looked;
+      });
+      return waiting && `the answer to ${waiting} waited in a rescue`;
+    }),
+  },
+  {
     name: 'what was revoked comes back only by a consent that was begun afterwards',
     check: ({ history }) =>
       history.of('grant').flatMap((change): Finding[] => {
