@@ -15,7 +15,7 @@ const source = (path: string): Manifest => JSON.parse(readFileSync(new URL(path,
 const CREDENTIALS = '@aws-sdk/credential-provider-node';
 
 /** The first versions that have all that the construct uses (`Validations`, for one); a test runs it with them. */
-export const LOWEST_CDK = { 'aws-cdk-lib': '2.252.0', constructs: '10.5.0' };
+export const LOWEST_CDK = { 'aws-cdk-lib': '2.270.0', constructs: '10.5.0' };
 
 export function packageManifest(): object {
   const { name, version, description, license, dependencies } = source('../../package.json');
