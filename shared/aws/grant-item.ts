@@ -8,26 +8,26 @@ import { failureItem, fromFailureItem, leaseItem, time, toFailureItem, toLeaseIt
 import { openToken, sealToken } from './sealed-token.ts';
 import { type Binding, kidOf, type Sealer } from './sealing.ts';
 
-/** Attributes that decide a grant's state, for the count of a connection's grants. */
-export const stateItem = v.object({
+/** Attributes that say what a grant is without anything being opened. */
+export const outlineItem = v.object({
+  connection: v.string(),
+  subject: v.string(),
+  generation: v.string(),
   status: v.picklist(['active', 'consent_required', 'revoked']),
   attempts: v.array(v.string()),
+  binding: v.object({ issuer: v.optional(v.string()), token_endpoint: v.string(), client_id: v.string() }),
+  scopes: v.array(v.string()),
 });
 
 export const grantItem = v.object({
-  ...stateItem.entries,
-  connection: v.string(),
-  subject: v.string(),
+  ...outlineItem.entries,
   rev: v.string(),
-  generation: v.string(),
   refresh_token: v.optional(v.string()),
   tokens: v.array(v.object({ scope: v.string(), sealed: v.string(), expires_at: time })),
   lease: v.optional(leaseItem),
   last_attempt: v.optional(v.string()),
   due_at: time,
-  binding: v.object({ issuer: v.optional(v.string()), token_endpoint: v.string(), client_id: v.string() }),
   redirect_uri: v.optional(v.string()),
-  scopes: v.array(v.string()),
   consented_at: time,
   consented_by: v.string(),
   last_refresh_at: v.optional(time),
@@ -85,7 +85,6 @@ export async function toGrantItem(
 
 /** Access tokens that have expired by `now` are left out, unopened; an expired lease is shown as it is. */
 export async function fromGrantItem(sealer: Sealer, item: GrantItem, now: number): Promise<Stored<Grant>> {
-  const { issuer, token_endpoint: tokenEndpoint, client_id: clientId } = item.binding;
   return present({
     rev: item.rev,
     connection: item.connection,
@@ -100,7 +99,7 @@ export async function fromGrantItem(sealer: Sealer, item: GrantItem, now: number
     attempts: item.attempts,
     lastAttempt: item.last_attempt,
     dueAt: item.due_at,
-    binding: present({ issuer, tokenEndpoint, clientId }),
+    binding: fromBindingItem(item.binding),
     redirectUri: item.redirect_uri,
     scopes: item.scopes,
     consentedAt: item.consented_at,
@@ -109,6 +108,11 @@ export async function fromGrantItem(sealer: Sealer, item: GrantItem, now: number
     lastFailure: item.last_failure && fromFailureItem(item.last_failure),
     forcedAt: item.forced_at,
   });
+}
+
+export function fromBindingItem(item: GrantItem['binding']): Grant['binding'] {
+  const { issuer, token_endpoint: tokenEndpoint, client_id: clientId } = item;
+  return present({ issuer, tokenEndpoint, clientId });
 }
 
 /** One text per grant: the key's parts, as JSON, so that no two keys run together. */

@@ -1,14 +1,13 @@
 import { QueryCommand, type QueryCommandInput } from '@aws-sdk/client-dynamodb';
 import * as v from 'valibot';
-import type { GrantKey, GrantsTable } from '../broker/ports.ts';
-import type { GrantState } from '../contract/messages.ts';
+import type { GrantKey, GrantOutline, GrantsTable } from '../broker/ports.ts';
 import { GRANTS_TABLE, MAX_SHARDS } from '../contract/tables.ts';
 import type { Clock } from '../oauth/clock.ts';
 import { fromItem } from './attributes.ts';
 import type { Dynamo } from './clients.ts';
-import { fromGrantItem, grantItem, stateItem, toGrantItem } from './grant-item.ts';
+import { fromBindingItem, fromGrantItem, grantItem, outlineItem, toGrantItem } from './grant-item.ts';
 import type { Sealer } from './sealing.ts';
-import { parseItem, Table } from './table.ts';
+import { type Members, parseItem, Table } from './table.ts';
 
 export interface GrantsTableParts {
   readonly dynamo: Dynamo;
@@ -21,6 +20,7 @@ export interface GrantsTableParts {
 }
 
 const dueItem = v.object({ connection: v.string(), subject: v.string() });
+const revItem = v.object({ rev: v.string() });
 const kidsItem = v.object({ kids: v.array(v.string()) });
 
 /** Grants, in items `connection` + `subject`. Every item is in the due index, whatever its state. */
@@ -58,12 +58,25 @@ export function createGrantsTable({
       return keys;
     },
 
-    async count(connection) {
-      const counts: Record<GrantState, number> = { active: 0, in_doubt: 0, consent_required: 0, revoked: 0 };
-      for await (const item of queryAll(table, stateQuery(connection))) {
-        counts[stateOf(parseItem(stateItem, item, `A grant of ${connection}`))] += 1;
+    async outlines(connection, limit) {
+      const outlines: GrantOutline[] = [];
+      for await (const item of queryAll(table, { ...outlineQuery(connection), Limit: limit })) {
+        outlines.push(outlineOf(item));
+        if (outlines.length === limit) break;
       }
-      return counts;
+      return outlines;
+    },
+
+    async outline(key) {
+      const found = await table.get(itemKey(key), true);
+      return found && { ...outlineOf(found), rev: parseItem(revItem, found, nameOf(key)).rev };
+    },
+
+    async postpone(key, dueAt) {
+      const found = await table.get(itemKey(key), true);
+      if (!found) return;
+      const { rev } = parseItem(revItem, found, nameOf(key));
+      await table.put(itemKey(key), { ...(found as Members), due_at: dueAt }, { rev });
     },
   };
 }
@@ -89,8 +102,11 @@ function itemKey({ connection, subject }: GrantKey): { connection: string; subje
   return { connection, subject };
 }
 
-function stateOf({ status, attempts }: v.InferOutput<typeof stateItem>): GrantState {
-  return status === 'active' && attempts.length > 0 ? 'in_doubt' : status;
+const nameOf = ({ connection }: GrantKey) => `A grant of ${connection}`;
+
+function outlineOf(found: Record<string, unknown>): GrantOutline {
+  const item = parseItem(outlineItem, found, 'A grant');
+  return { ...item, binding: fromBindingItem(item.binding) };
 }
 
 /** Placeholders stand for DynamoDB's reserved words. */
@@ -116,11 +132,16 @@ function kidsQuery(shard: number): Query {
   };
 }
 
-function stateQuery(connection: string): Query {
+function outlineQuery(connection: string): Query {
   return {
     KeyConditionExpression: '#connection = :connection',
-    ProjectionExpression: '#status, attempts',
-    ExpressionAttributeNames: { '#connection': 'connection', '#status': 'status' },
+    ProjectionExpression: '#connection, subject, generation, #status, attempts, #binding, #scopes',
+    ExpressionAttributeNames: {
+      '#connection': 'connection',
+      '#status': 'status',
+      '#binding': 'binding',
+      '#scopes': 'scopes',
+    },
     ExpressionAttributeValues: { ':connection': { S: connection } },
   };
 }

@@ -12,7 +12,7 @@ import { UnreadableValue } from '../contract/errors.ts';
 import { fromItem, type Item, type Plain, toItem } from './attributes.ts';
 import { type Dynamo, storeUnavailable, within } from './clients.ts';
 
-type Members = { readonly [name: string]: Plain | undefined };
+export type Members = { readonly [name: string]: Plain | undefined };
 
 /** What a write must still find: nothing, or the item with these values. */
 export type Expected = undefined | { readonly rev: string; readonly generation?: string };

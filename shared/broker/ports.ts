@@ -124,6 +124,12 @@ export interface Grant extends GrantKey {
 /** A grant with something to refresh: no other can be sent to the vendor. */
 export type RefreshableGrant = Stored<Grant> & { readonly refreshToken: Redacted };
 
+/** What can be seen of a grant without opening what is sealed in it. */
+export type GrantOutline = Pick<
+  Grant,
+  keyof GrantKey | 'generation' | 'status' | 'attempts' | 'binding' | 'scopes'
+>;
+
 /**
  * The precious table. Every write is conditional on `rev` and `generation`; nothing in it expires.
  * @throws StoreUnavailable, UnreadableValue
@@ -131,13 +137,17 @@ export type RefreshableGrant = Stored<Grant> & { readonly refreshToken: Redacted
 export interface GrantsTable {
   /** Always consistent. */
   read(key: GrantKey): Promise<Stored<Grant> | undefined>;
-  write(seen: Stored<Grant> | undefined, next: Grant): Promise<Stored<Grant> | undefined>;
+  write(seen: Stored<GrantOutline> | undefined, next: Grant): Promise<Stored<Grant> | undefined>;
   /** Forgets; `false` when another write came first. */
-  remove(seen: Stored<Grant>): Promise<boolean>;
+  remove(seen: Stored<GrantOutline>): Promise<boolean>;
   /** Keys of grants due at `now`, soonest first, through the due index of one shard; `limit` at most. */
   due(shard: number, now: number, limit: number): Promise<GrantKey[]>;
-  /** Number of a connection's grants by state. */
-  count(connection: string): Promise<Record<GrantState, number>>;
+  /** The first grants of a connection by subject, `limit` at most: what it costs does not grow with their number. */
+  outlines(connection: string, limit: number): Promise<GrantOutline[]>;
+  /** For a grant whose sealed values do not open: what it is, so that it can be ended or replaced. */
+  outline(key: GrantKey): Promise<Stored<GrantOutline> | undefined>;
+  /** Moves the due time and nothing else, so that a grant that does not open is not first for ever. */
+  postpone(key: GrantKey, dueAt: number): Promise<void>;
 }
 
 /** A vendor's answer to one attempt, kept aside because the first commit of it failed. */

@@ -111,4 +111,6 @@ export interface ConnectionAnswer {
   };
   /** Without `?subject=`, for connections with grants. */
   grants?: Record<GrantState, number>;
+  /** There are more grants than were counted, which are the first 1,000 by subject. */
+  grants_truncated?: true;
 }

@@ -112,15 +112,13 @@ export class SimulatedStores {
             .slice(0, limit)
             .map(({ connection, subject }) => ({ connection, subject })),
         ),
-      count: (connection) =>
-        run('grants', 'count', connection, () => {
-          const counts = { active: 0, in_doubt: 0, consent_required: 0, revoked: 0 };
-          for (const grant of this.grants.values()) {
-            if (grant.connection !== connection) continue;
-            counts[grant.status === 'active' && grant.attempts.length > 0 ? 'in_doubt' : grant.status] += 1;
-          }
-          return counts;
-        }),
+      outlines: (connection, limit) =>
+        run('grants', 'outlines', connection, () =>
+          [...this.grants.values()].filter((grant) => grant.connection === connection).slice(0, limit),
+        ),
+      outline: (key) => run('grants', 'outline', nameOf(key), () => this.grants.get(nameOf(key))),
+      // Values that do not open are none of what is simulated.
+      postpone: async () => undefined,
     };
 
     const tokens: Stores['tokens'] = {

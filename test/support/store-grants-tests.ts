@@ -177,7 +177,8 @@ export function grantsTests(suite: () => StoreSuite): void {
           faulty.grants.write(seen, seen),
           faulty.grants.remove(seen),
           faulty.grants.due(0, clock.now(), 10),
-          faulty.grants.count(seen.connection),
+          faulty.grants.outlines(seen.connection, 10),
+          faulty.grants.outline(seen),
         ].map((operation) => expect(operation).rejects.toThrow(StoreUnavailable)),
       );
     },
@@ -212,7 +213,7 @@ export function grantsTests(suite: () => StoreSuite): void {
         consentedBy: `by ${subject}`,
       });
     }
-    expect(await stores.grants.count(connection)).toMatchObject({ active: subjects.length });
+    expect(await stores.grants.outlines(connection, 100)).toHaveLength(subjects.length);
   });
 
   test("a grant's tokens do not open on another grant", async () => {
@@ -286,7 +287,7 @@ export function grantsTests(suite: () => StoreSuite): void {
     expect(shards.flat()).toEqual([]);
   });
 
-  test('counts, due keys and keys in use are complete beyond one page of 1 MB', async () => {
+  test('outlines, due keys and keys in use are complete beyond one page of 1 MB', async () => {
     const { stores, names } = await suite().fresh({ shards: 1 });
     const now = suite().clock.now();
     const states: Partial<Grant>[] = [
@@ -299,12 +300,12 @@ export function grantsTests(suite: () => StoreSuite): void {
       aGrant(now, { ...states[index % 4], subject: `${LONGEST}${index.toString(36)}`, dueAt: now }),
     );
     await writeAll(stores, grants);
-    expect(await stores.grants.count('logs-portal')).toEqual({
-      active: 300,
-      in_doubt: 300,
-      consent_required: 300,
-      revoked: 300,
-    });
+    const outlines = await stores.grants.outlines('logs-portal', 10_000);
+    expect(outlines).toHaveLength(1_200);
+    const { connection, subject, generation, status, attempts, binding, scopes } = outlines[0]!;
+    const whole = await stores.grants.read({ connection, subject });
+    expect(whole).toMatchObject({ generation, status, attempts, binding, scopes });
+    expect(await stores.grants.outlines('logs-portal', 7)).toHaveLength(7);
     const due = await stores.grants.due(0, now, 10_000);
     expect(new Set(due.map((key) => key.subject)).size).toBe(1_200);
     expect(Buffer.byteLength(JSON.stringify(due))).toBeGreaterThan(2 ** 20);

@@ -7,11 +7,11 @@ import { authorizationUrl, createCodeVerifier } from '../../oauth/authorization.
 import { requestDeviceAuthorization } from '../../oauth/device.ts';
 import type { Client, Endpoints } from '../../oauth/types.ts';
 import type { Vendor } from '../../vendors/vendor.ts';
+import { isLive, readToReplace } from '../grants/binding.ts';
 import type { ConsentsTable, GrantsTable, StartedConsent } from '../ports.ts';
 import { isGrant, type Span } from '../request.ts';
 import type { Acquisition, VendorAccess, VendorAccessParts } from '../vendor/access.ts';
 import { handleOf } from './pending.ts';
-import { isLive } from './store-grant.ts';
 
 export interface StartConsentParts extends Pick<VendorAccessParts, 'clock' | 'timing'> {
   readonly consents: ConsentsTable;
@@ -48,8 +48,9 @@ export function consentStarter(parts: StartConsentParts) {
         'This connection acts for itself (client_credentials): it needs no consent.',
       );
     }
-    const existing = await grants.read({ connection: connection.name, subject });
-    if (isLive(existing) && !request.replace) {
+    const key = { connection: connection.name, subject };
+    const existing = await readToReplace(grants, key, request.replace);
+    if (isLive(existing, request) && !request.replace) {
       throw new BrokerError(
         'invalid_request',
         `replace: subject "${subject}" has a live grant; send "replace": true to consent again. The old grant stays until the new one is stored.`,

@@ -6,12 +6,12 @@ import type { Token } from '../../oauth/token.ts';
 import { requestToken } from '../../oauth/token-endpoint.ts';
 import type { TokenReply } from '../../oauth/types.ts';
 import type { Vendor } from '../../vendors/vendor.ts';
-import { bindingOf } from '../grants/binding.ts';
+import { bindingOf, isLive, readToReplace } from '../grants/binding.ts';
 import { discardQuietly } from '../grants/commit-refresh.ts';
 import type { Forget, RevokeQuietly } from '../grants/revoke.ts';
 import { dueAfter, scopeKey } from '../grants/states.ts';
 import { tryReadToken } from '../grants/try-read-token.ts';
-import type { Grant, GrantBinding, GrantsTable, OpenConsent, Rescues, Stored } from '../ports.ts';
+import type { Grant, GrantBinding, GrantsTable, OpenConsent, Rescues } from '../ports.ts';
 import { retryWhileUnavailable } from '../retry-while-unavailable.ts';
 import type { Acquisition, VendorAccess, VendorAccessParts } from '../vendor/access.ts';
 
@@ -38,10 +38,6 @@ export interface Redemption {
  */
 export type StoreGrant = (redemption: Redemption) => Promise<void>;
 
-export function isLive(grant: Grant | undefined): boolean {
-  return grant?.status === 'active';
-}
-
 export function grantStorer(parts: StoreGrantParts): StoreGrant {
   const { clock, timing, grants, access } = parts;
 
@@ -54,7 +50,7 @@ export function grantStorer(parts: StoreGrantParts): StoreGrant {
     const stored = await retryWhileUnavailable(
       clock,
       redemption.acquisition.deadline,
-      () => store(grant, redemption.pending),
+      () => store(grant, redemption),
       (error) => {
         failure = error;
       },
@@ -86,15 +82,16 @@ export function grantStorer(parts: StoreGrantParts): StoreGrant {
     });
   }
 
-  async function store(grant: Grant, pending: OpenConsent): Promise<'stored' | 'taken' | 'revoked'> {
+  async function store(grant: Grant, redemption: Redemption): Promise<'stored' | 'taken' | 'revoked'> {
+    const { pending } = redemption;
     for (;;) {
-      const existing: Stored<Grant> | undefined = await grants.read(grant);
+      const existing = await readToReplace(grants, grant, pending.replace);
       // An earlier try of this very write whose answer was lost.
       if (existing?.generation === grant.generation) return 'stored';
       const changed = existing?.generation !== pending.generation;
       // Revoked since it was begun: there is a tombstone that it did not see, or nothing where it saw a grant.
       if (changed && (!existing || existing.status === 'revoked')) return 'revoked';
-      if (isLive(existing) && changed && !pending.replace) return 'taken';
+      if (isLive(existing, redemption) && changed && !pending.replace) return 'taken';
       if (!(await grants.write(existing, grant))) continue;
       // Those of the grant that was replaced open for nobody any more, and would lie there for ever.
       if (existing) await discardQuietly(parts.rescues, existing, existing.attempts);

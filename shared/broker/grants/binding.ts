@@ -1,10 +1,19 @@
 import type { Connection } from '../../connections/connection.ts';
-import { BrokerError } from '../../contract/errors.ts';
+import { BrokerError, UnreadableValue } from '../../contract/errors.ts';
 import { DEFAULT_SUBJECT } from '../../contract/messages.ts';
 import { present } from '../../contract/present.ts';
 import type { Endpoints } from '../../oauth/types.ts';
 import type { Vendor } from '../../vendors/vendor.ts';
-import type { Grant, GrantBinding, GrantKey, RefreshableGrant, Stored } from '../ports.ts';
+import type {
+  Grant,
+  GrantBinding,
+  GrantKey,
+  GrantOutline,
+  GrantsTable,
+  RefreshableGrant,
+  Stored,
+} from '../ports.ts';
+import type { Found } from '../request.ts';
 
 /** The server and the client that a grant belongs to: it is sent to no other server, under no other client (invariant 12). */
 export function bindingOf(endpoints: Endpoints, clientId: string): GrantBinding {
@@ -29,7 +38,7 @@ export function checkBinding(grant: Grant, endpoints: Endpoints, clientId: strin
 
 /** Why not even the grant's live tokens are for this request, judged without asking anybody. */
 export function mismatch(
-  grant: Grant,
+  grant: Pick<GrantOutline, keyof GrantKey | 'status' | 'binding' | 'scopes'>,
   connection: Connection,
   vendor: Vendor,
   scopes: readonly string[],
@@ -45,6 +54,25 @@ export function mismatch(
   return beyond
     ? consentRequired(grant, `the consent does not cover scope "${scopes.join(' ')}"`)
     : undefined;
+}
+
+/** Whether a grant serves its connection as it is now; only a consent that says `replace` takes its place. */
+export function isLive(grant: GrantOutline | undefined, { connection, vendor }: Found): boolean {
+  return grant?.status === 'active' && !mismatch(grant, connection, vendor, []);
+}
+
+/** A grant that may be replaced, by its outline where `replace` is said and it does not open. @throws UnreadableValue */
+export async function readToReplace(
+  grants: GrantsTable,
+  key: GrantKey,
+  replace: boolean,
+): Promise<Stored<GrantOutline> | undefined> {
+  try {
+    return await grants.read(key);
+  } catch (error) {
+    if (replace && error instanceof UnreadableValue) return grants.outline(key);
+    throw error;
+  }
 }
 
 /** Whether there is something to refresh; if not, the grant's live tokens may still be used. */

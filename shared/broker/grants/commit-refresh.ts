@@ -3,7 +3,7 @@
  * that still works, so this goes on until it is stored, rescued or overtaken, or the deadline has come.
  */
 import { type Clock, systemClock } from '../../oauth/clock.ts';
-import type { Grant, GrantsTable, Rescues, Stored } from '../ports.ts';
+import type { Grant, GrantKey, GrantsTable, Rescues, Stored } from '../ports.ts';
 import { retryWhileUnavailable } from '../retry-while-unavailable.ts';
 import type { RefreshAnswer } from './states.ts';
 
@@ -100,7 +100,7 @@ async function untilDeadline(clock: Clock, deadline: number, save: () => Promise
 /** A rescue of a resolved attempt is never adopted, so leaving it costs only cents; failing the caller would cost more. */
 export async function discardQuietly(
   rescues: Rescues,
-  grant: Grant,
+  grant: GrantKey,
   attempts: readonly string[],
 ): Promise<void> {
   await Promise.allSettled(attempts.map((attempt) => rescues.discard(grant, attempt)));

@@ -1,6 +1,6 @@
 import type { ConnectionAnswer, GrantState } from '../../contract/messages.ts';
 import { present } from '../../contract/present.ts';
-import type { Failure, Grant, GrantsTable, TokenEntry, TokensTable } from '../ports.ts';
+import type { Failure, Grant, GrantOutline, GrantsTable, TokenEntry, TokensTable } from '../ports.ts';
 import { type Found, isGrant, type Span, subjectOf, tokenRequest } from '../request.ts';
 import { cacheKey } from '../tokens/cache-key.ts';
 import { mismatch } from './binding.ts';
@@ -16,6 +16,9 @@ export interface DescribeRequest extends Found, Span {
   readonly subject?: string;
 }
 
+/** Grants that are counted for one answer: a count of all would read every byte of every grant. */
+const MOST_COUNTED = 1_000;
+
 /**
  * One connection's state, never a secret. A connection that acts for itself shows its default token's; one
  * that acts for others shows one subject's grant, or the number of its grants by state.
@@ -25,10 +28,17 @@ export function describer({ tokens, grants }: DescribeParts) {
     const settings = settingsOf(request);
     if (!isGrant(request.connection)) return { ...settings, ...(await tokenState(request)) };
     const { name } = request.connection;
-    if (request.subject === undefined) return { ...settings, grants: await grants.count(name) };
+    if (request.subject === undefined) return { ...settings, ...(await counts(request)) };
     const { subject } = request;
     return { ...settings, subject, ...grantState(request, await grants.read({ connection: name, subject })) };
   };
+
+  async function counts(found: DescribeRequest): Promise<Partial<ConnectionAnswer>> {
+    const outlines = await grants.outlines(found.connection.name, MOST_COUNTED);
+    const counted: Record<GrantState, number> = { active: 0, in_doubt: 0, consent_required: 0, revoked: 0 };
+    for (const outline of outlines) counted[statusOf(found, outline)] += 1;
+    return { grants: counted, ...(outlines.length === MOST_COUNTED && { grants_truncated: true }) };
+  }
 
   async function tokenState(request: DescribeRequest): Promise<Partial<ConnectionAnswer>> {
     const { connection, vendor } = request;
@@ -76,7 +86,7 @@ function grantState(found: Found, grant: Grant | undefined): Partial<ConnectionA
   };
 }
 
-function statusOf({ connection, vendor }: Found, grant: Grant): GrantState {
+function statusOf({ connection, vendor }: Found, grant: GrantOutline): GrantState {
   if (grant.status !== 'active') return grant.status;
   if (mismatch(grant, connection, vendor, connection.scope)) return 'consent_required';
   return grant.attempts.length > 0 ? 'in_doubt' : 'active';

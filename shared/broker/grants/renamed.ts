@@ -94,14 +94,12 @@ function followingGrants(parts: RenamedParts, { before, former, current }: Names
       );
     },
 
-    async count(connection) {
-      const counts = await grants.count(connection);
+    async outlines(connection, limit) {
       const old = former.get(connection);
-      if (!old) return counts;
-      const { revoked: _, ...unmoved } = await grants.count(old);
-      for (const state of ['active', 'in_doubt', 'consent_required'] as const)
-        counts[state] += unmoved[state];
-      return counts;
+      const names = old === undefined ? [connection] : [connection, old];
+      const found = await Promise.all(names.map((name) => grants.outlines(name, limit)));
+      const unmoved = (found[1] ?? []).filter(({ status }) => status !== 'revoked');
+      return [...(found[0] ?? []), ...unmoved.map((grant) => ({ ...grant, connection }))].slice(0, limit);
     },
   };
 }

@@ -2,7 +2,7 @@
  * Ending a grant: a tombstone first, so that whatever is in flight loses; then the vendor; then forgetting.
  */
 import type { Connection } from '../../connections/connection.ts';
-import { BrokerError, VendorError } from '../../contract/errors.ts';
+import { BrokerError, UnreadableValue, VendorError } from '../../contract/errors.ts';
 import { revokeToken } from '../../oauth/revocation.ts';
 import type { Vendor } from '../../vendors/vendor.ts';
 import type { Grant, GrantKey, GrantsTable, Rescues, Stored } from '../ports.ts';
@@ -55,7 +55,11 @@ export function revoker(parts: RevokeParts) {
   async function revoke(request: RevokeRequest): Promise<RevokeAnswer> {
     const key = { connection: request.connection.name, subject: request.subject };
     for (;;) {
-      const seen = await grants.read(key);
+      const seen = await readable(key, request.force);
+      if (seen === 'unreadable') {
+        if (await forgetUnread(key)) return { status: 'revoked', vendor: 'failed' };
+        continue;
+      }
       if (!seen) return { status: 'none' };
       const tombstone = seen.status === 'revoked' ? seen : await grants.write(seen, buried(seen));
       if (!tombstone) continue;
@@ -66,6 +70,24 @@ export function revoker(parts: RevokeParts) {
       observe({ type: 'grant', change: 'revoked', ...key });
       return { status: 'revoked', vendor };
     }
+  }
+
+  async function readable(key: GrantKey, force: boolean): Promise<Stored<Grant> | undefined | 'unreadable'> {
+    try {
+      return await grants.read(key);
+    } catch (error) {
+      if (force && error instanceof UnreadableValue) return 'unreadable';
+      throw error;
+    }
+  }
+
+  /** What does not open cannot be told to the vendor; with `force` it is forgotten all the same. */
+  async function forgetUnread(key: GrantKey): Promise<boolean> {
+    const outline = await grants.outline(key);
+    if (outline && !(await grants.remove(outline))) return false;
+    parts.forget(key);
+    observe({ type: 'grant', change: 'revoked', ...key });
+    return true;
   }
 
   async function endAtVendor(

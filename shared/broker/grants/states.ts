@@ -35,7 +35,7 @@ export type RefreshAnswer = Rescue;
 const NEVER = 10 * 365 * 86_400_000;
 
 /** How long the sweep leaves a grant alone that it can do nothing for. */
-const SET_ASIDE = 3_600_000;
+export const SET_ASIDE = 3_600_000;
 
 /** First and longest pause of the sweep after failures of one grant. */
 const RETRY_FIRST = 60_000;

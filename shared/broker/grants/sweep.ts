@@ -11,7 +11,7 @@ import { isRefusedClient } from '../vendor/client.ts';
 import { isRefreshable, mismatch } from './binding.ts';
 import { FairQueue } from './fair-queue.ts';
 import type { Refresher, RefreshParts } from './refresh.ts';
-import { endedForGood, setAside, warmScopes } from './states.ts';
+import { endedForGood, SET_ASIDE, setAside, warmScopes } from './states.ts';
 
 export interface SweepParts extends Pick<RefreshParts, 'clock' | 'timing' | 'observe' | 'grants'> {
   readonly refresher: Refresher;
@@ -105,8 +105,7 @@ export function sweeper(parts: SweepParts): Sweep {
       } catch (error) {
         if (!(error instanceof BrokerError)) defect ??= error;
         if (isOutage(error)) failures.set(key.connection, (failures.get(key.connection) ?? 0) + 1);
-        if (error instanceof UnreadableValue)
-          observe({ type: 'unreadable_value', connection: key.connection, detail: error.message });
+        if (error instanceof UnreadableValue) await setAsideUnread(key, error);
         return error instanceof BrokerError && error.code === 'busy' ? 'left' : 'failed';
       }
     }
@@ -145,6 +144,12 @@ export function sweeper(parts: SweepParts): Sweep {
       endsAt,
     };
     return (await refresher.refresh(grant, request)) ? 'renewed' : 'skipped';
+  }
+
+  /** A grant that does not open is told of, and does not stay first in the index for ever. */
+  async function setAsideUnread(key: GrantKey, { message: detail }: UnreadableValue): Promise<void> {
+    observe({ type: 'unreadable_value', connection: key.connection, detail });
+    await grants.postpone(key, clock.now() + SET_ASIDE).catch(() => undefined);
   }
 
   /** A rescue may turn up after the vendor's verdict: secrets are eventually consistent. */

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { parseKeyring } from '../../../shared/aws/keyring.ts';
 import { keyringRotation } from '../../../shared/aws/rotate-keyring.ts';
 import { Redacted } from '../../../shared/contract/redacted.ts';
@@ -95,7 +95,8 @@ test('keys that no grant needs any more are dropped in time', async () => {
   expect(counts.at(-1)).toBe(counts.at(-2));
 });
 
-test('a value that does not open is store_unavailable, for reading, consenting and revoking alike, and stays', async () => {
+/** A grant with another grant's refresh token in its item, beside a sound one of the subject `donor`. */
+async function spoiltGrant() {
   const process = grantProcess(world, await revocable(world), { timing: quick });
   await process.consent('donor');
   await process.consent('spoilt');
@@ -103,17 +104,50 @@ test('a value that does not open is store_unavailable, for reading, consenting a
   const rawItem = async (subject: string) => {
     const Key = { connection: { S: process.connection.name }, subject: { S: subject } };
     const { Item } = await client.send(new GetItemCommand({ TableName: world.names.grants, Key }));
-    return Item!;
+    return Item;
   };
-  const spoilt = { ...(await rawItem('spoilt')), refresh_token: (await rawItem('donor')).refresh_token! };
+  const { refresh_token } = (await rawItem('donor'))!;
+  const spoilt = { ...(await rawItem('spoilt')), refresh_token: refresh_token! };
   await client.send(new PutItemCommand({ TableName: world.names.grants, Item: spoilt }));
+  return { process, rawItem, spoilt };
+}
 
-  expect(await refusal(process.token({ subject: 'spoilt' }))).toMatchObject({ error: 'store_unavailable' });
-  expect(await refusal(process.start({ subject: 'spoilt', replace: true }))).toMatchObject({
-    error: 'store_unavailable',
+describe('a value that does not open', () => {
+  test('is store_unavailable, for reading, consenting and revoking alike, and stays', async () => {
+    const { process, rawItem, spoilt } = await spoiltGrant();
+    expect(await refusal(process.token({ subject: 'spoilt' }))).toMatchObject({ error: 'store_unavailable' });
+    expect(await refusal(process.start({ subject: 'spoilt' }))).toMatchObject({ error: 'store_unavailable' });
+    expect(await refusal(process.revoke('spoilt'))).toMatchObject({ error: 'store_unavailable' });
+    expect(process.events.filter(({ type }) => type === 'unreadable_value')).toHaveLength(3);
+    expect(await rawItem('spoilt')).toEqual(spoilt);
+    expect(await process.token({ subject: 'donor' })).toMatchObject({ source: 'table' });
   });
-  expect(await refusal(process.revoke('spoilt', 'true'))).toMatchObject({ error: 'store_unavailable' });
-  expect(process.events.filter(({ type }) => type === 'unreadable_value')).toHaveLength(3);
-  expect(await rawItem('spoilt')).toEqual(spoilt);
-  expect(await process.token({ subject: 'donor' })).toMatchObject({ source: 'table' });
+
+  test('is forgotten by force, though the vendor cannot be told', async () => {
+    const { process, rawItem } = await spoiltGrant();
+    expect(await process.revoke('spoilt', 'true')).toEqual({ status: 'revoked', vendor: 'failed' });
+    expect(await rawItem('spoilt')).toBeUndefined();
+  });
+
+  test('is replaced by a consent that says replace', async () => {
+    const { process } = await spoiltGrant();
+    await process.consent('spoilt', { replace: true });
+    expect(await process.token({ subject: 'spoilt' })).toMatchObject({ source: 'table' });
+  });
+
+  test('is told of by the sweep and put off, so that it does not stay first, and nothing else of it changes', async () => {
+    const { process, rawItem, spoilt } = await spoiltGrant();
+    world.clock.advance(3_600_000);
+    await process.sweep();
+    const told = () =>
+      process.events.filter(
+        (event) => event.type === 'unreadable_value' && event.connection === process.connection.name,
+      );
+    expect(told()).toHaveLength(1);
+    await process.sweep();
+    expect(told()).toHaveLength(1);
+    const { due_at, rev: _, ...rest } = (await rawItem('spoilt'))!;
+    expect(spoilt).toMatchObject(rest);
+    expect(Number(due_at!.N)).toBeGreaterThan(world.clock.now() + 3_000_000);
+  });
 });

@@ -3,7 +3,7 @@ import { GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Grant } from '../../../shared/broker/ports.ts';
 import { Redacted } from '../../../shared/contract/redacted.ts';
-import { brokerWorld, counted } from '../../support/broker.ts';
+import { brokerWorld, counted, refusal } from '../../support/broker.ts';
 import {
   type GrantProcess,
   grantProcess,
@@ -343,7 +343,17 @@ describe('a connection in trouble', () => {
     expect(await process.grant()).toMatchObject({ status: 'active', attempts: [] });
   });
 
-  test('a grant that does not open is told of, is left as it is, and keeps no other waiting', async () => {
+  test('that points elsewhere has grants that need a consent, in every view and without "replace"', async () => {
+    const process = await consented();
+    const moved = grantProcess(world, { ...process.connection, baseUrl: 'http://127.0.0.1:1' });
+    expect((await moved.counts()).grants).toMatchObject({ active: 0, consent_required: 1 });
+    expect(await moved.describe()).toMatchObject({ grant_status: 'consent_required' });
+    expect(await refusal(moved.token())).toMatchObject({ error: 'consent_required' });
+    expect(await moved.start()).toHaveProperty('consent');
+    expect((await process.counts()).grants).toMatchObject({ active: 1, consent_required: 0 });
+  });
+
+  test('a grant that does not open is told of, and keeps no other waiting', async () => {
     const process = await consented({}, ['sound', 'spoilt']);
     const { client } = openStores(world.origins, world.names, world.clock).dynamo;
     const rawItem = async (subject: string) => {
@@ -370,8 +380,8 @@ describe('a connection in trouble', () => {
     world.clock.advance(3_600_000);
     expect(await process.sweep()).toMatchObject({ renewed: 1 });
     expect(process.events).toContainEqual(expect.objectContaining({ type: 'unreadable_value' }));
-    expect(await rawItem('spoilt')).toEqual({ ...own, refresh_token: raw.refresh_token });
-    await process.stores.grants.remove(spoilt);
+    expect(await rawItem('spoilt')).toMatchObject({ refresh_token: raw.refresh_token });
+    await process.stores.grants.remove((await process.stores.grants.outline(spoilt))!);
   });
 });
 
