@@ -14,7 +14,14 @@ import { createRescues } from '../shared/aws/rescues.ts';
 import { createSealer } from '../shared/aws/sealing.ts';
 import { createSecrets } from '../shared/aws/secrets.ts';
 import { createTokensTable } from '../shared/aws/tokens-table.ts';
-import { type Ask, audited, authorized, type Note, type Operation, watched } from '../shared/broker/audit.ts';
+import {
+  type Ask,
+  audited,
+  authorized,
+  type Operation,
+  type Permitted,
+  watched,
+} from '../shared/broker/audit.ts';
 import { authorizer, type Target } from '../shared/broker/authorize.ts';
 import { consents } from '../shared/broker/consent/callback.ts';
 import { grantStorer } from '../shared/broker/consent/store-grant.ts';
@@ -191,7 +198,7 @@ export function compose(composition: Composition) {
   function operation<Request extends Target, Output>(
     name: CallerOperation,
     toRequest: (found: Found, ask: Ask) => Request,
-    work: (request: Request, note: Note) => Promise<Output>,
+    work: Permitted<Request, Output>,
   ): Operation<Output> {
     const action = actionOf(name);
     return audited(common, action, authorized(gate, action, toRequest, work));

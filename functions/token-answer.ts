@@ -1,17 +1,32 @@
-import type { Note } from '../shared/broker/audit.ts';
+import type { Permitted } from '../shared/broker/audit.ts';
+import { tooBroad } from '../shared/broker/authorize.ts';
 import { rfc3339 } from '../shared/broker/grants/describe.ts';
 import type { ServedToken, TokenRequest, TokenSource } from '../shared/broker/request.ts';
 import type { TokenAnswer } from '../shared/contract/messages.ts';
+import { scopesGiven } from '../shared/contract/scope.ts';
 import type { Clock } from '../shared/oauth/clock.ts';
 
-/** A token source whose tokens leave the broker: each is noted for the audit by its fingerprint. */
-export function tokenAnswers(source: TokenSource, clock: Clock) {
-  return async (request: TokenRequest, note: Note): Promise<TokenAnswer> => {
-    const served = await source(request);
+/**
+ * A token source whose tokens leave the broker: none that says it is broader than what the caller may have, and each
+ * noted for the audit by its fingerprint.
+ */
+export function tokenAnswers(source: TokenSource, clock: Clock): Permitted<TokenRequest, TokenAnswer> {
+  return async (request, note, permits) => {
+    const found = await source(request);
+    const given = scopesGiven(found.token.scope);
+    if (given && !permits({ subject: request.subject, scopes: given })) throw tooBroad(given);
+    const missing = given ? request.scopes.filter((scope) => !given.includes(scope)) : [];
+    const warnings = [found.warning, missing.length > 0 && narrower(missing)].filter((text) => !!text);
+    const served = { ...found, ...(warnings.length > 0 && { warning: warnings.join(' ') }) };
     const { fingerprint } = served.token;
     note({ source: served.source, fingerprint, ...(served.warning && { warning: served.warning }) });
     return tokenAnswer(served, clock.now());
   };
+}
+
+/** RFC 6749 §3.3: a server may give less than was asked for, and says so in its answer. */
+function narrower(missing: readonly string[]): string {
+  return `The vendor gave less than was asked for: this token does not have scope "${missing.join(' ')}".`;
 }
 
 /** RFC 6749 §5.1; `expires_in` counts from `now` and never promises a second too many. */

@@ -2,7 +2,7 @@ import { createInterface } from 'node:readline/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { OUT_OF_BAND } from '../../shared/connections/connection.ts';
-import type { ConsentAnswer, ConsentStatus, ConsentStatusAnswer } from '../../shared/contract/messages.ts';
+import type { ConsentAnswer, ConsentStatusAnswer } from '../../shared/contract/messages.ts';
 import { openInBrowser } from './browser.ts';
 import { withTarget } from './command.ts';
 import { onConnection } from './connection-list.ts';
@@ -82,7 +82,7 @@ function isOutOfBand(answer: ConsentAnswer): boolean {
   return URL.parse(answer.authorization_url)?.searchParams.get('redirect_uri') === OUT_OF_BAND;
 }
 
-async function redeemCode(consent: Consent): Promise<ConsentStatus> {
+async function redeemCode(consent: Consent): Promise<ConsentStatusAnswer> {
   const code = isInteractive() ? await ask('The code that the vendor showed') : await firstLine();
   if (!code)
     throw new Failure(
@@ -90,7 +90,7 @@ async function redeemCode(consent: Consent): Promise<ConsentStatus> {
       'There was no code on the input.',
       'Pipe it in, or run this on a terminal.',
     );
-  return (await proceed(consent, { code })).status;
+  return proceed(consent, { code });
 }
 
 async function firstLine(): Promise<string> {
@@ -103,7 +103,7 @@ async function firstLine(): Promise<string> {
 }
 
 /** Until the person has decided or the time is over. */
-async function waitFor(consent: Consent): Promise<ConsentStatus> {
+async function waitFor(consent: Consent): Promise<ConsentStatusAnswer> {
   const { answer } = consent;
   const endsAt = Date.now() + answer.expires_in * 1000;
   let pause = 'interval' in answer ? answer.interval : LOOK_EVERY;
@@ -111,10 +111,10 @@ async function waitFor(consent: Consent): Promise<ConsentStatus> {
   try {
     for (;;) {
       await delay(Math.min(pause * 1000, Math.max(0, endsAt - Date.now())));
-      if (Date.now() >= endsAt) return 'expired';
-      const { status, interval } = await proceed(consent, {}).catch(pendingIfTemporary);
-      if (status !== 'pending') return status;
-      pause = interval ?? pause;
+      if (Date.now() >= endsAt) return { status: 'expired' };
+      const seen = await proceed(consent, {}).catch(pendingIfTemporary);
+      if (seen.status !== 'pending') return seen;
+      pause = seen.interval ?? pause;
     }
   } finally {
     waiting.stop();
@@ -133,12 +133,13 @@ async function proceed({ target, connection, answer }: Consent, body: object) {
   return status as ConsentStatusAnswer;
 }
 
-function finish(status: ConsentStatus, connection: string): void {
+function finish({ status, error_description: why }: ConsentStatusAnswer, connection: string): void {
   if (status === 'granted') {
     print(styled('green', `connected: ${connection}`));
     return;
   }
   const again = `token-broker connect ${connection}`;
+  if (why !== undefined) throw new Failure(EXIT.failed, `Not connected: ${why}`, again);
   if (status === 'denied')
     throw new Failure(EXIT.failed, 'Not connected: consent was denied at the vendor.', again);
   throw new Failure(EXIT.failed, 'Not connected: the consent expired, or failed at the vendor.', again);

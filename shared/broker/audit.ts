@@ -32,6 +32,12 @@ export type Note = (facts: Partial<AuditRecord>) => void;
 export type Operation<Output> = (ask: Ask) => Promise<Output>;
 type Noted<Output> = (ask: Ask, note: Note) => Promise<Output>;
 
+/** Whether the caller may have what turns out to be asked for, or answered, only later. */
+export type Permits = (target: Target) => boolean;
+
+/** The work itself, for a caller who may have it done. */
+export type Permitted<Request, Output> = (request: Request, note: Note, permits: Permits) => Promise<Output>;
+
 interface AuditParts {
   readonly clock: Clock;
   readonly observe: Observe;
@@ -106,17 +112,18 @@ export function authorized<Request extends Target, Output>(
   { authorizer, find }: { authorizer: Authorizer; find: FindConnection },
   action: Action,
   toRequest: (found: Found, ask: Ask) => Request,
-  operation: (request: Request, note: Note) => Promise<Output>,
+  operation: Permitted<Request, Output>,
 ): Noted<Output> {
   return async (ask, note) => {
     const connection = authorizer.admit(ask.caller, ask.connection, action);
     const found = find(connection.name);
     if (!found) throw accessDenied();
     const request = toRequest(found, ask);
-    if (!authorizer.permits(ask.caller, connection, action, request)) throw accessDenied();
+    const permits: Permits = (target) => authorizer.permits(ask.caller, connection, action, target);
+    if (!permits(request)) throw accessDenied();
     const { subject, scopes } = request;
     note({ ...(subject !== undefined && { subject }), ...(scopes && { scope: scopes.join(' ') }) });
-    return operation(request, note);
+    return operation(request, note, permits);
   };
 }
 

@@ -34,6 +34,15 @@ export function accessDenied(): BrokerError {
   );
 }
 
+/** A vendor that gives more than was asked for must not widen what a caller may do (invariant 7). */
+export function tooBroad(given: readonly string[]): BrokerError {
+  return new BrokerError(
+    'access_denied',
+    `The vendor's token says that it has scope "${given.join(' ')}", which is more than this caller may have. ` +
+      'Let the client be registered with less at the vendor, or widen the caller\'s "scopes" in the connections file.',
+  );
+}
+
 /** A rule whose principal has been parsed: `undefined` covers nobody. */
 interface Rule extends CallerRule {
   readonly covered: PrincipalRule | undefined;

@@ -13,7 +13,7 @@ import { TokenBrokerError } from './errors.ts';
  */
 export class Token {
   readonly #accessToken: string;
-  /** What goes before the token in the `Authorization` header, in the vendor's spelling. */
+  /** What goes before the token in the `Authorization` header; `Bearer`. */
   readonly tokenType: string;
   readonly scope: string | undefined;
   /** By this machine's clock. */

@@ -41,7 +41,7 @@ export type TokenOrigin = 'memory' | 'table' | 'vendor';
 /** RFC 6749 §5.1, plus ours. */
 export interface TokenAnswer {
   access_token: string;
-  /** Exactly what a caller puts before the token, in the vendor's spelling. */
+  /** `Bearer`, exactly what a caller puts before the token, however the vendor spells it. */
   token_type: string;
   /** Seconds from now, not from minting. */
   expires_in: number;
@@ -75,6 +75,8 @@ export interface ConsentStatusAnswer {
   status: ConsentStatus;
   /** Seconds to wait before polling again, while pending. */
   interval?: number;
+  /** What went wrong, where something other than the person's no did. */
+  error_description?: string;
 }
 
 /**

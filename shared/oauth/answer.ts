@@ -5,8 +5,8 @@ import { RETRY_AFTER_CAP } from './retry-after.ts';
 
 export type JsonObject = Readonly<Record<string, unknown>>;
 
-/** RFC 6749 §5.2's characters for `error`; longer ones are prose, which may quote anything. */
-const ERROR_CODE = /^[\x20-\x21\x23-\x5B\x5D-\x7E]{1,64}$/;
+/** What error codes are made of (invariant 9). RFC 6749 §5.2 allows more, and so prose, which may quote anything. */
+const ERROR_CODE = /^[A-Za-z0-9_.-]{1,64}$/;
 
 /** OAuth errors that say "later", whatever status carries them. */
 const PASSING_ERRORS: readonly unknown[] = ['temporarily_unavailable', 'server_error'];

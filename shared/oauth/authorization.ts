@@ -1,8 +1,8 @@
 import * as oauth from 'oauth4webapi';
 import { BrokerError } from '../contract/errors.ts';
-import { present } from '../contract/present.ts';
 import { Redacted } from '../contract/redacted.ts';
 import { showableError } from './answer.ts';
+import { echoes } from './echoes.ts';
 
 export interface AuthorizationRequest {
   readonly endpoint: string;
@@ -52,6 +52,16 @@ export function authorizationCodeParameters(grant: {
   };
 }
 
+/**
+ * Where no issuer is configured, any that stands where the code will be sent to: one that stands elsewhere tells of
+ * a mix-up between two servers (RFC 9207 §1).
+ */
+function likelyIssuer(parameters: URLSearchParams, tokenEndpoint: string): string {
+  const { origin } = new URL(tokenEndpoint);
+  const named = parameters.get('iss');
+  return named !== null && URL.parse(named)?.origin === origin ? named : origin;
+}
+
 export type AuthorizationResponse =
   | { readonly code: Redacted }
   /** The person or the vendor said no. `error` is absent when it is not fit to be shown. */
@@ -63,25 +73,25 @@ export type AuthorizationResponse =
  */
 export function readAuthorizationResponse(
   parameters: URLSearchParams,
-  expected: { readonly state: string; readonly issuer?: string; readonly issInResponse?: boolean },
+  expected: {
+    readonly state: string;
+    readonly tokenEndpoint: string;
+    readonly issuer?: string;
+    readonly issInResponse?: boolean;
+  },
 ): AuthorizationResponse {
-  const { issuer, issInResponse = false } = expected;
-  const checked = new URLSearchParams(parameters);
-  // Nothing to compare it with where no issuer is configured.
-  if (issuer === undefined) checked.delete('iss');
+  const { issuer = likelyIssuer(parameters, expected.tokenEndpoint), issInResponse = false } = expected;
   try {
-    const server = {
-      issuer: issuer ?? 'unknown',
-      authorization_response_iss_parameter_supported: issuer !== undefined && issInResponse,
-    };
+    const server = { issuer, authorization_response_iss_parameter_supported: issInResponse };
     const code = oauth
-      .validateAuthResponse(server, { client_id: 'unused' }, checked, expected.state)
+      .validateAuthResponse(server, { client_id: 'unused' }, parameters, expected.state)
       .getAll('code');
     if (code.length === 1 && code[0]) return { code: new Redacted(code[0]) };
   } catch (error) {
     if (error instanceof oauth.AuthorizationResponseError) {
       const shown = showableError(error.error);
-      return { refused: true, ...present({ error: shown }) };
+      const safe = shown !== undefined && !echoes([expected.state], shown);
+      return { refused: true, ...(safe && { error: shown }) };
     }
   }
   throw new BrokerError(

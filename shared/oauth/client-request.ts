@@ -86,6 +86,8 @@ async function post(
   const { contentType, body } = await encodeBody(parameters, dialect.encoding);
   const secrets = SECRET_PARAMETERS.flatMap((name) => parameters.getAll(name));
   if (client.clientSecret !== undefined) secrets.push(client.clientSecret.reveal());
+  // HTTP Basic: id and secret together encode to other characters than the secret alone.
+  if (headers.authorization !== undefined) secrets.push(headers.authorization.replace(/^\S+ /, ''));
   return exchange(
     {
       method: 'POST',

@@ -3,13 +3,11 @@ import { request as httpsRequest } from 'node:https';
 import { parseEndpoint } from '../connections/urls.ts';
 import { VendorError } from '../contract/errors.ts';
 import type { Clock } from './clock.ts';
+import { echoes } from './echoes.ts';
 import { readRetryAfter } from './retry-after.ts';
 
 /** More than any honest answer of a vendor, in bytes. */
 const MAX_ANSWER = 1024 * 1024;
-
-/** Shorter ones are no secrets, and would be found in `invalid_client` by chance. */
-const SHORTEST_SECRET = 8;
 
 const NOT_AN_ENDPOINT = 'A vendor endpoint is not asked, because it is not an https URL.';
 
@@ -97,8 +95,7 @@ async function exchangeOverNetwork(request: VendorRequest, budget: Budget): Prom
       body: await readBody(message, progress),
       retryAfter: readRetryAfter(message.headers['retry-after'], budget.clock.now()),
       sentAt,
-      echoesSecret: (text) =>
-        request.secrets.some((secret) => secret.length >= SHORTEST_SECRET && text.includes(secret)),
+      echoesSecret: (text) => echoes(request.secrets, text),
     };
   } finally {
     clearTimeout(timer);

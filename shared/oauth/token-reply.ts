@@ -9,8 +9,11 @@ import type { Dialect, TokenReply } from './types.ts';
 /** The longest life that a token is credited with, in seconds (invariant 13). */
 const LIFETIME_CAP = 86_400;
 
-/** RFC 9110 §11.1: an authentication scheme is a token. */
-const AUTH_SCHEME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+/** RFC 6750 §6.1.1. Whatever a vendor's spelling (RFC 6749 §5.1: case-insensitive), callers get this one. */
+const BEARER = 'Bearer';
+
+/** A name that is fit to be shown, as those in IANA's registry of token types are. */
+const TYPE_NAME = /^[A-Za-z_]{1,16}$/;
 
 /** Visible ASCII: anything else could break out of the `Authorization` header that it is put into. */
 const HEADER_SAFE = /^[\x21-\x7E]+$/;
@@ -50,15 +53,15 @@ function readToken(answer: Answer, members: JsonObject, dialect: Dialect): Token
   if (typeof value !== 'string' || !HEADER_SAFE.test(value)) {
     throw unusable(host, 'access_token must be a string of visible ASCII characters');
   }
-  const tokenType = members.token_type || 'Bearer';
-  if (typeof tokenType !== 'string' || !AUTH_SCHEME.test(tokenType)) {
-    throw unusable(host, 'token_type must be the name of an authentication scheme');
+  const tokenType = members.token_type || BEARER;
+  if (typeof tokenType !== 'string' || tokenType.toLowerCase() !== BEARER.toLowerCase()) {
+    throw noBearerToken(host, tokenType);
   }
   const accessToken = new Redacted(value);
   const lifetime = readSeconds(members.expires_in) ?? dialect.defaultLifetime;
   return {
     accessToken,
-    tokenType,
+    tokenType: BEARER,
     ...(typeof members.scope === 'string' ? { scope: members.scope } : {}),
     expiresAt: sentAt + Math.floor(Math.min(lifetime, LIFETIME_CAP) * 1000),
     mintedAt: sentAt,
@@ -68,6 +71,15 @@ function readToken(answer: Answer, members: JsonObject, dialect: Dialect): Token
 
 function nonEmptyString(value: unknown): string | undefined {
   return typeof value === 'string' && value !== '' ? value : undefined;
+}
+
+/** Definitive: another try would bring another such token. */
+function noBearerToken(host: string, type: unknown): VendorError {
+  const named = typeof type === 'string' && TYPE_NAME.test(type) ? `of type ${type}` : 'of an odd type';
+  return new VendorError(
+    'vendor_rejected',
+    `${host} answered with a token ${named}: only Bearer tokens can be handed on.`,
+  );
 }
 
 function unusable(host: string, why: string): VendorError {

@@ -4,7 +4,7 @@ import { sha256Base64url } from '../contract/sha256.ts';
 /** An access token with what is known of its life. Times are milliseconds since the epoch. */
 export interface Token {
   readonly accessToken: Redacted;
-  /** In the vendor's spelling: exactly what goes before the token in an `Authorization` header. */
+  /** `Bearer`, exactly what goes before the token in an `Authorization` header. */
   readonly tokenType: string;
   /** As the vendor answered it; absent when it named none. */
   readonly scope?: string;

@@ -6,7 +6,7 @@ import { exchange } from './exchange.ts';
 import type { Token } from './token.ts';
 
 /**
- * Asks for a token's owner. The vendor's spelling of the token type is kept: Bits shows `bearer`.
+ * Asks for a token's owner.
  * @param rejectionStatuses statuses by which this vendor says that the token is no good
  * @throws VendorError `vendor_rejected` with `vendorError` `invalid_token` (RFC 6750 §3.1) for a refused token;
  *   other VendorErrors when the vendor failed

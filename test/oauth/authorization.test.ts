@@ -82,11 +82,15 @@ test('a code is redeemed with the verifier and the redirect URI of its request',
 describe('the authorization response', () => {
   const ISSUER = 'https://as.example';
   const read = (query: string, expected: { issuer?: string; issInResponse?: boolean } = {}) =>
-    readAuthorizationResponse(new URLSearchParams(query), { state: 's', ...expected });
+    readAuthorizationResponse(new URLSearchParams(query), {
+      state: 's',
+      tokenEndpoint: 'https://as.example/token',
+      ...expected,
+    });
 
   test.each<[string, { issuer?: string; issInResponse?: boolean }]>([
     ['state=s&code=c', {}],
-    ['state=s&code=c&iss=https://anybody.example', {}],
+    ['state=s&code=c&iss=https://as.example/tenant', {}],
     ['state=s&code=c', { issuer: ISSUER }],
     [`state=s&code=c&iss=${ISSUER}`, { issuer: ISSUER }],
     [`state=s&code=c&iss=${ISSUER}`, { issuer: ISSUER, issInResponse: true }],
@@ -109,10 +113,24 @@ describe('the authorization response', () => {
     [`state=s&code=c&iss=${ISSUER}&iss=${ISSUER}`, { issuer: ISSUER }],
     ['state=s&error=access_denied', { issuer: ISSUER, issInResponse: true }],
     ['state=s&code=c&id_token=CANARY', {}],
+    ['state=s&code=c&iss=https://mixed-up.example', {}],
+    ['state=s&code=c&iss=https://as.example.evil.example', {}],
+    ['state=s&code=c&iss=http://as.example', {}],
+    ['state=s&code=c&iss=no-url', {}],
+    [`state=s&code=c&iss=${ISSUER}&iss=${ISSUER}`, {}],
   ])('%j is not an answer when %j is known', (query, expected) => {
     const reading = () => read(query, expected);
     expect(reading).toThrow(BrokerError);
     expect(reading).toThrow(expect.objectContaining({ code: 'invalid_request' }));
+  });
+
+  test('a refusal that repeats the state is told without it', () => {
+    const state = 'state-of-a-consent';
+    for (const error of [state, `about-${state}`, Buffer.from(state).toString('hex')]) {
+      const expected = { state, tokenEndpoint: 'https://as.example/token' };
+      const parameters = new URLSearchParams({ state, error });
+      expect(readAuthorizationResponse(parameters, expected)).toEqual({ refused: true });
+    }
   });
 
   test('a refusal is told with its error, where that can be shown', () => {
@@ -121,6 +139,8 @@ describe('the authorization response', () => {
       error: 'access_denied',
     });
     expect(read(`state=s&error=${'x'.repeat(65)}`)).toEqual({ refused: true });
-    expect(read('state=s&error=%3Cscript%3E%22')).toEqual({ refused: true });
+    for (const odd of ['%3Cscript%3E%22', 'two words', 'a:b', 'a%2Fb', '%C3%A9']) {
+      expect(read(`state=s&error=${odd}`)).toEqual({ refused: true });
+    }
   });
 });

@@ -151,14 +151,14 @@ describe('revocation', () => {
 describe('userinfo', () => {
   const ask = (reply: Reply, rejectionStatuses?: number[]) => {
     peer.replyWith(reply);
-    const token = { accessToken: new Redacted('CANARY-token'), tokenType: 'bearer' };
+    const token = { accessToken: new Redacted('CANARY-token'), tokenType: 'Bearer' };
     return getUserinfo(`${peer.origin}/userinfo`, token, budgetOf(), rejectionStatuses);
   };
 
-  test('the token goes into the header in the vendor’s spelling', async () => {
+  test('the token goes into the header as a Bearer token', async () => {
     expect(await ask(json(200, { customerId: 'c' }))).toEqual({ customerId: 'c' });
     expect(peer.received[0]).toMatchObject({ method: 'GET', path: '/userinfo', body: '' });
-    expect(peer.received[0]?.headers.authorization).toBe('bearer CANARY-token');
+    expect(peer.received[0]?.headers.authorization).toBe('Bearer CANARY-token');
   });
 
   test.each([
@@ -172,7 +172,7 @@ describe('userinfo', () => {
   });
 
   test('an error that quotes the token is not shown', async () => {
-    const error = await vendorErrorOf(ask(json(400, { error: 'bad CANARY-token' })));
+    const error = await vendorErrorOf(ask(json(400, { error: 'bad-CANARY-token' })));
     expect(error.vendorError).toBeUndefined();
     expect(error.message).not.toContain('CANARY');
   });

@@ -131,14 +131,14 @@ describe('what is sent', () => {
 });
 
 describe('tokens', () => {
-  test('a token bears the vendor’s spelling, its scope, and the time from which its life counts', async () => {
+  test('a token is a Bearer token however the vendor spells it, and bears its scope and the time from which its life counts', async () => {
     const budget = budgetOf();
     const answer = { ...GOOD, token_type: 'bEaReR', scope: 'read' };
     const reply = await asked(json(200, answer), { budget });
     const token = reply.token();
     expect(token.accessToken.reveal()).toBe('CANARY-token');
     expect(token).toMatchObject({
-      tokenType: 'bEaReR',
+      tokenType: 'Bearer',
       scope: 'read',
       mintedAt: budget.clock.now(),
       expiresAt: budget.clock.now() + 3_600_000,
@@ -165,14 +165,33 @@ describe('tokens', () => {
     expect(reply.token().tokenType).toBe('Bearer');
   });
 
+  test.each([
+    ['DPoP', 'of type DPoP'],
+    ['mac', 'of type mac'],
+    ['N_A', 'of type N_A'],
+    ['Bearer CANARY', 'of an odd type'],
+    [['bearer'], 'of an odd type'],
+    [7, 'of an odd type'],
+    [{ a: 1 }, 'of an odd type'],
+    ['Bearer\r\nX-Evil: 1', 'of an odd type'],
+  ])('a token of type %j is refused, after its refresh token is known', async (tokenType, named) => {
+    const reply = await asked(json(200, { ...GOOD, token_type: tokenType, refresh_token: 'r' }));
+    expect(reply.refreshToken?.reveal()).toBe('r');
+    expect(reply.token).toThrow(
+      expect.objectContaining({ code: 'vendor_rejected', message: expect.stringContaining(named) }),
+    );
+  });
+
   test('a dialect’s own member names are adapted first', async () => {
     const dialect: TokenCall['dialect'] = {
       encoding: 'form',
       defaultLifetime: 300,
-      adapt: ({ type, ...rest }) => ({ token_type: type, ...rest }),
+      adapt: ({ type, ...rest }) => ({ ...rest, token_type: type }),
     };
-    const reply = await asked(json(200, { access_token: 'a', type: 'MAC' }), { dialect });
-    expect(reply.token().tokenType).toBe('MAC');
+    const reply = await asked(json(200, { access_token: 'a', type: 'bearer', token_type: 'mac' }), {
+      dialect,
+    });
+    expect(reply.token().tokenType).toBe('Bearer');
   });
 
   test.each<[unknown, number]>([
@@ -205,10 +224,6 @@ describe('tokens', () => {
     ['access_token', 'line\nbreak'],
     ['access_token', 'nul\u0000'],
     ['access_token', 'tokén'],
-    ['token_type', 'Bearer x'],
-    ['token_type', 'Bearer\r\nX-Evil: 1'],
-    ['token_type', 7],
-    ['token_type', { a: 1 }],
   ])('%s %j, which could break out of a header, is no token', async (member, value) => {
     const reply = await asked(json(200, { ...GOOD, [member]: value }));
     expect(() => reply.token()).toThrow(
@@ -490,11 +505,42 @@ describe('leaks', () => {
     expect(error.vendorError).toBe('invalid_client');
   });
 
+  const sent = Buffer.from('plain+CANARY/key');
+  test.each([
+    ['raw', 'key-plain.CANARY.key-1', 'plain.CANARY.key'],
+    ['in base64', sent.toString('base64').replaceAll('=', ''), sent.toString()],
+    ['in base64url', `at.${sent.toString('base64url')}`, sent.toString()],
+    ['in hex', sent.toString('hex').toUpperCase(), sent.toString()],
+    ['in part', 'NARY-secret-and-more', 'my-CANARY-secret-and-more-of-it'],
+  ])('an error code that repeats the secret %s is not shown', async (_, error, secret) => {
+    const client = { clientId: 'c', clientSecret: new Redacted(secret) };
+    for (const clientAuth of ['client_secret_post', 'client_secret_basic_raw'] as const) {
+      const refusal = await refused(json(400, { error }), { client, clientAuth });
+      expect(refusal.code).toBe('vendor_rejected');
+      expect(refusal.vendorError).toBeUndefined();
+      expect(refusal.message).not.toContain(error);
+    }
+  });
+
+  test('an error code that repeats the Basic credentials is not shown', async () => {
+    const client = { clientId: 'c', clientSecret: new Redacted('a-CANARY-key') };
+    const error = Buffer.from('c:a-CANARY-key').toString('base64').replaceAll('=', '');
+    const refusal = await refused(json(400, { error }), { client, clientAuth: 'client_secret_basic_raw' });
+    expect(refusal.vendorError).toBeUndefined();
+  });
+
+  test.each(['with blanks', 'a:b', 'a/b', 'x'.repeat(65)])(
+    '%j is no error code to be shown',
+    async (error) => {
+      expect((await refused(json(400, { error }))).vendorError).toBeUndefined();
+    },
+  );
+
   const replies: [string, Reply][] = [
     ['an odd token answer', json(200, { ...GOOD, access_token: 'CANARY token', refresh_token: 'CANARY-r' })],
     ['an answer without a token', json(200, { id_token: 'CANARY', message: 'CANARY' })],
     ['a refusal that quotes the secret', json(400, { error: SECRET, error_description: SECRET })],
-    ['a refusal that quotes it inside', json(401, { error: 'bad plain-CANARY-key' })],
+    ['a refusal that quotes it inside', json(401, { error: 'bad-plain-CANARY-key' })],
     ['a challenge', json(401, { error: 'CANARY\u0007' }, { 'www-authenticate': 'Basic realm="CANARY"' })],
     ['a page', text(502, HTML)],
     ['a truncated answer', truncated],

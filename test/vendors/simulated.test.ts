@@ -38,9 +38,9 @@ describe('client credentials', () => {
   test.each<[string, VendorName, object, string, string | undefined]>([
     ['BugSplat symbols', 'bugsplat', { scope: 'symbols' }, 'bugsplat-symbols', 'Bearer'],
     ['BugSplat restricted', 'bugsplat', { scope: 'restricted' }, 'bugsplat-restricted', 'Bearer'],
-    ['Bugfender by secret', 'bugfender', {}, 'bugfender-service', 'bearer'],
-    ['Bugfender by assertion', 'bugfender', { client_auth: 'private_key_jwt' }, 'bugfender-key', 'bearer'],
-    ['a Bipsync team', 'bipsync', { scope: 'team_42 research:read' }, 'bipsync-team', 'bearer'],
+    ['Bugfender by secret', 'bugfender', {}, 'bugfender-service', 'Bearer'],
+    ['Bugfender by assertion', 'bugfender', { client_auth: 'private_key_jwt' }, 'bugfender-key', 'Bearer'],
+    ['a Bipsync team', 'bipsync', { scope: 'team_42 research:read' }, 'bipsync-team', 'Bearer'],
     ['Bits', 'bits', { scope: 'application' }, 'bits', 'Bearer'],
     ['Bits without a scope', 'bits', {}, 'bits', 'Bearer'],
     ['Bits to read', 'bits', { scope: 'application.read' }, 'bits', 'Bearer'],
@@ -114,7 +114,7 @@ describe.each<[VendorName, string, string]>([
 
   test('gives a refresh token, which gives another token', async () => {
     const granted = await consent();
-    expect(granted.token().tokenType).toBe('bearer');
+    expect(granted.token().tokenType).toBe('Bearer');
     const refreshed = await mint(members(), secretOf(secretName), {
       grant_type: 'refresh_token',
       refresh_token: granted.refreshToken!.reveal(),

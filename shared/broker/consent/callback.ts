@@ -15,7 +15,7 @@ import type { CodeConsent, PendingConsent } from '../ports.ts';
 import { isSamePrincipal } from '../principals.ts';
 import type { FindConnection, Span } from '../request.ts';
 import { devicePoller } from './device.ts';
-import { handleOf, type PendingConsentParts, pendingConsents, statusOf } from './pending.ts';
+import { handleOf, type PendingConsentParts, pendingConsents, statusOf, whatFailed } from './pending.ts';
 import { consentStarter, type StartConsentParts } from './start.ts';
 
 export interface ConsentParts extends PendingConsentParts, StartConsentParts {
@@ -64,7 +64,7 @@ export function consents(parts: ConsentParts): Consents {
     if (pending && !isSamePrincipal(pending.startedBy, request.principal)) throw accessDenied();
     if (!pending || pendings.isOver(pending)) return { status: 'expired' };
     if (pending.kind === 'device') return poll(handle, pending, request);
-    if (pending.status !== 'pending') return { status: statusOf(pending) };
+    if (pending.status !== 'pending') return statusOf(pending);
     const claim = code && (await pendings.claim(handle, pending, { endsAt }));
     if (!claim) return { status: 'pending' };
     const parameters = codeParameters(pending, code);
@@ -101,7 +101,7 @@ export function consents(parts: ConsentParts): Consents {
       return { ...names, kind: 'connected' };
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
-      return { ...names, kind: 'failed', detail: error.message };
+      return { ...names, kind: 'failed', ...present({ detail: whatFailed(error) }) };
     }
   }
 }

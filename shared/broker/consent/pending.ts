@@ -4,8 +4,8 @@
  * `finishing`.
  */
 
-import { BrokerError } from '../../contract/errors.ts';
-import type { ConsentStatus } from '../../contract/messages.ts';
+import { BrokerError, VendorError, type VendorStep } from '../../contract/errors.ts';
+import type { ConsentStatusAnswer } from '../../contract/messages.ts';
 import { present } from '../../contract/present.ts';
 import { sha256Base64url } from '../../contract/sha256.ts';
 import { ignoringUnavailable } from '../ignoring-unavailable.ts';
@@ -103,7 +103,7 @@ export function pendingConsents(parts: PendingConsentParts): PendingConsents {
       // That this cannot be noted is the lesser evil: what has failed is told, and the claim runs out.
       await ignoringUnavailable<unknown>(
         typeof after === 'string'
-          ? close(handle, claimed, after, describe(error))
+          ? close(handle, claimed, after, after === 'failed' ? whatFailed(error) : undefined)
           : table.write(handle, claimed, after),
       );
       throw error;
@@ -146,9 +146,17 @@ function startedOf(consent: PendingConsent): StartedConsent {
   return present({ connection, subject, generation, replace, startedBy, expiresAt, endpoints, scopes });
 }
 
-/** For the page; of a defect nothing is shown. */
-function describe(error: unknown): string | undefined {
-  return error instanceof BrokerError ? error.message : undefined;
+/** What the vendor was asked for while a consent was finished, as people are told. */
+const STEPS: Partial<Record<VendorStep, string>> = {
+  discovery: 'Looking for the endpoints of the vendor',
+  code: 'Exchanging the code at the vendor',
+};
+
+/** For the person; of a defect nothing is shown. */
+export function whatFailed(error: unknown): string | undefined {
+  const step = error instanceof VendorError ? STEPS[error.step ?? 'code'] : undefined;
+  if (!(error instanceof BrokerError)) return undefined;
+  return step ? `${step}: ${error.message}` : error.message;
 }
 
 /** The name under which a consent is stored and spoken of. */
@@ -157,7 +165,8 @@ export function handleOf(state: string): string {
 }
 
 /** As the caller that started the consent is told of it. */
-export function statusOf({ status }: PendingConsent): ConsentStatus {
-  if (status === 'finishing') return 'pending';
-  return status === 'failed' ? 'denied' : status;
+export function statusOf(consent: PendingConsent): ConsentStatusAnswer {
+  if (consent.kind !== 'closed') return { status: 'pending' };
+  const { status, outcome } = consent;
+  return { status: status === 'failed' ? 'denied' : status, ...present({ error_description: outcome }) };
 }

@@ -235,7 +235,8 @@ function refreshParameters(
   refreshToken: Redacted,
   { vendor, scopes }: RefreshRequest,
 ): Record<string, string> {
-  const narrowed = scopeKey(scopes) !== scopeKey(grant.scopes);
+  // None at all cannot be asked for (RFC 6749 §3.3): the answer has what was consented to.
+  const narrowed = scopes.length > 0 && scopeKey(scopes) !== scopeKey(grant.scopes);
   return {
     grant_type: 'refresh_token',
     refresh_token: refreshToken.reveal(),

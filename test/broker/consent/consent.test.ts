@@ -90,7 +90,7 @@ describe('authorization code', () => {
     });
     expect(consent).toBe(createHash('sha256').update(parameters.state!).digest('base64url'));
     await process.callback(await decide(authorization_url));
-    expect(await process.token()).toMatchObject({ token_type: 'bearer' });
+    expect(await process.token()).toMatchObject({ token_type: 'Bearer' });
   });
 
   test('the code is exchanged once, however often and from wherever the callback is loaded', async () => {
@@ -189,19 +189,28 @@ describe('authorization code', () => {
   });
 
   test.each([
-    ['refuses the code', { fault: 'oauth_error', error: 'invalid_grant' }],
-    ['is out', { fault: 'server_error' }],
-    ['answers so that nobody hears it', { fault: 'answer_lost' }],
+    [
+      'refuses the code',
+      { fault: 'oauth_error', error: 'invalid_grant' },
+      /^Exchanging the code .* refused: invalid_grant \(HTTP 400\)/,
+    ],
+    ['is out', { fault: 'server_error' }, /^Exchanging the code .* answered 503/],
+    ['answers so that nobody hears it', { fault: 'answer_lost' }, /^Exchanging the code .* did not answer/],
   ] as const)(
-    'where the vendor %s, the consent has failed, and the code is not sent again',
-    async (_, fault) => {
+    'where the vendor %s, the consent has failed, the person is told how, and the code is not sent again',
+    async (_, fault, told) => {
       const process = grantProcess(world, await portal(world), { timing: quick });
       const { consent, authorization_url } = redirecting(await process.start());
       const url = await decide(authorization_url);
       world.vendors.bugfender.setFault({ ...fault, endpoint: 'token' });
-      expect(await process.callback(url)).toMatchObject({ kind: 'failed', detail: expect.any(String) });
-      expect(await process.callback(url)).toMatchObject({ kind: 'failed' });
-      expect(await process.proceed(consent)).toEqual({ status: 'denied' });
+      expect(await process.callback(url)).toMatchObject({
+        kind: 'failed',
+        detail: expect.stringMatching(told),
+      });
+      expect(await process.proceed(consent)).toEqual({
+        status: 'denied',
+        error_description: expect.stringMatching(told),
+      });
       expect(exchanges('bugfender')).toBe(1);
       expect(process.changes()).toEqual(['consent_failed']);
     },
@@ -350,7 +359,7 @@ describe('the code on screen (out-of-band)', () => {
     const code = await typed(authorization_url);
     world.vendors.bugfender.setFault({ fault: 'answer_lost', endpoint: 'token' });
     expect(await refusal(process.proceed(consent, { code }))).toMatchObject({ error: 'vendor_unavailable' });
-    expect(await process.proceed(consent, { code })).toEqual({ status: 'denied' });
+    expect(await process.proceed(consent, { code })).toMatchObject({ status: 'denied' });
     expect(exchanges('bugfender')).toBe(1);
   });
 });
@@ -492,7 +501,10 @@ describe('device authorization', () => {
     world.vendors.bipsync.setFault({ fault: 'oauth_error', endpoint: 'token', error: 'invalid_grant' });
     interval();
     expect(await refusal(process.proceed(started.consent))).toMatchObject({ vendor_error: 'invalid_grant' });
-    expect(await process.proceed(started.consent)).toEqual({ status: 'denied' });
+    expect(await process.proceed(started.consent)).toEqual({
+      status: 'denied',
+      error_description: expect.stringContaining('refused: invalid_grant (HTTP 400)'),
+    });
     expect(process.changes()).toEqual(['consent_failed']);
   });
 

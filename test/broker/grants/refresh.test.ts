@@ -1,8 +1,17 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { FaultOrder } from '../../../functions/simulator/fault-plan.ts';
+import type { Connection } from '../../../shared/connections/connection.ts';
 import { VENDORS } from '../../../shared/vendors/index.ts';
 import { brokerWorld, refusal } from '../../support/broker.ts';
-import { type GrantProcess, grantProcess, portal, quick, research, untilDue } from '../../support/grants.ts';
+import {
+  type GrantProcess,
+  grantProcess,
+  portal,
+  quick,
+  redirecting,
+  untilDue,
+} from '../../support/grants.ts';
+import { json, startHttpPeer } from '../../support/http-peer.ts';
 
 const world = brokerWorld();
 
@@ -48,7 +57,7 @@ describe('an answer', () => {
     const writes = world.dynamodb.seen.get('PutItem') ?? 0;
     const answer = await process.token();
     expect(world.dynamodb.seen.get('PutItem')! - writes).toBe(2);
-    expect(answer).toMatchObject({ source: 'vendor', token_type: 'bearer' });
+    expect(answer).toMatchObject({ source: 'vendor', token_type: 'Bearer' });
     const after = await process.grant();
     expect(after.refreshToken?.reveal()).not.toBe(before.refreshToken?.reveal());
     expect(after).toMatchObject({ generation: before.generation, attempts: [], status: 'active' });
@@ -335,18 +344,57 @@ describe('where a grant is sent', () => {
     });
   });
 
-  test('redirect_uri goes along where the vendor wants it, and a narrower scope where it is asked for', async () => {
+  test('redirect_uri goes along where the vendor wants it', async () => {
     const process = await due();
     expect(await process.token()).toMatchObject({ source: 'vendor' });
-    const scopes = 'research:read research:write';
-    const connection = await research(world, { scope: scopes });
-    const reader = grantProcess(world, connection, { timing: quick });
-    await reader.consent();
-    untilDue(world);
-    world.clock.advance(90_000);
-    expect(await reader.token()).toMatchObject({ source: 'vendor' });
-    expect(await refusal(reader.token({ scope: 'research:read' }))).toMatchObject({
-      error: 'invalid_request',
+  });
+
+  describe('a scope', () => {
+    /** What each refresh sent as scope, of a grant for `read write`. */
+    async function scopesSent(use: (process: GrantProcess, connection: Connection) => Promise<unknown>) {
+      const peer = await startHttpPeer();
+      const sent: (string | undefined)[] = [];
+      peer.replyWith((response, received) => {
+        if (received.parameters.grant_type === 'refresh_token') sent.push(received.parameters.scope);
+        const answer = { access_token: 'token', refresh_token: 'refresh', token_type: 'Bearer' };
+        json(200, { ...answer, expires_in: 3600 })(response, received);
+      });
+      const connection = await world.connect(
+        {
+          vendor: 'custom',
+          grant: 'authorization_code',
+          token_endpoint: `${peer.origin}/token`,
+          authorization_endpoint: `${peer.origin}/authorize`,
+          scope: 'read write',
+        },
+        { client_id: 'c', client_secret: 's' },
+      );
+      const process = grantProcess(world, connection, { timing: quick });
+      const { authorization_url } = redirecting(await process.start());
+      const state = new URL(authorization_url).searchParams.get('state')!;
+      await process.callback(new URL(`https://broker.example/callback?code=x&state=${state}`));
+      untilDue(world);
+      world.clock.advance(90_000);
+      await use(process, connection);
+      await peer.close();
+      return sent;
+    }
+
+    test('is sent where a narrower one is asked for, and only there (RFC 6749 §6)', async () => {
+      const sent = await scopesSent(async (process) => {
+        await process.token({ scope: 'read' });
+        await process.token();
+        await process.token({ scope: 'write read' });
+      });
+      expect(sent).toEqual(['read', undefined]);
+    });
+
+    test('is not sent empty where the connection has none any more', async () => {
+      const sent = await scopesSent(async (_, connection) => {
+        const without = grantProcess(world, { ...connection, scope: [], scopes: [] }, { timing: quick });
+        expect(await without.token()).toMatchObject({ source: 'vendor' });
+      });
+      expect(sent).toEqual([undefined]);
     });
   });
 });
