@@ -115,11 +115,28 @@ export async function within<T>(
 export function storeUnavailable(operation: string, error: unknown): StoreUnavailable {
   const name = errorName(error);
   const throttled = THROTTLING.includes(name);
-  return new StoreUnavailable(`The broker could not ${operation}: ${name}.`, { throttled });
+  const invalid = INVALID.includes(name);
+  return new StoreUnavailable(`The broker could not ${operation}: ${name}.`, { throttled, invalid });
+}
+
+/**
+ * Stores what must not be lost alone, if the store does not take it in company; a store has only one name for all that
+ * it finds wrong with a value, and its size (400 KB an item, 64 KB a secret) is what vendors decide.
+ */
+export async function aloneIfTooLarge<T>(together: () => Promise<T>, alone: () => Promise<T>): Promise<T> {
+  try {
+    return await together();
+  } catch (error) {
+    if (error instanceof StoreUnavailable && error.invalid) return alone();
+    throw error;
+  }
 }
 
 /** DynamoDB's and Secrets Manager's names for "too many requests". */
 const THROTTLING = ['ThrottlingException', 'ProvisionedThroughputExceededException', 'RequestLimitExceeded'];
+
+/** DynamoDB's and Secrets Manager's names for "this request will never do". */
+const INVALID = ['ValidationException', 'InvalidParameterException'];
 
 /** The service's error name, e.g. `ThrottlingException`, or the network's, e.g. `ECONNREFUSED`. */
 export function errorName(error: unknown): string {

@@ -43,29 +43,38 @@ interface IndexAttributes {
   readonly kids: string[];
 }
 
+/**
+ * Bytes of one sealed access token, and of all that a grant keeps: DynamoDB takes 400 KB an item, and the refresh token
+ * must always fit. What is left out can be minted again.
+ */
+const MOST_TOKEN = 64_000;
+const MOST_TOKENS = 256_000;
+
 export async function toGrantItem(
   sealer: Sealer,
   grant: Grant,
   shards: number,
-): Promise<Omit<GrantItem, 'rev'> & IndexAttributes> {
+): Promise<{ item: Omit<GrantItem, 'rev'> & IndexAttributes; kept: Grant['tokens'] }> {
   const refreshToken =
     grant.refreshToken && (await sealer.seal(grant.refreshToken, refreshTokenBinding(grant)));
-  const tokens = await Promise.all(
-    Object.entries(grant.tokens).map(async ([scope, token]) => ({
-      scope,
-      sealed: await sealToken(sealer, token, accessTokenBinding(grant, scope)),
-      expires_at: token.expiresAt,
-    })),
+  const tokens = newestThatFit(
+    await Promise.all(
+      Object.entries(grant.tokens).map(async ([scope, token]) => ({
+        scope,
+        token,
+        sealed: await sealToken(sealer, token, accessTokenBinding(grant, scope)),
+      })),
+    ),
   );
   const sealed = [...(refreshToken ? [refreshToken] : []), ...tokens.map((token) => token.sealed)];
   const { issuer, tokenEndpoint, clientId } = grant.binding;
-  return {
+  const item = {
     connection: grant.connection,
     subject: grant.subject,
     generation: grant.generation,
     status: grant.status,
     refresh_token: refreshToken,
-    tokens,
+    tokens: tokens.map(({ scope, sealed, token }) => ({ scope, sealed, expires_at: token.expiresAt })),
     lease: grant.lease && toLeaseItem(grant.lease),
     attempts: [...grant.attempts],
     last_attempt: grant.lastAttempt,
@@ -81,6 +90,18 @@ export async function toGrantItem(
     shard: shardOf(grant, shards),
     kids: [...new Set(sealed.map(kidOf))],
   };
+  return { item, kept: Object.fromEntries(tokens.map(({ scope, token }) => [scope, token])) };
+}
+
+function newestThatFit<T extends { token: Token; sealed: string }>(tokens: readonly T[]): T[] {
+  let bytes = 0;
+  return tokens
+    .toSorted((a, b) => b.token.mintedAt - a.token.mintedAt)
+    .filter(({ sealed }) => {
+      const fits = sealed.length <= MOST_TOKEN && bytes + sealed.length <= MOST_TOKENS;
+      if (fits) bytes += sealed.length;
+      return fits;
+    });
 }
 
 /** Access tokens that have expired by `now` are left out, unopened; an expired lease is shown as it is. */

@@ -1,10 +1,10 @@
 import { QueryCommand, type QueryCommandInput } from '@aws-sdk/client-dynamodb';
 import * as v from 'valibot';
-import type { GrantKey, GrantOutline, GrantsTable } from '../broker/ports.ts';
+import type { Grant, GrantKey, GrantOutline, GrantsTable } from '../broker/ports.ts';
 import { GRANTS_TABLE, MAX_SHARDS } from '../contract/tables.ts';
 import type { Clock } from '../oauth/clock.ts';
 import { fromItem } from './attributes.ts';
-import type { Dynamo } from './clients.ts';
+import { aloneIfTooLarge, type Dynamo } from './clients.ts';
 import { fromBindingItem, fromGrantItem, grantItem, outlineItem, toGrantItem } from './grant-item.ts';
 import type { Sealer } from './sealing.ts';
 import { type Members, parseItem, Table } from './table.ts';
@@ -41,9 +41,15 @@ export function createGrantsTable({
     },
 
     async write(seen, next) {
-      const item = await toGrantItem(sealer, next, shards);
-      const rev = await table.put(itemKey(next), { ...item }, seen);
-      return rev === undefined ? undefined : { ...next, rev };
+      const put = async (tokens: Grant['tokens']) => {
+        const { item, kept } = await toGrantItem(sealer, { ...next, tokens }, shards);
+        const rev = await table.put(itemKey(next), { ...item }, seen);
+        return rev === undefined ? undefined : { ...next, tokens: kept, rev };
+      };
+      return aloneIfTooLarge(
+        () => put(next.tokens),
+        () => put({}),
+      );
     },
 
     remove: (seen) => table.remove(itemKey(seen), seen),

@@ -6,7 +6,7 @@ import { StoreUnavailable, UnreadableValue } from '../contract/errors.ts';
 import { present } from '../contract/present.ts';
 import { Redacted } from '../contract/redacted.ts';
 import { sha256Base64url } from '../contract/sha256.ts';
-import { errorName, type SecretsManager, storeUnavailable, within } from './clients.ts';
+import { aloneIfTooLarge, errorName, type SecretsManager, storeUnavailable, within } from './clients.ts';
 import { grantName } from './grant-item.ts';
 import { textOf, tokenOf } from './sealed-token.ts';
 import type { Binding, Sealer } from './sealing.ts';
@@ -45,25 +45,11 @@ export function createRescues(
     find,
 
     async save(grant, rescue) {
-      const { generation, attempt } = rescue;
-      const name = secretName(prefix, grant, attempt);
-      const text = rescueTextOf(rescue);
-      const command = new CreateSecretCommand({
-        Name: name,
-        // The same for every try, so that one which the SDK repeats is taken for the same request.
-        ClientRequestToken: createHash('sha256').update(name).digest('hex'),
-        Description: `Answer to a refresh of the connection ${grant.connection} that is yet to be stored.`,
-        SecretString: await sealer.seal(text, binding(grant, generation, attempt)),
-      });
-      try {
-        await within(manager.patience, (abortSignal) => manager.client.send(command, { abortSignal }));
-      } catch (error) {
-        if (errorName(error) !== 'ResourceExistsException')
-          throw storeUnavailable('save a rescued answer', error);
-        const saved = await find(grant, generation, attempt);
-        if (saved && rescueTextOf(saved).reveal() === text.reveal()) return;
-        throw new StoreUnavailable('Another answer to the same attempt was rescued before.');
-      }
+      const { token: _, ...alone } = rescue;
+      await aloneIfTooLarge(
+        () => create(grant, rescue),
+        () => create(grant, alone),
+      );
     },
 
     async discard(grant, attempt) {
@@ -80,6 +66,28 @@ export function createRescues(
       }
     },
   };
+
+  async function create(grant: GrantKey, rescue: Rescue): Promise<void> {
+    const { generation, attempt } = rescue;
+    const name = secretName(prefix, grant, attempt);
+    const text = rescueTextOf(rescue);
+    const command = new CreateSecretCommand({
+      Name: name,
+      // The same for every try, so that one which the SDK repeats is taken for the same request.
+      ClientRequestToken: createHash('sha256').update(name).digest('hex'),
+      Description: `Answer to a refresh of the connection ${grant.connection} that is yet to be stored.`,
+      SecretString: await sealer.seal(text, binding(grant, generation, attempt)),
+    });
+    try {
+      await within(manager.patience, (abortSignal) => manager.client.send(command, { abortSignal }));
+    } catch (error) {
+      if (errorName(error) !== 'ResourceExistsException')
+        throw storeUnavailable('save a rescued answer', error);
+      const saved = await find(grant, generation, attempt);
+      if (saved && rescueTextOf(saved).reveal() === text.reveal()) return;
+      throw new StoreUnavailable('Another answer to the same attempt was rescued before.');
+    }
+  }
 }
 
 function secretName(prefix: string, grant: GrantKey, attempt: string): string {

@@ -2,7 +2,8 @@ import * as v from 'valibot';
 import type { TokensTable } from '../broker/ports.ts';
 import { present } from '../contract/present.ts';
 import type { Clock } from '../oauth/clock.ts';
-import type { Dynamo } from './clients.ts';
+import type { Token } from '../oauth/token.ts';
+import { aloneIfTooLarge, type Dynamo } from './clients.ts';
 import {
   failureItem,
   fromFailureItem,
@@ -63,26 +64,33 @@ export function createTokensTable({ dynamo, table: name, sealer, clock }: Tokens
     async write(key, seen, next) {
       const pk = itemKey(key);
       const { token, lease, failure, forcedAt } = next;
-      const rev = await table.put(
-        { pk },
-        {
-          token: token && {
-            sealed: await sealToken(sealer, token, binding(pk)),
-            expires_at: token.expiresAt,
+      const put = async (kept: Token | undefined) => {
+        const rev = await table.put(
+          { pk },
+          {
+            token: kept && {
+              sealed: await sealToken(sealer, kept, binding(pk)),
+              expires_at: kept.expiresAt,
+            },
+            lease: lease && toLeaseItem(lease),
+            failure: failure && toFailureItem(failure),
+            forced_at: forcedAt,
+            ttl: timeToLive(clock.now(), [
+              kept?.expiresAt,
+              lease?.until,
+              failure && failure.until + REMEMBERED,
+              forcedAt === undefined ? undefined : forcedAt + REMEMBERED,
+            ]),
           },
-          lease: lease && toLeaseItem(lease),
-          failure: failure && toFailureItem(failure),
-          forced_at: forcedAt,
-          ttl: timeToLive(clock.now(), [
-            token?.expiresAt,
-            lease?.until,
-            failure && failure.until + REMEMBERED,
-            forcedAt === undefined ? undefined : forcedAt + REMEMBERED,
-          ]),
-        },
-        seen && { rev: seen.rev },
+          seen && { rev: seen.rev },
+        );
+        return rev === undefined ? undefined : present({ token: kept, lease, failure, forcedAt, rev });
+      };
+      // What follows from the mint must be known, its lease's end above all, though its token does not fit.
+      return aloneIfTooLarge(
+        () => put(token),
+        () => put(undefined),
       );
-      return rev === undefined ? undefined : present({ token, lease, failure, forcedAt, rev });
     },
   };
 }

@@ -103,10 +103,13 @@ export class StoreUnavailable extends BrokerError {
   override readonly name = 'StoreUnavailable';
   /** The store answers, but refuses for load: what one operation does not get, another may. */
   readonly throttled: boolean;
+  /** The store refuses this very value, most likely for its size: it will not take it later either. */
+  readonly invalid: boolean;
 
-  constructor(description: string, { throttled = false } = {}) {
+  constructor(description: string, { throttled = false, invalid = false } = {}) {
     super('store_unavailable', description, { retryAfter: 1 });
     this.throttled = throttled;
+    this.invalid = invalid;
   }
 }
 

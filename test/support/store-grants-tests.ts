@@ -9,7 +9,7 @@ import { StoreUnavailable, UnreadableValue } from '../../shared/contract/errors.
 import { Redacted } from '../../shared/contract/redacted.ts';
 import type { Fault } from './fault-proxy.ts';
 import type { StoreSuite } from './store-tests.ts';
-import { aGrant, aToken, type StoreNames, type Stores } from './stores.ts';
+import { aGrant, aLongToken, aToken, type StoreNames, type Stores } from './stores.ts';
 
 const APPLIED: Fault[] = ['applied_then_reset', 'applied_then_500', 'applied_then_hang'];
 
@@ -58,6 +58,35 @@ export function grantsTests(suite: () => StoreSuite): void {
       expect(raw).not.toContain(accessToken.reveal());
     expect(raw).not.toContain(grant.refreshToken?.reveal());
     expect(raw).not.toContain('"ttl"');
+  });
+
+  test('the access tokens that fit are kept, the newest first, and the refresh token whatever came with it', async () => {
+    const { stores, clock } = suite();
+    const now = clock.now();
+    const scopes = Array.from({ length: 64 }, (_, index) => String(index));
+    const small = scopes.map((scope) => [scope, aLongToken(now, 8_000, now + Number(scope))]);
+    const tokens = { ...Object.fromEntries(small), huge: aLongToken(now, 400_000, now + 99) };
+    const grant = aGrant(now, { tokens });
+    const stored = await stores.grants.write(undefined, grant);
+    const read = await stores.grants.read(grant);
+    expect(read).toEqual(stored);
+    expect(read?.refreshToken?.reveal()).toBe(grant.refreshToken?.reveal());
+    const kept = Object.keys(read!.tokens).map(Number);
+    expect(kept.length).toBeGreaterThan(16);
+    expect(Math.min(...kept)).toBe(64 - kept.length);
+  });
+
+  test('a refresh token that fits in no company is written alone', async () => {
+    const { stores, clock } = suite();
+    const now = clock.now();
+    const tokens = Object.fromEntries(
+      ['a', 'b', 'c', 'd', 'e'].map((scope) => [scope, aLongToken(now, 36_000)]),
+    );
+    const grant = aGrant(now, { tokens, refreshToken: new Redacted('r'.repeat(150_000)) });
+    expect(await stores.grants.write(undefined, grant)).toMatchObject({ rev: expect.any(String) });
+    const read = await stores.grants.read(grant);
+    expect(read?.refreshToken?.reveal()).toBe(grant.refreshToken?.reveal());
+    expect(read?.tokens).toStrictEqual({});
   });
 
   test('a grant without a refresh token comes back without one', async () => {

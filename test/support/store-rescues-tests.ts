@@ -5,7 +5,7 @@ import type { Rescue } from '../../shared/broker/ports.ts';
 import { StoreUnavailable, UnreadableValue } from '../../shared/contract/errors.ts';
 import { Redacted } from '../../shared/contract/redacted.ts';
 import type { StoreSuite } from './store-tests.ts';
-import { aGrant, aToken } from './stores.ts';
+import { aGrant, aLongToken, aToken } from './stores.ts';
 
 export function rescuesTests(suite: () => StoreSuite): void {
   afterEach(() => suite().managerProxy.heal());
@@ -51,6 +51,19 @@ export function rescuesTests(suite: () => StoreSuite): void {
     const { SecretString: text } = await stores.manager.client.send(command);
     expect(text).not.toContain(rescue.refreshToken?.reveal());
     await expect(stores.rescues.find(grant, randomUUID(), rescue.attempt)).rejects.toThrow(UnreadableValue);
+  });
+
+  test('the refresh token of an answer that fits in no secret is rescued alone', async () => {
+    const { stores, clock } = suite();
+    const grant = aGrant(clock.now());
+    const token = aLongToken(clock.now(), 60_000);
+    const rescue = { ...aRescue(), token };
+    await stores.rescues.save(grant, rescue);
+    // A repeat of it recognises itself.
+    await stores.rescues.save(grant, rescue);
+    const found = await stores.rescues.find(grant, rescue.generation, rescue.attempt);
+    expect(found).not.toHaveProperty('token');
+    expect(found?.refreshToken?.reveal()).toBe(rescue.refreshToken?.reveal());
   });
 
   test('an answer without tokens is rescued too', async () => {

@@ -6,7 +6,7 @@ import { StoreUnavailable, UnreadableValue } from '../../shared/contract/errors.
 import { Redacted } from '../../shared/contract/redacted.ts';
 import type { Fault } from './fault-proxy.ts';
 import type { StoreSuite } from './store-tests.ts';
-import { aToken } from './stores.ts';
+import { aLongToken, aToken } from './stores.ts';
 
 const CONSISTENT = { consistent: true };
 const APPLIED: Fault[] = ['applied_then_reset', 'applied_then_500', 'applied_then_hang'];
@@ -31,6 +31,17 @@ export function tokensTests(suite: () => StoreSuite): void {
     const { stores, names } = suite();
     await stores.dynamo.client.send(new PutItemCommand({ TableName: names.tokens, Item: item as never }));
   }
+
+  test('a token that does not fit is not kept, and what else is known of its key is', async () => {
+    const { stores, clock } = suite();
+    const key = randomUUID();
+    const lease = { id: randomUUID(), until: clock.now() + 30_000 };
+    const taken = await stores.tokens.write(key, undefined, { lease });
+    const forcedAt = clock.now();
+    await stores.tokens.write(key, taken, { token: aLongToken(clock.now(), 400_000), forcedAt });
+    const read = await stores.tokens.read(key, CONSISTENT);
+    expect(read).toStrictEqual({ forcedAt, rev: expect.any(String) });
+  });
 
   test('another process reads an entry as it was written', async () => {
     const { stores, faulty, clock } = suite();

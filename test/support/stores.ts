@@ -103,6 +103,12 @@ export function aToken(now: number, members: Partial<Token> = {}): Token {
   };
 }
 
+/** An access token of so many characters. */
+export function aLongToken(now: number, length: number, mintedAt = now): Token {
+  const accessToken = new Redacted(randomUUID().padEnd(length, 'x'));
+  return aToken(now, { accessToken, fingerprint: fingerprint(accessToken), mintedAt });
+}
+
 export function aGrant(now: number, members: Partial<Grant> = {}): Grant {
   return {
     connection: 'logs-portal',
