@@ -142,6 +142,8 @@ test('outputs have names that can be written down', () => {
     'TokenBrokerPreProdCallbackUrl',
     'TokenBrokerPreProdInvokeFunction',
     'TokenBrokerPreProdDashboardName',
+    'TokenBrokerPreProdTokensTable',
+    'TokenBrokerPreProdGrantsTable',
   ]);
 });
 

@@ -368,9 +368,11 @@ test('a static address is two, kept for good, told to the operator, and none by 
   template.resourceCountIs('AWS::EC2::VPC', 0);
 });
 
-test('the endpoint and the function are found from parameters', () => {
+test('endpoint, function, dashboard and tables are found from parameters', () => {
   const names = new Deployed(full).ofType('AWS::SSM::Parameter').map(([, { Properties }]) => Properties.Name);
   expect(names).toEqual(
-    ['endpoint', 'callback-url', 'invoke-function', 'dashboard'].map((name) => `/prod-token-broker/${name}`),
+    ['endpoint', 'callback-url', 'invoke-function', 'dashboard', 'tokens-table', 'grants-table'].map(
+      (name) => `/prod-token-broker/${name}`,
+    ),
   );
 });
