@@ -32,6 +32,21 @@ describe('connect', () => {
     },
   );
 
+  test('tells how the vendor failed while the consent was finished in the browser', async () => {
+    const running = start(environmentOf(context.broker), ['connect', 'person', '--subject', 'failing']);
+    const [, url = ''] = await running.said(address);
+    context.vendors.bipsync.setFault({ fault: 'oauth_error', endpoint: 'token', error: 'invalid_client' });
+    await decide(url, 'approve');
+    const ended = await running.ended;
+    context.vendors.bipsync.setFault();
+    expect(ended).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(
+        /Not connected: Exchanging the code at the vendor: \S+ refused: invalid_client \(HTTP 40\d\)/,
+      ),
+    });
+  });
+
   test('shows a device code, and polls until the person has entered it', async () => {
     const running = start(environmentOf(context.broker), ['connect', 'kiosk']);
     const [, uri = ''] = await running.said(/Open (http:\S+) on any device/);

@@ -101,6 +101,7 @@ describe('an answer', () => {
   test.each<[string, FaultOrder]>([
     ['with an odd token_type', { fault: 'odd_member', member: 'token_type', value: 'not a scheme' }],
     ['with a numeric token_type', { fault: 'odd_member', member: 'token_type', value: 7 }],
+    ['with a token for other than bearers', { fault: 'odd_member', member: 'token_type', value: 'DPoP' }],
     ['without an access token', { fault: 'odd_member', member: 'access_token' }],
     ['with an access token of two lines', { fault: 'odd_member', member: 'access_token', value: 'a\r\nb' }],
     ['with an error beside its tokens', { fault: 'error_in_200', processed: true }],
