@@ -51,7 +51,7 @@ import { vendorAccess } from '../shared/broker/vendor/access.ts';
 import { clientRefusals } from '../shared/broker/vendor/refusals.ts';
 import type { Connection } from '../shared/connections/connection.ts';
 import { MemoryCache } from '../shared/contract/memory-cache.ts';
-import { actionOf, type CallerOperation } from '../shared/contract/routes.ts';
+import { actionOf, type CallerOperation, pathOf } from '../shared/contract/routes.ts';
 import { type Clock, systemClock } from '../shared/oauth/clock.ts';
 import { createDiscovery } from '../shared/oauth/discovery.ts';
 import type { Exchange } from '../shared/oauth/exchange.ts';
@@ -92,16 +92,16 @@ export function awsStores(parts: AwsStoresParts): Stores {
   const { aws, shards, clock = systemClock } = parts;
   const secretsManager = secretsManagerClient(aws, clock);
   // A failing cache is given up on soon, a failing grant store is not.
-  const patient = grantsClient(aws, clock);
+  const dynamo = grantsClient(aws, clock);
   const sealer = createSealer(secretsManager, { secret: parts.keyringSecret, clock });
   const disposable = { dynamo: tokensClient(aws, clock), table: parts.tokensTable, sealer, clock };
   return {
     tokens: createTokensTable(disposable),
     refusals: createRefusalsTable(disposable),
-    // A consent that cannot be read is a person sent away, not a cache miss: it gets the patient client.
-    consents: createConsentsTable({ ...disposable, dynamo: patient }),
+    // A consent that cannot be read is a person sent away, not a cache miss: it gets the grants' client.
+    consents: createConsentsTable({ ...disposable, dynamo }),
     grants: createGrantsTable({
-      dynamo: patient,
+      dynamo,
       table: parts.grantsTable,
       sealer,
       clock,
@@ -175,7 +175,7 @@ export function compose(composition: Composition) {
     access,
     find,
     storeGrant: grantStorer({ ...common, access, revokeQuietly, forget }),
-    callbackUrl: `${publicUrl}/callback`,
+    callbackUrl: publicUrl + pathOf('GET /callback', {}),
   });
   const gate = { authorizer: authorizer(connections), find };
   const describe = operation('describe', toDescription, describer(stores));

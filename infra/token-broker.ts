@@ -11,6 +11,7 @@ import type { Connection } from '../shared/connections/connection.ts';
 import type { ErrorCode } from '../shared/contract/errors.ts';
 import type { Action } from '../shared/contract/messages.ts';
 import { type MetricName, SERVICE } from '../shared/contract/metrics.ts';
+import { pathOf } from '../shared/contract/routes.ts';
 import { admitsDirectInvoke, invokeRoutes, routesOf } from './access.ts';
 import { alarmTopic } from './alarm-topic.ts';
 import { Api } from './api.ts';
@@ -160,7 +161,7 @@ export class TokenBroker<Name extends string = string, VendorName extends string
     });
     publish(this, stage, {
       endpoint: this.url,
-      callbackUrl: `${this.url}/callback`,
+      callbackUrl: this.url + pathOf('GET /callback', {}),
       invokeFunctionArn: functions.invoke.function.functionArn,
       ...(withDashboard && { dashboardName }),
       tokensTable: stores.tokens.tableName,

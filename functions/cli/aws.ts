@@ -24,7 +24,7 @@ export class AwsRefusal extends Error {
 type Answer = Record<string, unknown>;
 
 /** Milliseconds. */
-const PATIENCE = 10_000;
+const TIMEOUT = 10_000;
 
 /** Target prefix and protocol version of the services with AWS's JSON protocol. */
 const JSON_SERVICES = {
@@ -72,7 +72,7 @@ export function call(
     const suffix = region.startsWith('cn-') ? '.cn' : '';
     const url = new URL(path, endpoint ?? `https://${service}.${region}.amazonaws.com${suffix}`);
     const request = { method, url, service, region, headers, credentials: await aws.credentials() };
-    return sendSigned({ ...request, ...(body !== undefined && { body }) }, AbortSignal.timeout(PATIENCE));
+    return sendSigned({ ...request, ...(body !== undefined && { body }) }, AbortSignal.timeout(TIMEOUT));
   });
 }
 

@@ -3,6 +3,7 @@
 import { CLIENT_AUTH_METHODS, type ClientAuthMethod } from '../../shared/connections/connection.ts';
 import type { ConnectionAnswer } from '../../shared/contract/messages.ts';
 import { NAMES } from '../../shared/contract/names.ts';
+import { pathOf } from '../../shared/contract/routes.ts';
 import { stagedSecret } from '../../shared/contract/stage.ts';
 import { didYouMean } from '../../shared/contract/suggest.ts';
 import { VENDORS } from '../../shared/vendors/index.ts';
@@ -40,7 +41,7 @@ export async function settingsOf(
   if (options.clientAuth) return { connection, secretName, methods: [options.clientAuth] };
   if (entry) return { connection, secretName, methods: [entry.clientAuth] };
   const { answer } = await onConnection(target, connection, () =>
-    target.api('GET', `/connections/${connection}`),
+    target.api('GET', pathOf('GET /connections/{connection}', { connection })),
   );
   const { vendor } = answer as ConnectionAnswer;
   return { connection, secretName, methods: VENDORS[vendor]?.clientAuth ?? CLIENT_AUTH_METHODS };

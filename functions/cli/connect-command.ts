@@ -3,6 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import { OUT_OF_BAND } from '../../shared/connections/connection.ts';
 import type { ConsentAnswer, ConsentStatusAnswer } from '../../shared/contract/messages.ts';
+import { pathOf } from '../../shared/contract/routes.ts';
 import { openInBrowser } from './browser.ts';
 import { withTarget } from './command.ts';
 import { onConnection } from './connection-list.ts';
@@ -46,7 +47,7 @@ Examples:
       const target = await findTarget(options);
       const body = { ...(subject !== undefined && { subject }), ...(replace && { replace }) };
       const { answer } = await onConnection(target, connection, () =>
-        target.api('POST', `/connections/${connection}/consent`, body),
+        target.api('POST', pathOf('POST /connections/{connection}/consent', { connection }), body),
       );
       const consent = { target, connection, answer: answer as ConsentAnswer };
       showAddress(consent.answer, browser);
@@ -128,7 +129,10 @@ function pendingIfTemporary(error: unknown): ConsentStatusAnswer {
 }
 
 async function proceed({ target, connection, answer }: Consent, body: object) {
-  const path = `/connections/${connection}/consent/${answer.consent}`;
+  const path = pathOf('POST /connections/{connection}/consent/{consent}', {
+    connection,
+    consent: answer.consent,
+  });
   const { answer: status } = await onConnection(target, connection, () => target.api('POST', path, body));
   return status as ConsentStatusAnswer;
 }

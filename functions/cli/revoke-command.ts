@@ -1,5 +1,6 @@
 import type { Command } from 'commander';
 import { DEFAULT_SUBJECT } from '../../shared/contract/messages.ts';
+import { pathOf } from '../../shared/contract/routes.ts';
 import { withTarget } from './command.ts';
 import { onConnection } from './connection-list.ts';
 import { findTarget, type TargetOptions } from './target.ts';
@@ -30,8 +31,13 @@ Examples:
     )
     .action(async (connection: string, { subject, force, ...options }: Options) => {
       const target = await findTarget(options);
-      const path = `/connections/${connection}/grants/${encodeURIComponent(subject)}${force ? '?force=true' : ''}`;
-      const { answer } = await onConnection(target, connection, () => target.api('DELETE', path));
+      const path = pathOf('DELETE /connections/{connection}/grants/{subject}', {
+        connection,
+        subject: encodeURIComponent(subject),
+      });
+      const { answer } = await onConnection(target, connection, () =>
+        target.api('DELETE', force ? `${path}?force=true` : path),
+      );
       const { status, vendor = '' } = answer as { status: string; vendor?: string };
       const outcome = status === 'none' ? 'there was no grant' : (OUTCOMES[vendor] ?? 'revoked');
       print(`${connection}, ${subject}: ${outcome}`);

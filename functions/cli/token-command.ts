@@ -1,6 +1,7 @@
 import { type Command, InvalidArgumentError } from 'commander';
 import { type Token, tokenOf } from '../../shared/client/token.ts';
 import { MAX_MIN_TTL, type TokenAnswer, type TokenRequestBody } from '../../shared/contract/messages.ts';
+import { pathOf } from '../../shared/contract/routes.ts';
 import { withTarget } from './command.ts';
 import { onConnection } from './connection-list.ts';
 import { findTarget, type TargetOptions } from './target.ts';
@@ -60,7 +61,7 @@ export async function getToken(
     ...(options.minTtl !== undefined && { min_ttl: options.minTtl }),
   };
   const { answer, sentAt } = await onConnection(target, connection, () =>
-    target.api('POST', `/connections/${connection}/token`, body),
+    target.api('POST', pathOf('POST /connections/{connection}/token', { connection }), body),
   );
   const token = tokenOf(answer, sentAt);
   if (token.warning !== undefined) warn(token.warning);

@@ -2,7 +2,7 @@
 import { endpointOf, parseOptions, USAGE } from './options.ts';
 
 /** After this many milliseconds the process ends even if something does not want to close. */
-const PATIENCE = 4_000;
+const TIMEOUT = 4_000;
 
 /** Errors whose message says all there is to say, with the exit code each deserves. */
 const EXPECTED: Readonly<Record<string, number>> = {
@@ -34,7 +34,7 @@ function closeOnSignal(close: () => Promise<void>): void {
   const stop = () => {
     if (closing) process.exit(1);
     closing = true;
-    setTimeout(() => process.exit(1), PATIENCE).unref();
+    setTimeout(() => process.exit(1), TIMEOUT).unref();
     close().then(() => process.exit(0), fail);
   };
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, stop);

@@ -33,10 +33,10 @@ export function startSchedule(refresh: LocalHandlers['refresh'], seconds: number
       clearInterval(timer);
       overdue = false;
       if (!underWay) return;
-      const patience = Promise.withResolvers<void>();
-      const impatience = setTimeout(patience.resolve, grace);
-      await Promise.race([underWay, patience.promise]);
-      clearTimeout(impatience);
+      const graceOver = Promise.withResolvers<void>();
+      const timer = setTimeout(graceOver.resolve, grace);
+      await Promise.race([underWay, graceOver.promise]);
+      clearTimeout(timer);
     },
   };
 }

@@ -11,7 +11,7 @@ import { type Clock, systemClock } from '../oauth/clock.ts';
 /** A client, and how many milliseconds one operation may take: every attempt, pause and the body included. */
 export interface Bounded<Client> {
   readonly client: Client;
-  readonly patience: number;
+  readonly timeout: number;
 }
 
 /** What the clients are made with where it is not the environment's. */
@@ -24,7 +24,7 @@ export type SecretsManager = Bounded<SecretsManagerClient>;
 export function tokensClient(config: DynamoDBClientConfig = {}, clock = systemClock): Dynamo {
   const bounds = { maxAttempts: 2, requestHandler: httpBounds(500, 1_000) };
   const client = new DynamoDBClient({ ...common, ...bounds, ...config });
-  return { client: withoutRested(client, clock), patience: 2_500 };
+  return { client: withoutRested(client, clock), timeout: 2_500 };
 }
 
 /**
@@ -34,7 +34,7 @@ export function tokensClient(config: DynamoDBClientConfig = {}, clock = systemCl
 export function grantsClient(config: DynamoDBClientConfig = {}, clock = systemClock): Dynamo {
   const bounds = { maxAttempts: 2, requestHandler: httpBounds(1_000, 1_500) };
   const client = new DynamoDBClient({ ...common, ...bounds, ...config });
-  return { client: withoutRested(client, clock), patience: 3_500 };
+  return { client: withoutRested(client, clock), timeout: 3_500 };
 }
 
 export function secretsManagerClient(
@@ -43,7 +43,7 @@ export function secretsManagerClient(
 ): SecretsManager {
   const bounds = { maxAttempts: 3, requestHandler: httpBounds(1_000, 2_000) };
   const client = new SecretsManagerClient({ ...common, ...bounds, ...config });
-  return { client: withoutRested(client, clock), patience: 6_500 };
+  return { client: withoutRested(client, clock), timeout: 6_500 };
 }
 
 /** Said outright, because the SDK otherwise looks for them in configuration files at the first request. */
@@ -94,13 +94,10 @@ interface NodeHandler {
   httpHandlerConfigs(): { readonly httpAgent?: Agent; readonly httpsAgent?: Agent };
 }
 
-/** Runs one operation of the SDK and aborts it when `patience` is over; the SDK's error passes through. */
-export async function within<T>(
-  patience: number,
-  send: (abortSignal: AbortSignal) => Promise<T>,
-): Promise<T> {
+/** Runs one operation of the SDK and aborts it when `timeout` is over; the SDK's error passes through. */
+export async function within<T>(timeout: number, send: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(), patience);
+  const timer = setTimeout(() => controller.abort(), timeout);
   try {
     return await send(controller.signal);
   } finally {

@@ -58,7 +58,7 @@ export function createRescues(
         ForceDeleteWithoutRecovery: true,
       });
       try {
-        await within(manager.patience, (abortSignal) => manager.client.send(command, { abortSignal }));
+        await within(manager.timeout, (abortSignal) => manager.client.send(command, { abortSignal }));
       } catch (error) {
         // Gone, or going: that is what was asked for.
         if (['ResourceNotFoundException', 'InvalidRequestException'].includes(errorName(error))) return;
@@ -79,7 +79,7 @@ export function createRescues(
       SecretString: await sealer.seal(text, binding(grant, generation, attempt)),
     });
     try {
-      await within(manager.patience, (abortSignal) => manager.client.send(command, { abortSignal }));
+      await within(manager.timeout, (abortSignal) => manager.client.send(command, { abortSignal }));
     } catch (error) {
       if (errorName(error) !== 'ResourceExistsException')
         throw storeUnavailable('save a rescued answer', error);

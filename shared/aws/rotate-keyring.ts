@@ -32,7 +32,7 @@ interface RotationEvent {
 
 /** @throws the SDK's errors: Secrets Manager then tries the step again */
 export function keyringRotation(parts: KeyringRotationParts) {
-  const { client, patience } = parts.manager;
+  const { client, timeout } = parts.manager;
 
   return async (event: RotationEvent): Promise<void> => {
     // Both spellings of the steps have been seen.
@@ -58,12 +58,12 @@ export function keyringRotation(parts: KeyringRotationParts) {
       SecretString,
       VersionStages: ['AWSPENDING'],
     });
-    await within(patience, (abortSignal) => client.send(put, { abortSignal }));
+    await within(timeout, (abortSignal) => client.send(put, { abortSignal }));
   }
 
   async function makeCurrent({ SecretId, ClientRequestToken }: RotationEvent): Promise<void> {
     const describe = new DescribeSecretCommand({ SecretId });
-    const { VersionIdsToStages = {} } = await within(patience, (abortSignal) =>
+    const { VersionIdsToStages = {} } = await within(timeout, (abortSignal) =>
       client.send(describe, { abortSignal }),
     );
     const current = Object.keys(VersionIdsToStages).find((id) =>
@@ -76,7 +76,7 @@ export function keyringRotation(parts: KeyringRotationParts) {
       MoveToVersionId: ClientRequestToken,
       RemoveFromVersionId: current,
     });
-    await within(patience, (abortSignal) => client.send(move, { abortSignal }));
+    await within(timeout, (abortSignal) => client.send(move, { abortSignal }));
   }
 
   async function read(
@@ -85,7 +85,7 @@ export function keyringRotation(parts: KeyringRotationParts) {
   ): Promise<Redacted | undefined> {
     try {
       const command = new GetSecretValueCommand({ SecretId, ...version });
-      const { SecretString } = await within(patience, (abortSignal) => client.send(command, { abortSignal }));
+      const { SecretString } = await within(timeout, (abortSignal) => client.send(command, { abortSignal }));
       return SecretString === undefined ? undefined : new Redacted(SecretString);
     } catch (error) {
       if (errorName(error) === 'ResourceNotFoundException') return undefined;

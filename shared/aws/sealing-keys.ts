@@ -41,7 +41,7 @@ export class SealingKeys {
     this.#manager = manager;
     this.#secret = secret;
     this.#clock = clock;
-    this.#readings = new SharedWork(clock.now, manager.patience);
+    this.#readings = new SharedWork(clock.now, manager.timeout);
   }
 
   /** @throws StoreUnavailable, UnreadableValue when no keyring was ever read */

@@ -25,7 +25,7 @@ export async function readSecret(
 ): Promise<SecretReading> {
   const command = new GetSecretValueCommand({ SecretId: name, VersionStage: stage });
   try {
-    const answer = await within(manager.patience, (abortSignal) =>
+    const answer = await within(manager.timeout, (abortSignal) =>
       manager.client.send(command, { abortSignal }),
     );
     if (answer.SecretString === undefined) return { found: false, reason: 'binary', error: 'SecretBinary' };

@@ -30,7 +30,7 @@ const OUTAGE_PAUSE = 10_000;
  */
 export function createSecrets(manager: SecretsManager, { clock, life = 300_000 }: SecretsOptions): Secrets {
   const cache = new MemoryCache<Cached>(CACHE_SIZE);
-  const readings = new SharedWork<SecretVersion>(clock.now, manager.patience);
+  const readings = new SharedWork<SecretVersion>(clock.now, manager.timeout);
 
   function remember(name: string, version: SecretVersion, askAgainAt: number): SecretVersion {
     cache.put(name, { version, askAgainAt });

@@ -75,7 +75,7 @@ export class Table {
 
   async send<T>(operation: string, call: (abortSignal: AbortSignal) => Promise<T>): Promise<T> {
     try {
-      return await within(this.dynamo.patience, call);
+      return await within(this.dynamo.timeout, call);
     } catch (error) {
       throw storeUnavailable(`${operation} of the table ${this.name}`, error);
     }
@@ -86,7 +86,7 @@ export class Table {
     call: (signal: AbortSignal) => Promise<unknown>,
   ): Promise<boolean> {
     try {
-      await within(this.dynamo.patience, call);
+      await within(this.dynamo.timeout, call);
       return true;
     } catch (error) {
       if (error instanceof Error && error.name === 'ConditionalCheckFailedException') return false;

@@ -1,4 +1,5 @@
 import type { ConnectionAnswer } from '../contract/messages.ts';
+import { pathOf } from '../contract/routes.ts';
 import type { BrokerApi } from './broker-api.ts';
 import { TokenBrokerError } from './errors.ts';
 import { tokenOf } from './token.ts';
@@ -8,12 +9,16 @@ import type { Transport } from './transport.ts';
 export function httpsTransport(api: BrokerApi): Transport {
   return {
     async token(connection, body) {
-      const { answer, sentAt } = await api('POST', `/connections/${connection}/token`, body);
+      const { answer, sentAt } = await api(
+        'POST',
+        pathOf('POST /connections/{connection}/token', { connection }),
+        body,
+      );
       return tokenOf(answer, sentAt);
     },
 
     async describe(connection) {
-      const { answer } = await api('GET', `/connections/${connection}`);
+      const { answer } = await api('GET', pathOf('GET /connections/{connection}', { connection }));
       if (isConnection(answer)) return answer;
       throw new TokenBrokerError('broker_unavailable', `The token broker did not describe ${connection}.`);
     },

@@ -80,9 +80,9 @@ export class TokenCache {
     if (entry.failure && this.#parts.now() < entry.renewAt)
       return stillValid(entry.token, entry.failure.message);
     const asked = this.#ask(key, ask);
-    const patience = timer(life / 2);
+    const waiting = timer(life / 2);
     try {
-      const answered = await Promise.race([asked, patience.over]);
+      const answered = await Promise.race([asked, waiting.over]);
       if (answered) return answered;
       this.#noteFailure(asked, entry);
       return stillValid(entry.token, 'the token broker is slow to answer');
@@ -91,7 +91,7 @@ export class TokenCache {
       if (!entry.failure) throw error;
       return stillValid(entry.token, entry.failure.message);
     } finally {
-      patience.stop();
+      waiting.stop();
     }
   }
 

@@ -100,6 +100,14 @@ export function partsOf(key: RouteKey): {
   return { method, path };
 }
 
+/** The path of one request; the values as they travel, percent-encoded where need be. */
+export function pathOf<Key extends RouteKey>(
+  key: Key,
+  values: Readonly<Record<ParameterOf<Key>, string>>,
+): string {
+  return fillPath(key, (parameter) => values[parameter as ParameterOf<Key>]);
+}
+
 /** The path with each `{parameter}` replaced. */
 export function fillPath(key: RouteKey, fill: (parameter: string) => string): string {
   return partsOf(key).path.replace(/\{(\w+)\}/g, (_, name: string) => fill(name));

@@ -36,7 +36,7 @@ async function blackHole(dripping = false): Promise<{ endpoint: string; connecti
 
 test('the bounds of every client are the documented ones', async () => {
   const clients = [tokensClient(localAccess), grantsClient(localAccess), secretsManagerClient(localAccess)];
-  const bounds = clients.map(async ({ client, patience }) => [await client.config.maxAttempts(), patience]);
+  const bounds = clients.map(async ({ client, timeout }) => [await client.config.maxAttempts(), timeout]);
   expect(await Promise.all(bounds)).toEqual([
     [2, 2_500],
     [2, 3_500],
@@ -51,10 +51,10 @@ test('a tokens table that accepts and never answers is given up after two attemp
   expect(connections).toHaveLength(2);
 });
 
-test('an answer that never ends is given up when the patience is over', async () => {
+test('an answer that never ends is given up when its time is over', async () => {
   const { endpoint } = await blackHole(true);
   const { client } = tokensClient({ ...localAccess, endpoint });
-  const table = new Table({ client, patience: 300 }, 'tokens');
+  const table = new Table({ client, timeout: 300 }, 'tokens');
   await expect(table.get({ pk: 'x' }, false)).rejects.toThrow('no answer in time');
 });
 

@@ -62,9 +62,9 @@ test('an acquisition does not begin when the invocation ends before its deadline
 
 test('a function behind the HTTP API ends before the API gives up, and has time for a whole acquisition', () => {
   expect(HTTPS).toBeLessThan(HTTP_API_LIMIT);
-  const { patience } = tokensClient();
+  const { timeout } = tokensClient();
   // A table that is silent when it is read, and again when the lease is taken, must not make it too late to begin.
-  expect(HTTPS).toBeGreaterThanOrEqual(times.deadline + 2 * patience);
+  expect(HTTPS).toBeGreaterThanOrEqual(times.deadline + 2 * timeout);
 });
 
 test('whoever waits for another’s mint sees it end, and still answers in time', () => {
@@ -73,8 +73,8 @@ test('whoever waits for another’s mint sees it end, and still answers in time'
 });
 
 test('no operation on a store outlasts the deadline that it is part of', () => {
-  for (const { patience } of [tokensClient(), grantsClient(), secretsManagerClient()]) {
-    expect(patience).toBeLessThan(times.deadline - times.attemptTimeout);
+  for (const { timeout } of [tokensClient(), grantsClient(), secretsManagerClient()]) {
+    expect(timeout).toBeLessThan(times.deadline - times.attemptTimeout);
   }
 });
 

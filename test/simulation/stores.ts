@@ -245,7 +245,7 @@ export class SimulatedStores {
         () => this.#versionOf(input.SecretId ?? '', input.VersionStage ?? 'AWSCURRENT'),
         () => Object.assign(new Error('simulated'), { name: 'InternalServiceError' }),
       );
-    return { client: { send } as never, patience: 2 ** 31 - 1 };
+    return { client: { send } as never, timeout: 2 ** 31 - 1 };
   }
 
   #versionOf(name: string, stage: string): { VersionId: string; SecretString: string } {

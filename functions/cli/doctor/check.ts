@@ -11,7 +11,7 @@ export interface Finding {
   readonly fix?: string;
 }
 
-export interface Patient {
+export interface CheckContext {
   readonly target: Target;
   /** As the broker lists them; those asked for, where some are. */
   readonly listed: readonly Listed[];
@@ -19,7 +19,7 @@ export interface Patient {
   readonly file: ReadonlyMap<string, Connection> | undefined;
 }
 
-export type Check = (patient: Patient) => Promise<readonly Finding[]>;
+export type Check = (context: CheckContext) => Promise<readonly Finding[]>;
 
 export const ok = (check: string, detail: string): Finding => ({ check, status: 'ok', detail });
 export const skipped = (check: string, detail: string): Finding => ({ check, status: 'skipped', detail });

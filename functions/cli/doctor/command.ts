@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import { pathOf } from '../../../shared/contract/routes.ts';
 import { asFailure } from '../as-failure.ts';
 import { callerIdentity } from '../aws.ts';
 import { withTarget } from '../command.ts';
@@ -7,7 +8,7 @@ import { readConnectionsFile } from '../connections-file.ts';
 import { EXIT, Failure } from '../failure.ts';
 import { findTarget, type Target, type TargetOptions } from '../target.ts';
 import { print, printJson } from '../terminal.ts';
-import { type Check, type Finding, ok, type Patient, shown } from './check.ts';
+import { type Check, type CheckContext, type Finding, ok, shown } from './check.ts';
 import { checkFile } from './file.ts';
 import { checkSchedule, checkTables } from './infrastructure.ts';
 import { checkKeyring, checkSecrets } from './secrets.ts';
@@ -75,8 +76,8 @@ async function examine(names: readonly string[], options: Options, report: Repor
     options.connections === undefined
       ? undefined
       : await readConnectionsFile(options.connections, { allowLoopbackHttp: target.isLocal });
-  const patient: Patient = { target, listed, file: names.length === 0 ? file : only(file, names) };
-  for (const check of CHECKS) (await check(patient)).forEach(report);
+  const context: CheckContext = { target, listed, file: names.length === 0 ? file : only(file, names) };
+  for (const check of CHECKS) (await check(context)).forEach(report);
 }
 
 /** What all other checks need: when it fails, that is the last finding. A wrong command line is none. */
@@ -104,12 +105,14 @@ async function chosen(target: Target, listed: Listed[], names: readonly string[]
     names.map(async (connection) => {
       const found = listed.find((each) => each.connection === connection);
       if (found) return found;
-      await onConnection(target, connection, () => target.api('GET', `/connections/${connection}`));
+      await onConnection(target, connection, () =>
+        target.api('GET', pathOf('GET /connections/{connection}', { connection })),
+      );
       throw new Failure(EXIT.failed, `The broker does not list ${connection}.`);
     }),
   );
 }
 
-function only(file: Patient['file'], names: readonly string[]): Patient['file'] {
+function only(file: CheckContext['file'], names: readonly string[]): CheckContext['file'] {
   return file && new Map([...file].filter(([name]) => names.includes(name)));
 }

@@ -9,16 +9,20 @@ import { VENDORS } from '../../../shared/vendors/index.ts';
 import { AwsRefusal, callJson } from '../aws.ts';
 import { methodOf } from '../secret-put.ts';
 import { readSecret } from '../secrets-manager.ts';
-import { type Check, type Finding, ok, type Patient, problem, skipped } from './check.ts';
+import { type Check, type CheckContext, type Finding, ok, problem, skipped } from './check.ts';
 
 /** Each secret's presence and shape; of keys, their type and size. */
-export const checkSecrets: Check = async (patient) => {
+export const checkSecrets: Check = async (context) => {
   return Promise.all(
-    patient.listed.map(({ connection, vendor }) => checkSecret(patient, connection, vendor)),
+    context.listed.map(({ connection, vendor }) => checkSecret(context, connection, vendor)),
   );
 };
 
-async function checkSecret({ target, file }: Patient, connection: string, vendor = ''): Promise<Finding> {
+async function checkSecret(
+  { target, file }: CheckContext,
+  connection: string,
+  vendor = '',
+): Promise<Finding> {
   const check = `secret of ${connection}`;
   const entry = file?.get(connection);
   const name = stagedSecret(entry?.secret ?? NAMES.defaultSecretPrefix + connection, target.stage);

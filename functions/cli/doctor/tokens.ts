@@ -1,4 +1,5 @@
 import { TokenBrokerError } from '../../../shared/client/errors.ts';
+import { pathOf } from '../../../shared/contract/routes.ts';
 import type { Listed } from '../connection-list.ts';
 import { stateOf } from '../connections-command.ts';
 import { failureOf } from '../failure.ts';
@@ -9,7 +10,7 @@ export const checkTokens: Check = async ({ target, listed }) =>
   Promise.all(
     listed.map((each) =>
       each.grant_type === 'client_credentials' || each.vendor === undefined
-        ? checkToken(each, () => target.api('POST', `/connections/${each.connection}/token`, {}))
+        ? checkToken(each, () => target.api('POST', pathOf('POST /connections/{connection}/token', each), {}))
         : checkGrants(each),
     ),
   );

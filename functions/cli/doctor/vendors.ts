@@ -1,24 +1,24 @@
 import { isLoopback } from '../../../shared/contract/loopback.ts';
 import { VENDORS } from '../../../shared/vendors/index.ts';
 import { duration } from '../terminal.ts';
-import { type Check, type Finding, ok, type Patient, problem, skipped } from './check.ts';
+import { type Check, type CheckContext, type Finding, ok, problem, skipped } from './check.ts';
 
 /** Milliseconds. */
-const PATIENCE = 5_000;
+const TIMEOUT = 5_000;
 /** Seconds; assertions and AWS signatures tolerate a few minutes at most. */
 const TOLERATED_SKEW = 60;
 
 /** Each vendor's host once: reachable from here, and the clocks agree. */
-export const checkVendors: Check = async (patient) => {
+export const checkVendors: Check = async (context) => {
   const hosts = new Set(
-    patient.listed.flatMap(({ connection, api_hosts }) => hostOf(patient, connection, api_hosts)),
+    context.listed.flatMap(({ connection, api_hosts }) => hostOf(context, connection, api_hosts)),
   );
   if (hosts.size === 0) return [skipped('vendor hosts', 'none is known; pass --connections FILE')];
   return Promise.all([...hosts].map((host) => checkHost(host)));
 };
 
 /** With the file, where tokens come from; else where they go, which is the same host for most. */
-function hostOf({ file }: Patient, connection: string, apiHosts: readonly string[] = []): string[] {
+function hostOf({ file }: CheckContext, connection: string, apiHosts: readonly string[] = []): string[] {
   const entry = file?.get(connection);
   const host = entry ? VENDORS[entry.vendor]?.tokenHost(entry) : apiHosts[0];
   return host ? [host] : [];
@@ -31,7 +31,7 @@ async function checkHost(host: string): Promise<Finding> {
     const response = await fetch(`${scheme}://${host}/`, {
       method: 'HEAD',
       redirect: 'manual',
-      signal: AbortSignal.timeout(PATIENCE),
+      signal: AbortSignal.timeout(TIMEOUT),
     });
     const date = Date.parse(response.headers.get('date') ?? '');
     if (Number.isNaN(date)) return ok(check, 'reachable from here; it does not tell the time');

@@ -11,7 +11,7 @@ import { TOKEN_ROUTE, temporaryRole } from './temporary-role.ts';
 
 const CHECK = 'temporary role';
 /** Milliseconds. */
-const PATIENCE = 30_000;
+const TIMEOUT = 30_000;
 /** Of the lists in findings. */
 const MANY = 5;
 
@@ -143,6 +143,6 @@ async function send(
       credentials: await credentials(),
       ...body,
     },
-    AbortSignal.any([interrupted, AbortSignal.timeout(PATIENCE)]),
+    AbortSignal.any([interrupted, AbortSignal.timeout(TIMEOUT)]),
   );
 }

@@ -15,7 +15,7 @@ const VERSIONS = {
 type QueryService = keyof typeof VERSIONS;
 
 /** Milliseconds. */
-const PATIENCE = 20_000;
+const TIMEOUT = 20_000;
 
 /** @returns the answer's XML @throws AwsRefusal */
 export async function callQuery(
@@ -35,7 +35,7 @@ export async function callQuery(
       headers: { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' },
       body: new URLSearchParams({ Action: action, Version: VERSIONS[service], ...parameters }).toString(),
     },
-    AbortSignal.timeout(PATIENCE),
+    AbortSignal.timeout(TIMEOUT),
   );
   const xml = await response.text();
   if (response.ok) return xml;

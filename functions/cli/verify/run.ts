@@ -2,10 +2,10 @@
 import { randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { AwsRefusal, callJson } from '../aws.ts';
-import { type Finding, type Patient, problem } from '../doctor/check.ts';
+import { type CheckContext, type Finding, problem } from '../doctor/check.ts';
 import { callQuery, textOf, textsOf } from './query.ts';
 
-export interface Run extends Patient {
+export interface Run extends CheckContext {
   readonly id: string;
   readonly stack: string;
   /** As CloudFormation lists them. */
@@ -30,7 +30,7 @@ export interface Resource {
 
 export const newRunId = () => randomUUID().slice(0, 8);
 
-export async function resourcesOf({ aws }: Patient['target'], stack: string): Promise<Resource[]> {
+export async function resourcesOf({ aws }: CheckContext['target'], stack: string): Promise<Resource[]> {
   const found: Resource[] = [];
   let token: string | undefined;
   do {
@@ -52,7 +52,7 @@ export function idsOf({ resources }: Run, type: string): string[] {
 }
 
 /** The stack publishes it as a parameter. */
-export async function parameterOf({ aws }: Patient['target'], name: string): Promise<string> {
+export async function parameterOf({ aws }: CheckContext['target'], name: string): Promise<string> {
   const { Parameter } = await callJson(aws, 'ssm', 'GetParameter', { Name: name });
   return String((Parameter as { Value?: string } | undefined)?.Value);
 }
