@@ -1,5 +1,5 @@
 /** `npm start`: the broker on one machine. Exit codes: 0 stopped, 1 cannot run here, 2 told something wrong. */
-import { endpointOf, parseOptions, USAGE } from './options.ts';
+import { endpointOf, parseOptions, usage } from './options.ts';
 
 /** After this many milliseconds the process ends even if something does not want to close. */
 const TIMEOUT = 4_000;
@@ -16,7 +16,7 @@ const EXPECTED: Readonly<Record<string, number>> = {
 async function main(): Promise<void> {
   const options = parseOptions(process.argv.slice(2));
   if (options === 'help') {
-    process.stdout.write(USAGE);
+    process.stdout.write(usage());
     return;
   }
   const [{ startLocalBroker }, { welcome }] = await Promise.all([

@@ -1,5 +1,5 @@
 /** The command line of the local program. */
-import { parseArgs } from 'node:util';
+import { Command, CommanderError } from 'commander';
 
 export interface LocalOptions {
   readonly port: number;
@@ -16,45 +16,16 @@ export class UsageError extends Error {
   override readonly name = 'UsageError';
 }
 
-export const USAGE = `Runs the token broker on this machine, on 127.0.0.1 only.
-
-Usage: npm start -- [--port N] [--aws-port N] [--connections FILE] [--data DIR] [--sweep-every SECONDS]
-
-  --port N              port of the HTTPS routes (here plain HTTP): 0–65535, 0 for any free one; default 8787
-  --aws-port N          port of DynamoDB, Secrets Manager and Lambda Invoke: likewise; default 8788
-  --connections FILE    the connections file; default: a demo with all four vendors simulated
-  --data DIR            where secrets and tokens are kept; default .token-broker
-  --sweep-every SECONDS how often the refresher runs: 1–86400; default 60
-  --help                this text
-
-If AWS_ENDPOINT_URL is set, DynamoDB and Secrets Manager are used there, and nothing is kept in DIR.
-
-Examples:
-  npm start
-  npm start -- --connections connections.json --data ~/.token-broker
-  npm start -- --port 9000 --aws-port 9001
-  AWS_ENDPOINT_URL=http://127.0.0.1:8788 npm start -- --port 8797 --aws-port 8798   (a second broker on the first one's data)
-`;
-
-/** @throws UsageError */
+/** @throws UsageError with everything that is wrong with the options' values */
 export function parseOptions(args: readonly string[]): LocalOptions | 'help' {
-  const { values } = parse(args);
-  if (values.help) return 'help';
-  const port = integer('--port', values.port ?? '8787', 0, 65_535);
-  const awsPort = integer('--aws-port', values['aws-port'] ?? '8788', 0, 65_535);
-  if (port === awsPort && port !== 0) {
-    throw new UsageError(`--port and --aws-port are both ${port}: they must differ`);
-  }
-  for (const name of ['connections', 'data'] as const) {
-    if (values[name] === '') throw new UsageError(`--${name} is empty: it must be a path`);
-  }
-  return {
-    port,
-    awsPort,
-    ...(values.connections === undefined ? {} : { connections: values.connections }),
-    data: values.data ?? '.token-broker',
-    sweepEvery: integer('--sweep-every', values['sweep-every'] ?? '60', 1, 86_400),
-  };
+  const mistakes: string[] = [];
+  const options = parsed(args, mistakes);
+  if (options === 'help') return 'help';
+  const { port, awsPort } = options;
+  if (port === awsPort && port !== 0)
+    mistakes.push(`--port and --aws-port are both ${port}: they must differ`);
+  if (mistakes.length > 0) throw new UsageError(mistakes.join('\n'));
+  return options;
 }
 
 /**
@@ -76,31 +47,72 @@ export function endpointOf(environment: NodeJS.ProcessEnv, { awsPort }: LocalOpt
   return endpoint;
 }
 
-function parse(args: readonly string[]) {
+function parsed(args: readonly string[], mistakes: string[]): LocalOptions | 'help' {
   try {
-    return parseArgs({
-      args: [...args],
-      options: {
-        port: { type: 'string' },
-        'aws-port': { type: 'string' },
-        connections: { type: 'string' },
-        data: { type: 'string' },
-        'sweep-every': { type: 'string' },
-        help: { type: 'boolean', short: 'h' },
-      },
-    });
+    return commandLine(mistakes).parse(args, { from: 'user' }).opts<LocalOptions>();
   } catch (error) {
-    const found = error instanceof Error ? error.message.split(/\.? To specify|\n/)[0] : String(error);
-    throw new UsageError(
-      `${found}. Allowed: --port N, --aws-port N, --connections FILE, --data DIR, --sweep-every SECONDS, --help`,
-    );
+    if (!(error instanceof CommanderError)) throw error;
+    if (error.code === 'commander.helpDisplayed') return 'help';
+    const reason = error.message.replace(/^error: /, '').replace('\n', ' ');
+    throw new UsageError(`${reason}. ${ALLOWED}`);
   }
 }
 
-function integer(option: string, text: string, least: number, most: number): number {
-  const value = Number(text);
-  if (/^\d{1,6}$/.test(text) && value >= least && value <= most) return value;
-  throw new UsageError(
-    `${option} is ${JSON.stringify(text)}: it must be an integer from ${least} to ${most}`,
-  );
+/** The text of `--help`. */
+export const usage = () => commandLine([]).helpInformation() + NOTES;
+
+/** @param mistakes gets what is wrong with an option's value, so that all of it is told at once */
+function commandLine(mistakes: string[]): Command {
+  const integer = (option: string, least: number, most: number) => (text: string) => {
+    const value = Number(text);
+    if (/^\d{1,6}$/.test(text) && value >= least && value <= most) return value;
+    mistakes.push(`${option} is ${JSON.stringify(text)}: it must be an integer from ${least} to ${most}`);
+    return Number.NaN;
+  };
+  const path = (option: string) => (text: string) => {
+    if (text === '') mistakes.push(`${option} is empty: it must be a path`);
+    return text;
+  };
+  return new Command('npm start --')
+    .description('Runs the token broker on this machine, on 127.0.0.1 only.')
+    .option(
+      '--port <n>',
+      'port of the HTTPS routes (here plain HTTP): 0–65535, 0 for any free one',
+      integer('--port', 0, 65_535),
+      8787,
+    )
+    .option(
+      '--aws-port <n>',
+      'port of DynamoDB, Secrets Manager and Lambda Invoke: likewise',
+      integer('--aws-port', 0, 65_535),
+      8788,
+    )
+    .option(
+      '--connections <file>',
+      'the connections file; default: a demo with all four vendors simulated',
+      path('--connections'),
+    )
+    .option('--data <dir>', 'where secrets and tokens are kept', path('--data'), '.token-broker')
+    .option(
+      '--sweep-every <seconds>',
+      'how often the refresher runs: 1–86400',
+      integer('--sweep-every', 1, 86_400),
+      60,
+    )
+    .allowExcessArguments(false)
+    .exitOverride()
+    .configureOutput({ writeOut: () => undefined, writeErr: () => undefined });
 }
+
+const ALLOWED =
+  'Allowed: --port N, --aws-port N, --connections FILE, --data DIR, --sweep-every SECONDS, --help';
+
+const NOTES = `
+If AWS_ENDPOINT_URL is set, DynamoDB and Secrets Manager are used there, and nothing is kept in DIR.
+
+Examples:
+  npm start
+  npm start -- --connections connections.json --data ~/.token-broker
+  npm start -- --port 9000 --aws-port 9001
+  AWS_ENDPOINT_URL=http://127.0.0.1:8788 npm start -- --port 8797 --aws-port 8798   (a second broker on the first one's data)
+`;

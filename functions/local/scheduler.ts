@@ -34,9 +34,9 @@ export function startSchedule(refresh: LocalHandlers['refresh'], seconds: number
       overdue = false;
       if (!underWay) return;
       const graceOver = Promise.withResolvers<void>();
-      const timer = setTimeout(graceOver.resolve, grace);
+      const waiting = setTimeout(graceOver.resolve, grace);
       await Promise.race([underWay, graceOver.promise]);
-      clearTimeout(timer);
+      clearTimeout(waiting);
     },
   };
 }

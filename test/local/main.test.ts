@@ -241,6 +241,6 @@ test('--help tells every option with examples', async () => {
 
 test('an option that it does not know ends it, naming those that it knows', async () => {
   const { code, output } = await runLocalBroker(['--frob']);
-  expect(output).toMatch(/Unknown option '--frob'.*--sweep-every SECONDS/);
+  expect(output).toMatch(/unknown option '--frob'.*--sweep-every SECONDS/);
   expect(code).toBe(2);
 });

@@ -21,9 +21,9 @@ test('--help asks for help', () => {
 });
 
 test.each<[string[], RegExp]>([
-  [['--prot', '1'], /Unknown option '--prot'\. Allowed: --port N, --aws-port N/],
-  [['file.json'], /Unexpected argument 'file\.json'.*--connections FILE/],
-  [['--port'], /--port.*argument missing/],
+  [['--prot', '1'], /unknown option '--prot'.*Allowed: --port N, --aws-port N/],
+  [['file.json'], /too many arguments.*--connections FILE/],
+  [['--port'], /--port <n>' argument missing/],
   [['--port', 'http'], /--port is "http": it must be an integer from 0 to 65535/],
   [['--port', '65536'], /--port is "65536"/],
   [['--port', '-1'], /--port/],
@@ -37,6 +37,11 @@ test.each<[string[], RegExp]>([
 ])('%j is refused, naming what is allowed', (args, message) => {
   expect(() => parseOptions(args)).toThrow(UsageError);
   expect(() => parseOptions(args)).toThrow(message);
+});
+
+test('everything that is wrong with the options is told at once', () => {
+  const args = ['--port', 'http', '--sweep-every', '0', '--data', ''];
+  expect(() => parseOptions(args)).toThrow(/--port is "http".*\n--sweep-every is "0".*\n--data is empty/);
 });
 
 const options = { port: 8787, awsPort: 8788, data: 'd', sweepEvery: 60 };
