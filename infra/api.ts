@@ -25,6 +25,21 @@ import { CALLER_ROUTES, PUBLIC_ROUTES, partsOf, type RouteKey } from '../shared/
 import { KEPT } from './kept.ts';
 import type { Stage } from './stage.ts';
 
+/**
+ * The API's own domain name.
+ * @example
+ * ```ts
+ * import { App, Stack } from 'aws-cdk-lib';
+ * import { Certificate } from 'aws-cdk-lib/aws-certificatemanager';
+ * import type { CustomDomain } from 'token-broker/cdk';
+ * const stack = new Stack(new App(), 'Tokens');
+ * const arn = 'arn:aws:acm:eu-west-1:111122223333:certificate/1b2c3d4e-0000-4000-8000-123456789abc';
+ * const domain: CustomDomain = {
+ *   name: 'tokens.example.com',
+ *   certificate: Certificate.fromCertificateArn(stack, 'Certificate', arn),
+ * };
+ * ```
+ */
 export interface CustomDomain {
   readonly name: string;
   /** For the name, in the stack's own Region. */
@@ -33,6 +48,14 @@ export interface CustomDomain {
   readonly hostedZone?: IHostedZone;
 }
 
+/**
+ * How many requests API Gateway lets through; the others get 429.
+ * @example
+ * ```ts
+ * import type { Throttle } from 'token-broker/cdk';
+ * const throttle: Throttle = { rateLimit: 100, burstLimit: 200 };
+ * ```
+ */
 export interface Throttle {
   /** Requests a second, all callers together. */
   readonly rateLimit: number;

@@ -6,7 +6,15 @@ import type { ClientAuthMethod, GrantType } from '../shared/connections/connecti
 import type { Action } from '../shared/contract/messages.ts';
 import type { VendorName } from '../shared/vendors/index.ts';
 
-/** @typeParam Vendor - names of vendors that the deployment brings along */
+/**
+ * One connection.
+ * @typeParam Vendor - names of vendors that the deployment brings along
+ * @example
+ * ```ts
+ * import type { ConnectionMembers } from 'token-broker/cdk';
+ * const onboarding: ConnectionMembers = { vendor: 'bugsplat', secret: 'token-broker/bugsplat' };
+ * ```
+ */
 export interface ConnectionMembers<Vendor extends string = never> {
   /** Which OAuth server gives the tokens. */
   readonly vendor: VendorName | NoInfer<Vendor>;
@@ -57,6 +65,14 @@ export interface ConnectionMembers<Vendor extends string = never> {
   readonly tags?: Readonly<Record<string, string>>;
 }
 
+/**
+ * Who may use a connection, and for what.
+ * @example
+ * ```ts
+ * import type { CallerRuleMembers } from 'token-broker/cdk';
+ * const rule: CallerRuleMembers = { principal: 'arn:aws:iam::111122223333:role/ci-*', actions: ['token'] };
+ * ```
+ */
 export interface CallerRuleMembers {
   /** `arn:PARTITION:iam::ACCOUNT:role/NAME` (with `*` in NAME), `…:user/NAME` or `…:root`. */
   readonly principal: string;
@@ -69,13 +85,29 @@ export interface CallerRuleMembers {
 /**
  * A connections file's contents.
  * @typeParam Name - of the connections, so that granting one that does not exist fails in the editor
+ * @example
+ * ```ts
+ * import type { ConnectionsDocument } from 'token-broker/cdk';
+ * const document: ConnectionsDocument<'onboarding'> = {
+ *   connections: {
+ *     onboarding: { vendor: 'bugsplat', secret: 'token-broker/bugsplat' },
+ *   },
+ * };
+ * ```
  */
 export interface ConnectionsDocument<Name extends string = string, Vendor extends string = never> {
   readonly $schema?: string;
   readonly connections: Readonly<Record<Name, ConnectionMembers<Vendor>>>;
 }
 
-/** A file, a folder of files (one a team, say), or the contents themselves. */
+/**
+ * A file, a folder of files (one a team, say), or the contents themselves.
+ * @example
+ * ```ts
+ * import type { ConnectionsSource } from 'token-broker/cdk';
+ * const file: ConnectionsSource = 'infra/connections.json';
+ * ```
+ */
 export type ConnectionsSource<Name extends string = string, Vendor extends string = never> =
   | string
   | ConnectionsDocument<Name, Vendor>;
@@ -83,9 +115,14 @@ export type ConnectionsSource<Name extends string = string, Vendor extends strin
 /**
  * An imported connections file, with the names that are in it. TypeScript takes what is in JSON for any text,
  * so that all but the names is left to synth.
- *
- *     import file from './connections.json' with { type: 'json' };
- *     new TokenBroker(this, 'Broker', { connections: imported(file) });
+ * @example
+ * ```ts
+ * import { App, Stack } from 'aws-cdk-lib';
+ * import { imported, TokenBroker } from 'token-broker/cdk';
+ * // import file from './connections.json' with { type: 'json' };
+ * const file = { connections: { onboarding: { vendor: 'bugsplat' } } };
+ * new TokenBroker(new Stack(new App(), 'Tokens'), 'Broker', { connections: imported(file) });
+ * ```
  */
 export function imported<Name extends string>(file: {
   readonly connections: Readonly<Record<Name, object>>;

@@ -26,6 +26,11 @@ import { KEPT } from './kept.ts';
 /**
  * How the functions reach the vendors: from Lambda's own changing addresses, from fixed ones behind NAT in a
  * network that is made for them, or through a VPC that exists.
+ * @example
+ * ```ts
+ * import type { Egress } from 'token-broker/cdk';
+ * const egress: Egress = 'static-ip';
+ * ```
  */
 export type Egress = 'public' | 'static-ip' | { readonly vpc: IVpc; readonly subnets?: SubnetSelection };
 

@@ -34,6 +34,19 @@ import { guardStage } from './stage-guard.ts';
 import { Stores } from './stores.ts';
 import { bringVendors } from './vendors.ts';
 
+/**
+ * A caller's role: who may assume it, and what it may do with which connection.
+ * @example
+ * ```ts
+ * import { AccountPrincipal } from 'aws-cdk-lib/aws-iam';
+ * import type { CallerRoleProps } from 'token-broker/cdk';
+ * const partner: CallerRoleProps = {
+ *   connection: 'onboarding',
+ *   actions: ['token'],
+ *   assumedBy: new AccountPrincipal('444455556666'),
+ * };
+ * ```
+ */
 export interface CallerRoleProps<Name extends string = string> {
   readonly connection: Name;
   /** Default: `token` and `read`. */
@@ -194,17 +207,50 @@ export class TokenBroker<Name extends string = string, VendorName extends string
     if (!routed && !direct) throw outsider('token', connection);
   }
 
-  /** Lets `grantee` read the connection's state and its token owner, and list connections. */
+  /**
+   * Lets `grantee` read the connection's state and its token owner, and list connections.
+   * @example
+   * ```ts
+   * import { App, Stack } from 'aws-cdk-lib';
+   * import { Role } from 'aws-cdk-lib/aws-iam';
+   * import { TokenBroker } from 'token-broker/cdk';
+   * const stack = new Stack(new App(), 'Tokens');
+   * const broker = new TokenBroker(stack, 'Broker', { connections: 'infra/connections.json' });
+   * broker.grantRead(Role.fromRoleName(stack, 'Support', 'support'), 'crash-symbols');
+   * ```
+   */
   grantRead(grantee: IGrantable, connection: Name): void {
     if (!this.#grantRoutes(grantee, 'read', connection)) throw outsider('read', connection);
   }
 
-  /** Lets `grantee` start and finish consents for the connection. */
+  /**
+   * Lets `grantee` start and finish consents for the connection.
+   * @example
+   * ```ts
+   * import { App, Stack } from 'aws-cdk-lib';
+   * import { Role } from 'aws-cdk-lib/aws-iam';
+   * import { TokenBroker } from 'token-broker/cdk';
+   * const stack = new Stack(new App(), 'Tokens');
+   * const broker = new TokenBroker(stack, 'Broker', { connections: 'infra/connections.json' });
+   * broker.grantConsent(Role.fromRoleName(stack, 'Admin', 'admin'), 'logs-portal');
+   * ```
+   */
   grantConsent(grantee: IGrantable, connection: Name): void {
     if (!this.#grantRoutes(grantee, 'consent', connection)) throw outsider('consent', connection);
   }
 
-  /** Lets `grantee` revoke the connection's grants. */
+  /**
+   * Lets `grantee` revoke the connection's grants.
+   * @example
+   * ```ts
+   * import { App, Stack } from 'aws-cdk-lib';
+   * import { Role } from 'aws-cdk-lib/aws-iam';
+   * import { TokenBroker } from 'token-broker/cdk';
+   * const stack = new Stack(new App(), 'Tokens');
+   * const broker = new TokenBroker(stack, 'Broker', { connections: 'infra/connections.json' });
+   * broker.grantRevoke(Role.fromRoleName(stack, 'Admin', 'admin'), 'logs-portal');
+   * ```
+   */
   grantRevoke(grantee: IGrantable, connection: Name): void {
     if (!this.#grantRoutes(grantee, 'revoke', connection)) throw outsider('revoke', connection);
   }

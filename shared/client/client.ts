@@ -11,13 +11,29 @@ import type { Token } from './token.ts';
 import { TokenCache, type TokenOptions } from './token-cache.ts';
 import type { Transport } from './transport.ts';
 
-/** Which broker, and how it is reached. */
+/**
+ * Which broker, and how it is reached.
+ * @example
+ * ```ts
+ * import type { BrokerLocation } from 'token-broker';
+ * const overHttps: BrokerLocation = { endpoint: 'https://abcdefghij.execute-api.eu-west-1.amazonaws.com' };
+ * const direct: BrokerLocation = { functionName: 'token-broker-invoke' };
+ * ```
+ */
 export type BrokerLocation =
   /** Base URL of the HTTPS routes. */
   | { readonly endpoint: string; readonly functionName?: never }
   /** Name or ARN of the direct-invoke function; each connection is an alias of it. */
   | { readonly functionName: string; readonly endpoint?: never };
 
+/**
+ * What a client is made with, beside where its broker is.
+ * @example
+ * ```ts
+ * import type { TokenClientOptions } from 'token-broker';
+ * const options: TokenClientOptions = { region: 'eu-west-1', timeout: 10_000 };
+ * ```
+ */
 export interface TokenClientOptions {
   /**
    * By connection, the hosts of the vendor's API (with the port unless it is 443). Default: the broker is asked,
@@ -34,6 +50,15 @@ export interface TokenClientOptions {
   readonly timeout?: number;
 }
 
+/**
+ * A client of one broker, which keeps the tokens of its process.
+ * @example
+ * ```ts
+ * import type { TokenClient } from 'token-broker';
+ * const upload = (broker: TokenClient, body: string) =>
+ *   broker.fetch('crash-symbols', 'https://app.bugsplat.com/api/versions', { method: 'POST', body });
+ * ```
+ */
 export interface TokenClient {
   /**
    * A token that is valid now.

@@ -1,5 +1,13 @@
 import { TokenBrokerError } from './errors.ts';
 
+/**
+ * AWS credentials as the AWS SDK has them.
+ * @example
+ * ```ts
+ * import type { AwsCredentials } from 'token-broker';
+ * const credentials: AwsCredentials = { accessKeyId: 'local', secretAccessKey: 'local' };
+ * ```
+ */
 export interface AwsCredentials {
   readonly accessKeyId: string;
   readonly secretAccessKey: string;
@@ -7,7 +15,15 @@ export interface AwsCredentials {
   readonly expiration?: Date | undefined;
 }
 
-/** The shape of the AWS SDK's own providers, so that any of them can be passed. */
+/**
+ * The shape of the AWS SDK's own providers, so that any of them can be passed.
+ * @example
+ * ```ts
+ * import { createTokenClient, type AwsCredentialsProvider } from 'token-broker';
+ * const credentials: AwsCredentialsProvider = async () => ({ accessKeyId: 'local', secretAccessKey: 'local' });
+ * const broker = createTokenClient({ endpoint: 'http://127.0.0.1:8787' }, { credentials });
+ * ```
+ */
 export type AwsCredentialsProvider = () => Promise<AwsCredentials>;
 
 /** Credentials that expire sooner than this are asked for anew, in milliseconds. */

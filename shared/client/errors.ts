@@ -12,7 +12,14 @@ const CLIENT_CODES = {
   host_not_allowed: { retryable: false },
 } as const satisfies Record<string, { retryable: boolean }>;
 
-/** A code of the wire contract, or one of the client's own. */
+/**
+ * A code of the wire contract, or one of the client's own.
+ * @example
+ * ```ts
+ * import type { TokenBrokerErrorCode } from 'token-broker';
+ * const needsPerson: readonly TokenBrokerErrorCode[] = ['consent_required'];
+ * ```
+ */
 export type TokenBrokerErrorCode = ErrorCode | keyof typeof CLIENT_CODES;
 
 interface Details {

@@ -2,7 +2,14 @@ import type { TokenRequestBody } from '../contract/messages.ts';
 import { TokenBrokerError } from './errors.ts';
 import type { Token } from './token.ts';
 
-/** What a caller may ask of a connection. */
+/**
+ * What a caller may ask of a connection.
+ * @example
+ * ```ts
+ * import type { TokenOptions } from 'token-broker';
+ * const options: TokenOptions = { subject: 'alice', minTtl: 60 };
+ * ```
+ */
 export interface TokenOptions {
   /** Space-separated; default: the connection's. */
   readonly scope?: string;

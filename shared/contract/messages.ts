@@ -35,7 +35,14 @@ export interface TokenRequestBody {
   rejected?: string;
 }
 
-/** Where a token came from. */
+/**
+ * Where a token came from.
+ * @example
+ * ```ts
+ * import type { TokenOrigin } from 'token-broker';
+ * const isNew = (source: TokenOrigin) => source === 'vendor';
+ * ```
+ */
 export type TokenOrigin = 'memory' | 'table' | 'vendor';
 
 /** RFC 6749 §5.1, plus ours. */
@@ -84,9 +91,24 @@ export interface ConsentStatusAnswer {
  * not known; it is being recovered), `consent_required` (the vendor ended it), `revoked` (being forgotten).
  */
 export const GRANT_STATES = ['active', 'in_doubt', 'consent_required', 'revoked'] as const;
+/**
+ * One of the states of a grant.
+ * @example
+ * ```ts
+ * import type { GrantState } from 'token-broker';
+ * const isServing = (state: GrantState) => state === 'active' || state === 'in_doubt';
+ * ```
+ */
 export type GrantState = (typeof GRANT_STATES)[number];
 
-/** One connection as `GET /connections` and `GET /connections/{connection}` show it. */
+/**
+ * One connection as `GET /connections` and `GET /connections/{connection}` show it.
+ * @example
+ * ```ts
+ * import type { ConnectionAnswer } from 'token-broker';
+ * const needsConsent = ({ grant_status }: ConnectionAnswer) => grant_status === 'consent_required';
+ * ```
+ */
 export interface ConnectionAnswer {
   connection: string;
   vendor: string;

@@ -4,6 +4,11 @@ import type { Dialect, Endpoints } from '../oauth/types.ts';
 /**
  * An OAuth server described as data plus its exceptions. Adding one is a file that exports such an object
  * and a line in `index.ts`.
+ * @example
+ * ```ts
+ * import type { Vendor } from 'token-broker/cdk';
+ * const methodsOf = (vendor: Vendor) => vendor.clientAuth;
+ * ```
  */
 export interface Vendor extends VendorRules {
   readonly dialect: Dialect;
