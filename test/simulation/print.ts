@@ -5,12 +5,14 @@ import type { Entry, GrantChange, Operation, StoreOperation, VendorExchange } fr
 import type { Run } from './simulate.ts';
 import { BEGINNING } from './world.ts';
 
-const UUID = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+/** UUIDs, and the handles and states of consents; a state may be cut off. */
+const RANDOM =
+  /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}|(?<=&state=)[\w-]+|(?<![\w-])[\w-]{43}(?![\w-])/g;
 
 export function printed({ seed, world, violations }: Run): string {
   const names = new Map<string, string>();
   const short = (text: string) =>
-    text.replace(UUID, (id) => {
+    text.replace(RANDOM, (id) => {
       if (!names.has(id)) names.set(id, `#${names.size + 1}`);
       return names.get(id)!;
     });
