@@ -5,7 +5,7 @@ import { BrokerError } from '../shared/contract/errors.ts';
 import type { Broker } from './compose.ts';
 import { escaped, facts, htmlPage } from './html.ts';
 
-export type CallbackHandler = (
+type CallbackHandler = (
   event: APIGatewayProxyEventV2,
   context: Context,
 ) => Promise<APIGatewayProxyStructuredResultV2>;

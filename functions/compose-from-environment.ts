@@ -8,7 +8,7 @@ import { vendorsHere } from './brought-vendors.ts';
 import { awsStores, type Broker, compose } from './compose.ts';
 import { type Telemetry, telemetry } from './telemetry.ts';
 
-export interface Composed {
+interface Composed {
   readonly broker: Broker;
   readonly telemetry: Telemetry;
 }

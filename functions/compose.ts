@@ -1,5 +1,5 @@
 /**
- * The broker, put together. Whoever reads this file knows what a request goes through:
+ * The broker, put together. This file shows what a request goes through:
  *
  *   audited ( authorized ( work ) )
  *
@@ -77,7 +77,7 @@ export interface Stores {
   readonly secrets: Secrets;
 }
 
-export interface AwsStoresParts {
+interface AwsStoresParts {
   /** For the SDK's clients; absent, they take all from the environment, as in Lambda. */
   readonly aws?: AwsConfig;
   readonly tokensTable: string;
@@ -112,7 +112,7 @@ export function awsStores(parts: AwsStoresParts): Stores {
   };
 }
 
-export interface Composition {
+interface Composition {
   readonly connections: ReadonlyMap<string, Connection>;
   readonly stores: Stores;
   readonly observe: Observe;

@@ -15,10 +15,7 @@ import type { Broker } from './compose.ts';
 import { jsonAnswer } from './http-answers.ts';
 
 export type HttpsEvent = APIGatewayProxyEventV2WithIAMAuthorizer;
-export type HttpsHandler = (
-  event: HttpsEvent,
-  context: Context,
-) => Promise<APIGatewayProxyStructuredResultV2>;
+type HttpsHandler = (event: HttpsEvent, context: Context) => Promise<APIGatewayProxyStructuredResultV2>;
 
 export function httpsHandler(broker: Broker): HttpsHandler {
   return async (event, context) => {

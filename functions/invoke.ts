@@ -9,7 +9,7 @@ import { CONNECTION_NAME, type TokenAnswer } from '../shared/contract/messages.t
 import type { Broker } from './compose.ts';
 import { internalError } from './http-answers.ts';
 
-export type InvokeHandler = (event: unknown, context: Context) => Promise<TokenAnswer>;
+type InvokeHandler = (event: unknown, context: Context) => Promise<TokenAnswer>;
 
 /** A failure as Lambda's runtime reports it: `errorType` is the code, `errorMessage` the JSON error object. */
 export class InvokeError extends Error {

@@ -12,7 +12,7 @@ const SWEEP_EVENT = v.object({
   look_ahead: v.optional(v.pipe(v.number(), v.minValue(0), v.maxValue(90)), 0),
 });
 
-export type RefreshHandler = (event: unknown, context: Context) => Promise<SweepReport>;
+type RefreshHandler = (event: unknown, context: Context) => Promise<SweepReport>;
 
 /** Kept of an invocation's time for what follows the last refresh, in milliseconds. */
 const RESERVE = 2_000;

@@ -31,7 +31,7 @@ export function toDescription(found: Found, ask: Ask): DescribeRequest {
   return { ...found, ...ask.span, ...queriedSubject(ask) };
 }
 
-/** A consent covers the connection's scopes, so whoever may not have them may not give it either. */
+/** A consent covers the connection's scopes, so a caller that may not have them may not give it either. */
 export function toConsentStart(found: Found, ask: Ask): StartConsent & Target {
   const { subject, replace = false } = parseConsentRequest(bodyOf(ask));
   const principal = ask.caller.arn;
@@ -39,7 +39,7 @@ export function toConsentStart(found: Found, ask: Ask): StartConsent & Target {
   return { ...found, ...ask.span, scopes, subject: subjectOf(found.connection, subject), replace, principal };
 }
 
-/** Whose consent it is, the consent itself knows; it is bound to the caller who started it. */
+/** The consent itself knows its subject; it is bound to the caller who started it. */
 export function toConsentStep(found: Found, ask: Ask): ContinueConsent & Target {
   const consent = ask.path?.consent ?? '';
   const principal = ask.caller.arn;

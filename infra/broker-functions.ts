@@ -12,7 +12,7 @@ import {
 } from './functions.ts';
 import type { Stage } from './stage.ts';
 
-export interface BrokerFunctionsProps {
+interface BrokerFunctionsProps {
   readonly stage: Stage;
   readonly defaults: FunctionDefaults;
   /** For the functions that mint or refresh. */

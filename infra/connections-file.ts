@@ -16,7 +16,7 @@ interface Document {
   readonly connections: Readonly<Record<string, object>>;
 }
 
-export interface LoadedConnections {
+interface LoadedConnections {
   /** In the order of the file, secrets named as the stage has them. */
   readonly connections: readonly Connection[];
   /** For the functions, by name: as in the file but with every secret named, so that they need not know of stages. */

@@ -5,7 +5,7 @@ import type { Construct } from 'constructs';
 import { SERVICE } from '../shared/contract/metrics.ts';
 import type { Stage } from './stage.ts';
 
-export interface Published {
+interface Published {
   /** Base URL of the HTTPS routes. */
   readonly endpoint: string;
   /** Registered at vendors as the redirect URI. */

@@ -51,7 +51,7 @@ export function createPlaceholder(
   return placeholder;
 }
 
-export interface Guard {
+interface Guard {
   /** ARNs of the roles that read the value. */
   readonly readers: readonly string[];
   /** ARNs of the roles that write it; left out, whoever may write: filling in a secret needs no right to read it. */

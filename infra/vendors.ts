@@ -6,7 +6,7 @@ import { VENDORS } from '../shared/vendors/index.ts';
 import type { Vendor } from '../shared/vendors/vendor.ts';
 import { OperatorError } from './operator-error.ts';
 
-export interface BroughtVendors {
+interface BroughtVendors {
   /** With the product's own. */
   readonly vendors: Readonly<Record<string, Vendor>>;
   /** JavaScript by vendor. */

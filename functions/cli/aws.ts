@@ -49,7 +49,7 @@ export function callJson(
   });
 }
 
-/** `arn` of whoever the credentials are. */
+/** `arn` of the identity that the credentials belong to. */
 export async function callerIdentity(aws: Aws): Promise<string> {
   const body = 'Action=GetCallerIdentity&Version=2011-06-15';
   const headers = { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' };

@@ -1,4 +1,4 @@
-/** Which broker a command talks to, and as whom. */
+/** Which broker a command talks to, and with which credentials. */
 
 import { type BrokerApi, brokerApi } from '../../shared/client/broker-api.ts';
 import {

@@ -2,7 +2,7 @@
 import { styleText } from 'node:util';
 
 type Style = Parameters<typeof styleText>[0];
-export type Stream = NodeJS.WriteStream;
+type Stream = NodeJS.WriteStream;
 
 /** Styled on a terminal only, so that files and pipes get plain text. */
 export function styled(style: Style, text: string, stream: Stream = process.stdout): string {

@@ -1,7 +1,7 @@
 import { open, readFile, rename } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
-/** Readers, and whoever looks after a crash, see the old content or the new, never a mixture. Mode 0600. */
+/** Readers, also after a crash, see the old content or the new, never a mixture. Mode 0600. */
 export async function writeAtomically(path: string, content: string): Promise<void> {
   const temporary = `${path}.new`;
   const file = await open(temporary, 'w', 0o600);

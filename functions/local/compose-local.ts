@@ -11,7 +11,7 @@ import { refreshHandler } from '../refresh.ts';
 import { consoleLog } from './console-log.ts';
 import type { LocalHandlers } from './handlers.ts';
 
-export interface LocalComposition {
+interface LocalComposition {
   readonly connections: ReadonlyMap<string, Connection>;
   /** For the clients of DynamoDB and Secrets Manager. */
   readonly aws: AwsConfig;

@@ -1,4 +1,4 @@
-/** Events as short lines for whoever watches the local program; the deployed functions log them as JSON. */
+/** Events as short lines for people who watch the local program; the deployed functions log them as JSON. */
 import type { AuditRecord, BrokerEvent } from '../../shared/broker/events.ts';
 
 export function consoleLog(event: BrokerEvent): void {

@@ -10,7 +10,7 @@ import {
 } from '../simulator/server.ts';
 import type { Seeds } from './stores.ts';
 
-export interface Demo {
+interface Demo {
   /** As a connections file would have it. */
   readonly file: object;
   /** Secrets of the demo's connections, each made when it turns out to be absent. */
@@ -24,7 +24,7 @@ export interface Demo {
 
 interface DemoConnection {
   readonly vendor: VendorName;
-  /** Whose secret it has. */
+  /** The vendor client that the secret belongs to. */
   readonly client: DemoClientName;
   readonly members?: object;
 }

@@ -12,7 +12,7 @@ import { type Answer, jsonAnswer, type LocalServer, originRefusal, type Received
 import { type Identity, LOCAL_REGION } from './identities.ts';
 import { SignatureRefused, verifySignature } from './sigv4.ts';
 
-export interface GatewayOptions {
+interface GatewayOptions {
   /** 0 for any free port. */
   readonly port: number;
   /** A promise, because the handlers want to know this gateway's URL. */

@@ -36,7 +36,7 @@ export interface LocalServer {
   close(): Promise<void>;
 }
 
-export interface ServeOptions {
+interface ServeOptions {
   /** 0 for any free port. */
   readonly port: number;
   /** Option that sets the port, for the message when it is taken. */

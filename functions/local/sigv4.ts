@@ -16,7 +16,7 @@ const MAX_SKEW = 5 * 60_000;
 const SCHEME = 'AWS4-HMAC-SHA256';
 
 /** AWS's names for what can be wrong with a signature. */
-export type SignatureProblem =
+type SignatureProblem =
   | 'MissingAuthenticationTokenException'
   | 'IncompleteSignatureException'
   | 'InvalidSignatureException'

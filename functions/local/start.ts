@@ -11,7 +11,7 @@ import { startSchedule } from './scheduler.ts';
 import { embeddedConfig, environmentConfig, prepareStores } from './stores.ts';
 import type { Welcome } from './welcome.ts';
 
-export interface LocalBroker {
+interface LocalBroker {
   readonly about: Omit<Welcome, 'seconds'>;
   close(): Promise<void>;
 }

@@ -5,7 +5,7 @@ import { BoundedMap } from './bounded-map.ts';
 const LONGEST_LIFETIME_S = 120;
 
 /** A client assertion (RFC 7523 §3) by which a service account proves itself. */
-export interface AssertionExpectations {
+interface AssertionExpectations {
   readonly clientId: string;
   readonly tokenUrl: string;
   /** SPKI PEM. */

@@ -7,7 +7,7 @@ import { decisionForm, page, paragraph, textField } from './pages.ts';
 import { type Route, requireScopes, type VendorState } from './vendor-definition.ts';
 
 /** How one vendor's authorization endpoint differs from another's. */
-export interface AuthorizationRules {
+interface AuthorizationRules {
   readonly title: string;
   readonly path: string;
   /** Refuse a request without an S256 `code_challenge`. */

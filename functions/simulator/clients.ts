@@ -31,7 +31,7 @@ export interface DemoClient extends RegisteredClient {
 }
 
 /** Where demo clients may be called back: any loopback `/callback`, or the code on screen. */
-export const DEMO_REDIRECT_URIS = [
+const DEMO_REDIRECT_URIS = [
   'http://127.0.0.1:*/callback',
   'http://localhost:*/callback',
   OUT_OF_BAND,

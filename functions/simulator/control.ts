@@ -29,7 +29,7 @@ const revocation = v.union(
 
 type Operation = (vendor: SimulatedVendor, body: unknown) => unknown | Promise<unknown>;
 
-/** Where a redirect fault leads by default: whoever arrives did follow it. */
+/** Where a redirect fault leads by default: a client that arrives did follow it. */
 const followed: Operation = (vendor) => vendor.counters.count('redirects_followed');
 
 /** What can be done below the prefix; a result of `undefined` is answered with 204. */

@@ -38,7 +38,7 @@ const EVENTS = [
   'metadata_fetches',
   'redirects_followed',
 ] as const;
-export type VendorEvent = (typeof EVENTS)[number];
+type VendorEvent = (typeof EVENTS)[number];
 
 /** Counts as `GET /_simulator/requests` shows them; requests go by endpoint, then grant type or `none`. */
 export type Counts = Record<VendorEvent, number> & {

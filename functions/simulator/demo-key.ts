@@ -1,7 +1,7 @@
 import { generateKeyPair } from 'node:crypto';
 import { promisify } from 'node:util';
 
-export interface KeyPair {
+interface KeyPair {
   /** SPKI PEM. */
   readonly publicKey: string;
   /** PKCS#8 PEM. */

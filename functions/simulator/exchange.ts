@@ -85,7 +85,7 @@ function notServed(routes: readonly Route[], request: VendorRequest): Answer {
     : json(405, { message: 'Method not allowed' }, { allow: methods.join(', ') });
 }
 
-/** Counts the outcome before the client can know of it, so that whoever was answered finds it counted. */
+/** Counts the outcome before the client can know of it, so that a client that was answered finds it counted. */
 async function deliver(outcome: Answer | Sabotage, response: ServerResponse, tally: Tally): Promise<void> {
   if (typeof outcome === 'function') {
     tally.failed += 1;

@@ -20,7 +20,7 @@ export type SimulatedVendors = Readonly<Record<VendorName, SimulatedVendor>> & {
   close(): Promise<void>;
 };
 
-export interface SimulationOptions {
+interface SimulationOptions {
   /** The first of four consecutive ports, in the order of `VENDOR_NAMES`; default: any that are free. */
   readonly portBase?: number;
   /** Milliseconds since the epoch; default: the system's clock. Delays are real time all the same. */

@@ -18,7 +18,7 @@ export const CONTROL_PREFIX = '/_simulator';
 /** Answers a request below `CONTROL_PREFIX`. */
 export type Control = (vendor: SimulatedVendor, path: string, request: IncomingMessage) => Promise<Answer>;
 
-export interface StartOptions {
+interface StartOptions {
   /** 0: any that is free. */
   readonly port: number;
   /** Milliseconds since the epoch. */

@@ -4,10 +4,10 @@ import type { Counters } from './counters.ts';
 import { type Refusal, refusal } from './http.ts';
 import type { Settings } from './settings.ts';
 
-/** What a token lets its bearer do, and as whom. */
+/** What a token lets its bearer do, and for which user or team. */
 export interface Holder {
   readonly clientId: string;
-  /** Whom the token acts for, e.g. `user:ada`, `team:42`. */
+  /** The user or team that the token acts for, e.g. `user:ada`, `team:42`. */
   readonly owner: string;
   readonly scopes: readonly string[];
 }
@@ -97,7 +97,7 @@ export class TokenStore {
 
   /**
    * New tokens for a grant. A refresh token that was spent within the grace window gets its successor
-   * again, so that whoever lost an answer, or came second, ends with the same live one.
+   * again, so that a client that lost an answer, or came second, ends with the same live one.
    */
   renew(grant: Grant, presented: string, scopes: readonly string[], keepRefreshToken: boolean): Issued {
     this.#counters.count('refreshes');
@@ -128,7 +128,7 @@ export class TokenStore {
     return token.grant && (token.grant.ended || token.grant.epoch !== token.epoch) ? undefined : token;
   }
 
-  /** Whose token this is, access or refresh, dead or alive. */
+  /** The user or team that this token acts for, access or refresh, dead or alive. */
   holderOf(value: string): Holder | undefined {
     return this.#access.get(value) ?? this.#refresh.get(value)?.grant;
   }

@@ -74,7 +74,7 @@ export function requireBearer(request: VendorRequest, tokens: TokenStore): Acces
   });
 }
 
-/** An API endpoint that any live token opens: it tells whom the token is for. */
+/** An API endpoint that any live token opens: it tells which user or team the token is for. */
 export function apiRoute(vendor: VendorState, path: string): Route {
   return {
     method: 'GET',

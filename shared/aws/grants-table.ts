@@ -9,7 +9,7 @@ import { fromBindingItem, fromGrantItem, grantItem, outlineItem, toGrantItem } f
 import type { Sealer } from './sealing.ts';
 import { type Members, parseItem, Table } from './table.ts';
 
-export interface GrantsTableParts {
+interface GrantsTableParts {
   readonly dynamo: Dynamo;
   /** The table's name. */
   readonly table: string;

@@ -24,7 +24,7 @@ export interface InvokeAliases {
   readonly connections: Readonly<Record<string, string>>;
 }
 
-export interface Moved {
+interface Moved {
   readonly put: readonly string[];
   readonly deleted: readonly string[];
 }

@@ -24,13 +24,13 @@ export interface Keyring {
 }
 
 /** A key is kept at least this long after it was made, used or not. */
-export const KEY_KEPT = 36 * 86_400_000;
+const KEY_KEPT = 36 * 86_400_000;
 
 /**
  * … and this long after a newer one took its place, so that a late rotation does not take away the key of
  * tokens that are still alive (at most 24 h) or of processes that still seal with it (minutes).
  */
-export const RETIRED_KEY_KEPT = 6 * 86_400_000;
+const RETIRED_KEY_KEPT = 6 * 86_400_000;
 
 const KEY = /^[A-Za-z0-9_-]{43}$/;
 

@@ -14,7 +14,7 @@ import { type Dynamo, errorName, type SecretsManager, within } from './clients.t
 import { kidsInUse } from './grants-table.ts';
 import { parseKeyring, serializeKeyring, withNewKey, withoutOldKeys } from './keyring.ts';
 
-export interface KeyringRotationParts {
+interface KeyringRotationParts {
   readonly manager: SecretsManager;
   readonly dynamo: Dynamo;
   /** Name of the table whose grants keep keys in use. */

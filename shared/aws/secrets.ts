@@ -6,7 +6,7 @@ import type { Clock } from '../oauth/clock.ts';
 import type { SecretsManager } from './clients.ts';
 import { type NoSecret, readSecret, type SecretReading } from './secret-value.ts';
 
-export interface SecretsOptions {
+interface SecretsOptions {
   readonly clock: Clock;
   /** How long a value is used without asking again, in milliseconds. */
   readonly life?: number;

@@ -26,14 +26,14 @@ export interface Ask {
 }
 
 /** Adds to the audit record what becomes known on the way. */
-export type Note = (facts: Partial<AuditRecord>) => void;
+type Note = (facts: Partial<AuditRecord>) => void;
 
 /** An operation as a caller meets it. */
 export type Operation<Output> = (ask: Ask) => Promise<Output>;
 type Noted<Output> = (ask: Ask, note: Note) => Promise<Output>;
 
 /** Whether the caller may have what turns out to be asked for, or answered, only later. */
-export type Permits = (target: Target) => boolean;
+type Permits = (target: Target) => boolean;
 
 /** The work itself, for a caller who may have it done. */
 export type Permitted<Request, Output> = (request: Request, note: Note, permits: Permits) => Promise<Output>;

@@ -160,7 +160,7 @@ function checked(connection: string): string {
   );
 }
 
-/** One caller's abort is no other's: the work goes on, and its outcome is kept for whoever asks next. */
+/** One caller's abort is no other's: the work goes on, and its outcome is kept for the next who asks. */
 async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
   if (!signal) return work();
   signal.throwIfAborted();

@@ -115,7 +115,7 @@ export class TokenCache {
     return flight;
   }
 
-  /** Nobody waits for it: whoever asks meanwhile gets the token in hand. */
+  /** Nobody waits for it: callers that ask meanwhile get the token in hand. */
   #renew(key: string, { minTtl: _, ...ask }: Ask, entry: Entry): void {
     this.#noteFailure(this.#ask(key, ask), entry);
   }

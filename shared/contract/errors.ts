@@ -71,7 +71,7 @@ interface VendorErrorDetails extends ErrorDetails {
   step?: VendorStep | undefined;
 }
 
-export type VendorErrorCode = Extract<ErrorCode, 'vendor_unavailable' | 'vendor_rejected'>;
+type VendorErrorCode = Extract<ErrorCode, 'vendor_unavailable' | 'vendor_rejected'>;
 
 /**
  * A vendor did not give a usable answer (`vendor_unavailable`), or refused (`vendor_rejected`).

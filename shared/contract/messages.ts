@@ -77,7 +77,7 @@ export type ConsentAnswer =
       interval: number;
     };
 
-export type ConsentStatus = 'pending' | 'granted' | 'denied' | 'expired';
+type ConsentStatus = 'pending' | 'granted' | 'denied' | 'expired';
 export interface ConsentStatusAnswer {
   status: ConsentStatus;
   /** Seconds to wait before polling again, while pending. */
@@ -90,7 +90,7 @@ export interface ConsentStatusAnswer {
  * A grant's life as callers see it: `active` (serving), `in_doubt` (a refresh was sent and its outcome is
  * not known; it is being recovered), `consent_required` (the vendor ended it), `revoked` (being forgotten).
  */
-export const GRANT_STATES = ['active', 'in_doubt', 'consent_required', 'revoked'] as const;
+const GRANT_STATES = ['active', 'in_doubt', 'consent_required', 'revoked'] as const;
 /**
  * One of the states of a grant.
  * @example

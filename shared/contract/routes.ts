@@ -30,16 +30,16 @@ export const ROUTES = {
 type Routes = typeof ROUTES;
 export type RouteKey = keyof Routes;
 type KeyOf<Kind> = { [Key in RouteKey]: Routes[Key] extends Kind ? Key : never }[RouteKey];
-export type CallerRouteKey = KeyOf<CallerRoute>;
-export type PublicRouteKey = KeyOf<PublicRoute>;
+type CallerRouteKey = KeyOf<CallerRoute>;
+type PublicRouteKey = KeyOf<PublicRoute>;
 type ParameterOf<Path> = Path extends `${string}{${infer Name}}${infer Rest}`
   ? Name | ParameterOf<Rest>
   : never;
 export type CallerOperation = Routes[CallerRouteKey]['operation'];
 
 /**
- * What a path parameter may be, as it travels. Whoever normalises paths between the caller's policy and the
- * handler must not make one connection's path out of another's: no encoded slash, no dots, nothing encoded
+ * What a path parameter may be, as it travels. Something that normalises paths between the caller's policy
+ * and the handler must not make one connection's path out of another's: no encoded slash, no dots, nothing encoded
  * where a name has nothing to encode. (A connection's name of digits alone passes: it is one that is not there.)
  */
 const PARAMETERS: Readonly<Record<ParameterOf<CallerRouteKey>, RegExp>> = {

@@ -13,7 +13,7 @@ import { SCOPE, scopeTokens } from './scope.ts';
 import { didYouMean } from './suggest.ts';
 
 /** Body of `POST /connections/{connection}/consent/{consent}`: an out-of-band code, or nothing to poll once. */
-export interface ConsentCompletionBody {
+interface ConsentCompletionBody {
   readonly code?: Redacted;
 }
 

@@ -4,7 +4,7 @@ import { Redacted } from '../contract/redacted.ts';
 import { showableError } from './answer.ts';
 import { echoes } from './echoes.ts';
 
-export interface AuthorizationRequest {
+interface AuthorizationRequest {
   readonly endpoint: string;
   readonly clientId: string;
   readonly redirectUri: string;
@@ -62,7 +62,7 @@ function likelyIssuer(parameters: URLSearchParams, tokenEndpoint: string): strin
   return named !== null && URL.parse(named)?.origin === origin ? named : origin;
 }
 
-export type AuthorizationResponse =
+type AuthorizationResponse =
   | { readonly code: Redacted }
   /** The person or the vendor said no. `error` is absent when it is not fit to be shown. */
   | { readonly refused: true; readonly error?: string };

@@ -15,7 +15,7 @@ const DEFAULT_INTERVAL = 5;
 const USER_CODE = /^[\x20-\x7E]{1,64}$/;
 
 /** RFC 8628 §3.2. */
-export interface DeviceAuthorization {
+interface DeviceAuthorization {
   readonly deviceCode: Redacted;
   readonly userCode: string;
   readonly verificationUri: string;

@@ -14,7 +14,7 @@ import type { Endpoints } from './types.ts';
 /** How long metadata is believed, in milliseconds. */
 const METADATA_LIFE = 3_600_000;
 
-export interface DiscoveryOptions {
+interface DiscoveryOptions {
   /** Hosts as a URL's `host` spells them, beside the issuer's own, on which endpoints may be. */
   readonly endpointHosts: readonly string[];
   /** The local program alone takes http, and addresses, on this machine. */

@@ -9,14 +9,14 @@ import { AwsError, errorAnswer } from './errors.ts';
 /** Answers a request whose signature holds. @throws AwsError */
 export type AwsService = (request: Received) => Promise<Answer>;
 
-export interface AwsServices {
+interface AwsServices {
   readonly lambda: AwsService;
   /** Absent where another endpoint has the data. */
   readonly dynamodb?: AwsService;
   readonly secretsmanager?: AwsService;
 }
 
-export interface AwsEndpointOptions {
+interface AwsEndpointOptions {
   /** 0 for any free port. */
   readonly port: number;
   readonly services: AwsServices;

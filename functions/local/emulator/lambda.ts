@@ -7,7 +7,7 @@ import type { Answer, Received } from '../http.ts';
 import type { AwsService } from './endpoint.ts';
 import { AwsError, awsAnswer } from './errors.ts';
 
-export interface LambdaOptions {
+interface LambdaOptions {
   /** A promise, because the handlers are composed of clients of the very endpoint that serves this. */
   readonly handlers: Promise<LocalHandlers>;
   /** Names of the connections: the aliases of the invoke function. */

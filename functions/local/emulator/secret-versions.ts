@@ -3,7 +3,7 @@ import { AwsError } from './errors.ts';
 import type { SecretRecord, SecretVersionRecord } from './secrets-file.ts';
 
 export const CURRENT = 'AWSCURRENT';
-export const PREVIOUS = 'AWSPREVIOUS';
+const PREVIOUS = 'AWSPREVIOUS';
 /** More than this many versions without labels are dropped, oldest first, as AWS does after a while. */
 const KEEP_DEPRECATED = 20;
 

@@ -3,7 +3,7 @@ import type { TokenRequest } from '../request.ts';
 import type { Timing } from '../times.ts';
 
 /** What of a request decides whether a token will do. */
-export type Need = Pick<TokenRequest, 'begunAt' | 'minTtl' | 'rejected'>;
+type Need = Pick<TokenRequest, 'begunAt' | 'minTtl' | 'rejected'>;
 
 /**
  * How a token meets a need:

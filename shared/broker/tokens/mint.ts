@@ -21,7 +21,7 @@ import { endedAlready, nextFailure } from '../vendor/failure.ts';
 import { cacheKey } from './cache-key.ts';
 import type { KeyState, Renew, TokenSupply } from './resolve.ts';
 
-export interface MintParts extends Pick<VendorAccessParts, 'clock' | 'timing' | 'observe'> {
+interface MintParts extends Pick<VendorAccessParts, 'clock' | 'timing' | 'observe'> {
   readonly tokens: TokensTable;
   /** What this process knows of its keys while the table fails. */
   readonly fallback: MemoryCache<TokenEntry>;

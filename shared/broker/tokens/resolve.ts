@@ -60,7 +60,7 @@ export interface Remembered extends GrantKey {
   readonly confirmedAt: number;
 }
 
-export interface ResolverParts {
+interface ResolverParts {
   readonly clock: Clock;
   readonly timing: Timing;
   readonly memory: MemoryCache<Remembered>;
