@@ -3,6 +3,4 @@ export const NOT_YET: readonly string[] = [
   'what was revoked comes back only by a consent that was begun afterwards',
   'what was revoked ends at the vendor, unless it was forced',
   'what waits in a rescue is adopted, however late it was put there',
-  'a caller whose need the stored token meets waits at most two seconds',
-  'a caller gets no token that says more than its rule allows',
 ];

@@ -1,6 +1,8 @@
 /** Seeds, played in a process of their own: the broker's jitter is theirs alone there. */
 import { execFile } from 'node:child_process';
+import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
+import { NOT_YET } from './not-yet.ts';
 import type { Findings } from './run.ts';
 
 export type { Findings } from './run.ts';
@@ -31,4 +33,26 @@ export function play(
     else reject(error ?? new Error(complaint));
   });
   return promise;
+}
+
+/**
+ * Seeds from 0 on, in as many processes at a time as there are cores.
+ * @param portion seeds a process: few enough that a slow one is not waited for long at the end
+ * @returns `broken`: the seeds by the invariant that each breaks, but for what is known in `not-yet.ts`
+ */
+export async function playAll(
+  count: number,
+  portion: number,
+): Promise<{ seeds: number; broken: [string, readonly number[]][] }> {
+  const portions = Array.from({ length: count / portion }, (_, index) => index * portion).values();
+  const found: Findings[] = [];
+  const work = async () => {
+    for (const from of portions) found.push(await play({ from, count: portion }));
+  };
+  await Promise.all(Array.from({ length: availableParallelism() }, work));
+  const broken = found.flatMap((findings) => Object.entries(findings.broken));
+  return {
+    seeds: found.reduce((sum, { seeds }) => sum + seeds, 0),
+    broken: broken.filter(([invariant]) => !NOT_YET.includes(invariant)),
+  };
 }
