@@ -32,7 +32,8 @@ export const grantItem = v.object({
   consented_by: v.string(),
   last_refresh_at: v.optional(time),
   last_failure: v.optional(failureItem),
-  forced_at: v.optional(time),
+  failures: v.optional(v.array(v.object({ scope: v.string(), failure: failureItem }))),
+  forced: v.optional(v.array(v.object({ scope: v.string(), at: time }))),
 });
 type GrantItem = v.InferOutput<typeof grantItem>;
 
@@ -86,7 +87,10 @@ export async function toGrantItem(
     consented_by: grant.consentedBy,
     last_refresh_at: grant.lastRefreshAt,
     last_failure: grant.lastFailure && toFailureItem(grant.lastFailure),
-    forced_at: grant.forcedAt,
+    failures:
+      grant.failures &&
+      Object.entries(grant.failures).map(([scope, failure]) => ({ scope, failure: toFailureItem(failure) })),
+    forced: grant.forcedAt && Object.entries(grant.forcedAt).map(([scope, at]) => ({ scope, at })),
     shard: shardOf(grant, shards),
     kids: [...new Set(sealed.map(kidOf))],
   };
@@ -127,7 +131,10 @@ export async function fromGrantItem(sealer: Sealer, item: GrantItem, now: number
     consentedBy: item.consented_by,
     lastRefreshAt: item.last_refresh_at,
     lastFailure: item.last_failure && fromFailureItem(item.last_failure),
-    forcedAt: item.forced_at,
+    failures:
+      item.failures &&
+      Object.fromEntries(item.failures.map(({ scope, failure }) => [scope, fromFailureItem(failure)])),
+    forcedAt: item.forced && Object.fromEntries(item.forced.map(({ scope, at }) => [scope, at])),
   });
 }
 

@@ -19,6 +19,7 @@ export const failureItem = v.object({
   at: time,
   until: time,
   count: v.number(),
+  since: v.optional(time),
 });
 
 export function toLeaseItem({ id, until }: Lease): v.InferOutput<typeof leaseItem> {
@@ -36,6 +37,7 @@ export function toFailureItem(failure: Failure): v.InferOutput<typeof failureIte
     at: failure.at,
     until: failure.until,
     count: failure.count,
+    since: failure.since,
   };
 }
 

@@ -37,8 +37,9 @@ export interface Failure {
   readonly at: number;
   /** Milliseconds since the epoch; equal to `at` when it is not held. */
   readonly until: number;
-  /** How many in a row. */
+  /** How many in a row, and when the first of them was. */
   readonly count: number;
+  readonly since?: number;
 }
 
 /** One cache key of the `tokens` table. */
@@ -117,8 +118,12 @@ export interface Grant extends GrantKey {
   readonly consentedAt: number;
   readonly consentedBy: string;
   readonly lastRefreshAt?: number;
+  /** What the vendor said of the refresh token, or that nobody knows whether it was spent. */
   readonly lastFailure?: Failure;
-  readonly forcedAt?: number;
+  /** By requested scope, as the tokens are: the last failure since the last success. The newest few. */
+  readonly failures?: Readonly<Record<string, Failure>>;
+  /** By requested scope: when the last refresh forced by `rejected` or `min_ttl` was sent. The newest few. */
+  readonly forcedAt?: Readonly<Record<string, number>>;
 }
 
 /** A grant with something to refresh: no other can be sent to the vendor. */

@@ -46,7 +46,10 @@ export function grantsTests(suite: () => StoreSuite): void {
       redirectUri: 'https://broker.example/callback',
       lastRefreshAt: now,
       lastFailure: { code: 'vendor_unavailable', description: '503', at: now, until: now, count: 2 },
-      forcedAt: now,
+      failures: {
+        read: { code: 'vendor_rejected', description: '400', at: now, until: now, count: 1, since: now },
+      },
+      forcedAt: { read: now },
     });
     const stored = await stores.grants.write(undefined, grant);
     const read = await faulty.grants.read(grant);

@@ -4,7 +4,7 @@ import type { Failure, Grant, GrantOutline, GrantsTable, TokenEntry, TokensTable
 import { type Found, isGrant, type Span, subjectOf, tokenRequest } from '../request.ts';
 import { cacheKey } from '../tokens/cache-key.ts';
 import { mismatch } from './binding.ts';
-import { scopeKey } from './states.ts';
+import { latestFailure, scopeKey, warmScopes } from './states.ts';
 
 export interface DescribeParts {
   readonly tokens: TokensTable;
@@ -78,11 +78,12 @@ function entryState(entry: TokenEntry | undefined): Partial<ConnectionAnswer> {
 function grantState(found: Found, grant: Grant | undefined): Partial<ConnectionAnswer> {
   if (!grant) return { grant_status: 'none' };
   const token = grant.tokens[scopeKey(grant.scopes)];
+  const failure = latestFailure(grant, scopeKey(warmScopes(grant, found.connection)));
   return {
     grant_status: statusOf(found, grant),
     ...(token && { expires_at: rfc3339(token.expiresAt) }),
     last_refresh: rfc3339(grant.lastRefreshAt ?? grant.consentedAt),
-    ...(grant.lastFailure && { last_failure: shown(grant.lastFailure) }),
+    ...(failure && { last_failure: shown(failure) }),
   };
 }
 

@@ -26,7 +26,7 @@ import type { Failure, Grant, RefreshableGrant, Stored } from '../ports.ts';
 import type { TokenRequest } from '../request.ts';
 import type { Acquisition, VendorAccess, VendorAccessParts } from '../vendor/access.ts';
 import { isRefusedClient } from '../vendor/client.ts';
-import { nextFailure } from '../vendor/failure.ts';
+import { endedAlready, nextFailure } from '../vendor/failure.ts';
 import { checkBinding, consentRequired } from './binding.ts';
 import { type CommitParts, commitRefresh, discardQuietly } from './commit-refresh.ts';
 import type { RevokeQuietly } from './revoke.ts';
@@ -36,9 +36,11 @@ import {
   type DuePolicy,
   ended,
   inDoubt,
+  noted,
   type RefreshAnswer,
   scopeKey,
   unspent,
+  warmScopes,
 } from './states.ts';
 import { tryReadToken } from './try-read-token.ts';
 
@@ -86,7 +88,7 @@ export function refresher(parts: RefreshParts): Refresher {
       if (seen.attempts.length > 0 && (await adoptRescue(held, request))) return undefined;
       reply = await send(held, seen.refreshToken, request, acquisition);
     } catch (error) {
-      return settle(held, request, acquisition, error);
+      return settle(held, request, acquisition, error, seen.dueAt);
     }
     return commit(held, request, acquisition, reply);
   }
@@ -111,18 +113,19 @@ export function refresher(parts: RefreshParts): Refresher {
     acquisition: Acquisition,
     reply: TokenReply,
   ): Promise<Token | undefined> {
-    const { token, error } = tryReadToken(reply);
-    const failure = error && nextFailure(error, held.lastFailure, timing, clock.now());
+    const { token, error } = readLiving(reply);
+    const key = scopeKey(request.scopes);
+    const failure = error && nextFailure(error, held.failures?.[key], timing, clock.now());
     const answer: RefreshAnswer = {
       attempt: acquisition.lease.id,
       generation: held.generation,
-      scopeKey: scopeKey(request.scopes),
+      scopeKey: key,
       ...present({ refreshToken: reply.refreshToken, token }),
     };
     const onDemand = token && (request.forced || token.expiresAt - token.mintedAt < request.minTtl);
     const next = (grant: Grant): Grant => ({
       ...committed(grant, answer, policy(request), failure),
-      ...(onDemand && { forcedAt: token.mintedAt }),
+      ...(onDemand && { forcedAt: noted(grant.forcedAt, key, token.mintedAt) }),
     });
     const result = await commitRefresh(parts, held, answer, next, acquisition.deadline);
     if (result === 'superseded' || result === 'outrun') {
@@ -138,26 +141,41 @@ export function refresher(parts: RefreshParts): Refresher {
     return token;
   }
 
+  function readLiving(reply: TokenReply): ReturnType<typeof tryReadToken> {
+    const read = tryReadToken(reply);
+    return read.token && read.token.expiresAt <= clock.now() ? { error: endedAlready() } : read;
+  }
+
   /** After a refusal or a failure: what it says of the refresh token decides what the grant becomes. */
   async function settle(
     held: Stored<Grant>,
     request: RefreshRequest,
     acquisition: Acquisition,
     error: unknown,
+    before: number,
   ): Promise<undefined> {
     // Not one of ours: a defect. The lease runs out and the attempt is seen.
     if (!(error instanceof BrokerError)) throw error;
     const now = clock.now();
     if (error instanceof VendorError && error.vendorError === 'invalid_grant')
       return believe(held, request, error);
-    const failure = await failureOf(error, held, request.connection, now);
-    if (error instanceof VendorError && error.ambiguous) {
+    const key = scopeKey(request.scopes);
+    const isAmbiguous = error instanceof VendorError && error.ambiguous;
+    const last = isAmbiguous ? held.lastFailure : held.failures?.[key];
+    const failure = await failureOf(error, last, request.connection, now);
+    if (isRefusedUnnamed(error) && isDead(held, key, request.connection, failure))
+      return conclude(
+        held,
+        failure,
+        'the vendor refuses its refresh token again and again, and does not say why',
+      );
+    if (isAmbiguous) {
       // A grace window makes sending again harmless; without one, the vendor gets the lease's time to finish.
       const soonest = request.vendor.graceWindow > 0 ? failure.until : acquisition.lease.until;
       await tryWrite(held, inDoubt(held, { ...failure, until: Math.max(failure.until, soonest) }, now));
       observe({ type: 'grant', change: 'in_doubt', ...identity(held), attempt: acquisition.lease.id });
     } else {
-      await tryWrite(held, unspent(held, acquisition.lease.id, failure, now));
+      await tryWrite(held, unspent(held, acquisition.lease.id, { key, failure, before }, policy(request)));
     }
     throw error;
   }
@@ -176,18 +194,25 @@ export function refresher(parts: RefreshParts): Refresher {
     await clock.sleep(timing.settle);
     const current = await grants.read(held);
     if (current?.rev !== held.rev || (await adoptRescue(held, request))) return undefined;
-    const now = clock.now();
+    const failure = nextFailure(error, undefined, timing, clock.now());
+    return conclude(held, failure, 'the vendor ended the grant (invalid_grant)');
+  }
+
+  /** The vendor takes the refresh token no more. */
+  async function conclude(held: Stored<Grant>, failure: Failure, why: string): Promise<undefined> {
     const attempt = held.lease?.id ?? '';
-    const failure = nextFailure(error, held.lastFailure, timing, now);
-    if (!(await grants.write(held, ended(held, attempt, failure, now)))) return undefined;
-    observe({
-      type: 'grant',
-      change: 'consent_required',
-      ...identity(held),
-      attempt,
-      vendorError: 'invalid_grant',
-    });
-    throw consentRequired(identity(held), 'the vendor ended the grant (invalid_grant)');
+    const end = { ...failure, since: clock.now() };
+    if (!(await grants.write(held, ended(held, attempt, end, clock.now())))) return undefined;
+    const { vendorError } = failure;
+    if (held.status === 'active')
+      observe({
+        type: 'grant',
+        change: 'consent_required',
+        ...identity(held),
+        attempt,
+        ...present({ vendorError }),
+      });
+    throw consentRequired(identity(held), why);
   }
 
   async function adoptRescue(
@@ -212,14 +237,14 @@ export function refresher(parts: RefreshParts): Refresher {
 
   async function failureOf(
     error: BrokerError,
-    grant: Grant,
+    last: Failure | undefined,
     connection: Connection,
     now: number,
   ): Promise<Failure> {
     // That the vendor does not take the client belongs to the connection, where it is remembered, not to one grant.
     if (isRefusedClient(error)) return { ...nextFailure(error, undefined, timing, now), until: now };
     const version = await access.secretVersion(connection);
-    const failure = nextFailure(error, grant.lastFailure, timing, now, version);
+    const failure = nextFailure(error, last, timing, now, version);
     // Our own trouble (a missing secret, say) is held against nobody: the next caller may find it mended.
     return error instanceof VendorError ? failure : { ...failure, until: now };
   }
@@ -227,6 +252,26 @@ export function refresher(parts: RefreshParts): Refresher {
   function policy({ connection, vendor }: Pick<RefreshRequest, 'connection' | 'vendor'>): DuePolicy {
     return { connection, vendor, timing, now: clock.now() };
   }
+}
+
+/** So many refusals without a name, over so much time, say that the refresh token is dead. */
+const UNNAMED_REFUSALS = 3;
+const UNNAMED_FOR = 120_000;
+
+function isRefusedUnnamed(error: BrokerError): boolean {
+  return (
+    error instanceof VendorError &&
+    error.code === 'vendor_rejected' &&
+    error.vendorStatus === 400 &&
+    error.vendorError === undefined
+  );
+}
+
+/** Judged by the scopes that are kept warm alone: others may be what the vendor refuses. */
+function isDead(held: Grant, key: string, connection: Connection, failure: Failure): boolean {
+  if (key !== scopeKey(warmScopes(held, connection)) || held.attempts.length > 1) return false;
+  const lasted = failure.at - (failure.since ?? failure.at);
+  return held.status !== 'active' || (failure.count >= UNNAMED_REFUSALS && lasted >= UNNAMED_FOR);
 }
 
 /** RFC 6749 §6. `scope` only where it narrows; `redirect_uri` where the vendor's page shows it (Bugfender). */

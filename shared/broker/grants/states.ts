@@ -47,6 +47,13 @@ const RETRY_LAST = 3_600_000;
  */
 const MOST_ATTEMPTS = 16;
 
+/** Keys of one grant of which a failure, or a forced refresh, is remembered. */
+const MOST_KEYS = 32;
+
+/** How soon a grant that the vendor ended is tried once more, in case it was said too early, and until when. */
+const LOOK_FIRST = 600_000;
+const LOOK_LAST = 7 * 86_400_000;
+
 /** The name of an access token in its grant. */
 export function scopeKey(scopes: readonly string[]): string {
   return scopes.join(' ');
@@ -64,6 +71,23 @@ export function begun(grant: Grant, lease: Lease): Grant {
   return { ...grant, lease, attempts, dueAt: lease.until };
 }
 
+/** Of what stands against a key and of what stands against its whole grant, the one that does so for longer. */
+export function latestFailure({ lastFailure, failures }: Grant, key: string): Failure | undefined {
+  const own = failures?.[key];
+  return own && lastFailure ? (own.until > lastFailure.until ? own : lastFailure) : (own ?? lastFailure);
+}
+
+/** The record with this of the key, or without the key; the oldest go first. */
+export function noted<T>(
+  record: Readonly<Record<string, T>> | undefined,
+  key: string,
+  value: T | undefined,
+): Readonly<Record<string, T>> {
+  const others = Object.entries(record ?? {}).filter(([name]) => name !== key);
+  if (value === undefined) return Object.fromEntries(others);
+  return Object.fromEntries([...others.slice(1 - MOST_KEYS), [key, value]]);
+}
+
 /** The answer is in: every attempt up to it is resolved. Later ones may have brought a newer refresh token. */
 export function committed(grant: Grant, answer: RefreshAnswer, policy: DuePolicy, failure?: Failure): Grant {
   const { lease: _, lastFailure: __, ...kept } = grant;
@@ -76,17 +100,29 @@ export function committed(grant: Grant, answer: RefreshAnswer, policy: DuePolicy
     attempts,
     lastAttempt: answer.attempt,
     lastRefreshAt: policy.now,
-    ...(failure && { lastFailure: failure }),
+    failures: noted(grant.failures, answer.scopeKey, failure),
   };
-  const dueAt = failure ? retryAt(failure, policy.now) : dueAfter(next, answer.token, policy);
+  const dueAt = dueAfter(next, answer.token, policy);
   return { ...next, dueAt: attempts.length > 0 ? Math.min(dueAt, grant.dueAt) : dueAt };
 }
 
-/** Failed, and the refresh token was certainly not spent by this attempt. */
-export function unspent(grant: Grant, attempt: string, failure: Failure, now: number): Grant {
+/**
+ * Failed, and the refresh token was certainly not spent by this attempt. That stands against the scopes asked for and
+ * no others: when those that the sweep keeps warm are due stays as it was.
+ * @param before when the grant was due before the attempt
+ */
+export function unspent(
+  grant: Grant,
+  attempt: string,
+  { key, failure, before }: { key: string; failure: Failure; before: number },
+  { connection, now }: Pick<DuePolicy, 'connection' | 'now'>,
+): Grant {
   const { lease: _, ...kept } = grant;
   const attempts = grant.attempts.filter((each) => each !== attempt);
-  return { ...kept, attempts, lastFailure: failure, dueAt: retryAt(failure, now) };
+  const isWarm = key === scopeKey(warmScopes(grant, connection));
+  const active = isWarm ? retryAt(failure, now) : before;
+  const dueAt = grant.status === 'active' ? active : lookAgainAt(grant, now);
+  return { ...kept, attempts, failures: noted(grant.failures, key, failure), dueAt };
 }
 
 /**
@@ -97,20 +133,35 @@ export function inDoubt(grant: Grant, failure: Failure, now: number): Grant {
   const { lease: _, ...kept } = grant;
   // The first time as soon as may be: what the vendor did is most likely to be undone or repeatable then.
   const dueAt = failure.count > 1 ? retryAt(failure, now) : failure.until;
-  return { ...kept, lastFailure: failure, dueAt };
+  return { ...kept, lastFailure: sinceTheEnd(grant, failure), dueAt };
 }
 
 /** The vendor ended it. The sealed tokens stay, and so do attempts whose late rescue could still mend it. */
 export function ended(grant: Grant, attempt: string, failure: Failure, now: number): Grant {
   const attempts = grant.attempts.filter((each) => each !== attempt);
   const { lease: _, ...kept } = grant;
-  const dueAt = now + (attempts.length > 0 ? RETRY_FIRST : NEVER);
-  return { ...kept, status: 'consent_required', attempts, lastFailure: failure, dueAt };
+  const lastFailure = sinceTheEnd(grant, failure);
+  const dueAt = attempts.length > 0 ? now + RETRY_FIRST : lookAgainAt({ ...grant, lastFailure }, now);
+  return { ...kept, status: 'consent_required', attempts, lastFailure, dueAt };
 }
 
-/** No rescue of its unresolved attempts has turned up: it stays ended. */
-export function endedForGood(grant: Grant, now: number): Grant {
-  return { ...grant, attempts: [], dueAt: now + NEVER };
+/** No rescue of its unresolved attempts has turned up: it stays ended, but for another look. */
+export function unrescued(grant: Grant, now: number): Grant {
+  const dueAt = grant.status === 'consent_required' ? lookAgainAt(grant, now) : now + NEVER;
+  return { ...grant, attempts: [], dueAt };
+}
+
+/** Of an ended grant, `since` is when it ended, so that the looks at it come to an end. */
+function sinceTheEnd(grant: Grant, failure: Failure): Failure {
+  const { lastFailure } = grant;
+  if (grant.status === 'active') return failure;
+  return { ...failure, since: lastFailure?.since ?? lastFailure?.at ?? failure.at };
+}
+
+/** After minutes, hours and days: what a vendor says too early (a replica that lags) it says for no longer. */
+function lookAgainAt({ refreshToken, lastFailure }: Grant, now: number): number {
+  const ended = now - (lastFailure?.since ?? now);
+  return now + (refreshToken && ended < LOOK_LAST ? Math.max(LOOK_FIRST, 8 * ended) : NEVER);
 }
 
 /**
@@ -132,6 +183,8 @@ export function setAside(grant: Grant, now: number): Grant {
 export function dueAfter(grant: Grant, token: Token | undefined, policy: DuePolicy): number {
   const { connection, vendor, timing, now } = policy;
   if (!grant.refreshToken) return now + NEVER;
+  const failure = grant.failures?.[scopeKey(warmScopes(grant, connection))];
+  if (failure) return retryAt(failure, failure.at);
   if (connection.refresh === 'on_use')
     return now + connection.rotateEvery * 1000 * (0.9 + Math.random() / 10);
   const current = grant.tokens[scopeKey(warmScopes(grant, connection))] ?? token;

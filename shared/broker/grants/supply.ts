@@ -7,7 +7,7 @@ import { cacheKey } from '../tokens/cache-key.ts';
 import type { KeyState, Remembered, TokenSupply } from '../tokens/resolve.ts';
 import { consentRequired, isRefreshable, mismatch, notRefreshable } from './binding.ts';
 import type { Refresh, RefreshParts } from './refresh.ts';
-import { scopeKey } from './states.ts';
+import { latestFailure, scopeKey } from './states.ts';
 
 export interface RefreshingSupplyParts extends Pick<RefreshParts, 'grants' | 'timing' | 'access'> {
   readonly refresh: Refresh;
@@ -41,10 +41,11 @@ export function refreshingSupply(parts: RefreshingSupplyParts, request: TokenReq
   async function stateOf(grant: Stored<Grant>): Promise<KeyState> {
     const blockedBy = mismatch(grant, connection, vendor, scopes);
     if (blockedBy) return { blockedBy };
-    const { lease, lastFailure, forcedAt } = grant;
-    const mended = lastFailure && (await parts.access.isMended(connection, lastFailure));
-    const failure = mended ? undefined : lastFailure;
-    const state = present({ token: grant.tokens[scopeKey(scopes)], lease, failure, forcedAt });
+    const { lease } = grant;
+    const name = scopeKey(scopes);
+    const noted = latestFailure(grant, name);
+    const failure = noted && !(await parts.access.isMended(connection, noted)) ? noted : undefined;
+    const state = present({ token: grant.tokens[name], lease, failure, forcedAt: grant.forcedAt?.[name] });
     return isRefreshable(grant)
       ? { ...state, renew: (forced) => refresh(grant, { ...request, forced }) }
       : { ...state, blockedBy: notRefreshable(grant) };

@@ -11,7 +11,7 @@ import { isRefusedClient } from '../vendor/client.ts';
 import { isRefreshable, mismatch } from './binding.ts';
 import { FairQueue } from './fair-queue.ts';
 import type { Refresher, RefreshParts } from './refresh.ts';
-import { endedForGood, SET_ASIDE, setAside, warmScopes } from './states.ts';
+import { SET_ASIDE, setAside, unrescued, warmScopes } from './states.ts';
 
 export interface SweepParts extends Pick<RefreshParts, 'clock' | 'timing' | 'observe' | 'grants'> {
   readonly refresher: Refresher;
@@ -133,7 +133,10 @@ export function sweeper(parts: SweepParts): Sweep {
       await grants.write(grant, setAside(grant, now));
       return 'skipped';
     }
-    if (!isRefreshable(grant)) return lookAfterEnded(grant, found);
+    const { refreshToken } = grant;
+    const isEnded = !isRefreshable(grant);
+    if (isEnded && (grant.attempts.length > 0 || grant.status !== 'consent_required' || !refreshToken))
+      return lookAfterEnded(grant, found);
     if (grant.dueAt + timing.deadline > endsAt) return 'skipped';
     if (grant.dueAt > now) await clock.sleep(grant.dueAt - now);
     const request = {
@@ -143,7 +146,14 @@ export function sweeper(parts: SweepParts): Sweep {
       forced: false,
       endsAt,
     };
-    return (await refresher.refresh(grant, request)) ? 'renewed' : 'skipped';
+    if (!refreshToken) return 'skipped';
+    try {
+      return (await refresher.refresh({ ...grant, refreshToken }, request)) ? 'renewed' : 'skipped';
+    } catch (error) {
+      // It was ended before, and the vendor says so once more.
+      if (isEnded && error instanceof BrokerError && error.code === 'consent_required') return 'skipped';
+      throw error;
+    }
   }
 
   /** A grant that does not open is told of, and does not stay first in the index for ever. */
@@ -155,7 +165,7 @@ export function sweeper(parts: SweepParts): Sweep {
   /** A rescue may turn up after the vendor's verdict: secrets are eventually consistent. */
   async function lookAfterEnded(grant: Stored<Grant>, found: Found): Promise<Result> {
     if (await refresher.adoptRescue(grant, found)) return 'renewed';
-    await grants.write(grant, endedForGood(grant, clock.now()));
+    await grants.write(grant, unrescued(grant, clock.now()));
     return 'skipped';
   }
 }

@@ -19,7 +19,8 @@ export function nextFailure(
   now: number,
   secretVersion?: string,
 ): Failure {
-  const count = before && now - before.until < FORGIVEN_AFTER ? before.count + 1 : 1;
+  const run = before && now - before.until < FORGIVEN_AFTER ? before : undefined;
+  const count = run ? run.count + 1 : 1;
   const doublings = error.code === 'vendor_rejected' ? count - 1 : count - 3;
   const backoff = doublings < 0 ? 0 : Math.min(timing.refusalFirst * 2 ** doublings, timing.refusalLast);
   const asked = Math.min(error.retryAfter ?? 0, RETRY_AFTER_CAP) * 1000;
@@ -32,6 +33,7 @@ export function nextFailure(
     at: now,
     until: now + Math.max(backoff, asked),
     count,
+    since: run?.since ?? now,
   });
 }
 

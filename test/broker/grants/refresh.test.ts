@@ -113,7 +113,7 @@ describe('an answer', () => {
     expect((await refusal(process.token())).error).toMatch(/^vendor_/);
     const after = await process.grant();
     expect(after.refreshToken?.reveal()).not.toBe(before);
-    expect(after).toMatchObject({ attempts: [], lastFailure: { count: 1 } });
+    expect(after).toMatchObject({ attempts: [], failures: { '': { count: 1 } } });
     await expectAlive(process);
   });
 });
@@ -172,7 +172,7 @@ describe('a refusal or a failure', () => {
     const { warning } = await process.token();
     expect(warning).toBeDefined();
     const grant = await process.grant();
-    expect(grant).toMatchObject({ status: 'active', attempts: [], lastFailure: { count: 1 } });
+    expect(grant).toMatchObject({ status: 'active', attempts: [], failures: { '': { count: 1 } } });
     expect(grant.dueAt).toBeGreaterThanOrEqual(world.clock.now() + 50_000);
     await expectAlive(process);
   });

@@ -77,7 +77,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     breaks: 'An outcome that nobody knows is taken for one that nothing came of.',
     file: REFRESH,
-    find: 'if (error instanceof VendorError && error.ambiguous) {',
+    find: 'if (isAmbiguous) {',
     replace: 'if (error instanceof VendorError && !error.message) {',
     caughtBy: 'simulation',
   },
@@ -203,17 +203,16 @@ export const MUTANTS: readonly Mutant[] = [
   {
     breaks: 'An attempt that came to nothing keeps its lease.',
     file: STATES,
-    find: '  const { lease: _, ...kept } = grant;\n  const attempts = grant.attempts.filter((each) => each !== attempt);\n  return { ...kept, attempts, lastFailure: failure, dueAt: retryAt(failure, now) };',
-    replace:
-      '  const attempts = grant.attempts.filter((each) => each !== attempt);\n  return { ...grant, attempts, lastFailure: failure, dueAt: retryAt(failure, now) };',
+    find: 'return { ...kept, attempts, failures: noted(grant.failures, key, failure), dueAt };',
+    replace: 'return { ...grant, attempts, failures: noted(grant.failures, key, failure), dueAt };',
     caughtBy: 'nothing yet',
   },
   {
     breaks: 'The end of a grant erases its refresh token.',
     file: STATES,
-    find: "return { ...kept, status: 'consent_required', attempts, lastFailure: failure, dueAt };",
+    find: "return { ...kept, status: 'consent_required', attempts, lastFailure, dueAt };",
     replace:
-      "const { refreshToken: __, ...rest } = kept;\n  return { ...rest, status: 'consent_required', attempts, lastFailure: failure, dueAt };",
+      "const { refreshToken: __, ...rest } = kept;\n  return { ...rest, status: 'consent_required', attempts, lastFailure, dueAt };",
     caughtBy: 'simulation',
   },
   {
