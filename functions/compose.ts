@@ -151,7 +151,7 @@ export function compose(composition: Composition) {
   const access = vendorAccess({
     ...common,
     refusals: clientRefusals(stores.refusals, clock, timing),
-    discover: createDiscovery({ clock, allowLoopbackHttp }),
+    discovery: createDiscovery({ clock, allowLoopbackHttp }),
     ...(exchange && { exchange }),
   });
   const memory = new MemoryCache<Remembered>();

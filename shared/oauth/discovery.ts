@@ -14,6 +14,13 @@ import type { Endpoints } from './types.ts';
 /** How long metadata is believed, in milliseconds. */
 const METADATA_LIFE = 3_600_000;
 
+/** How long it is used on while the server does not give it, and how often it is asked for meanwhile, in milliseconds. */
+const STALE_LIFE = 86_400_000;
+const LOOK_AGAIN = 60_000;
+
+/** How long metadata is waited for where there is some to go on with, in milliseconds. */
+const STALE_TIMEOUT = 2_000;
+
 interface DiscoveryOptions {
   /** Hosts as a URL's `host` spells them, beside the issuer's own, on which endpoints may be. */
   readonly endpointHosts: readonly string[];
@@ -22,12 +29,18 @@ interface DiscoveryOptions {
   readonly budget: Budget;
 }
 
-/** @param endpointHosts as in `DiscoveryOptions` */
-export type Discovery = (
-  issuer: string,
-  endpointHosts: readonly string[],
-  budget: Budget,
-) => Promise<Endpoints>;
+/** An authorization server, as its issuer and the hosts on which its endpoints may be (`DiscoveryOptions`). */
+interface Server {
+  readonly issuer: string;
+  readonly endpointHosts: readonly string[];
+}
+
+export interface Discovery {
+  /** @throws VendorError `vendor_unavailable` */
+  find(server: Server, budget: Budget): Promise<Endpoints>;
+  /** An endpoint that the metadata named is gone: it is looked for again, once a minute at most. */
+  doubt(server: Server): void;
+}
 
 /**
  * Finds an authorization server's endpoints by RFC 8414, or where the server has no such document, by
@@ -45,26 +58,64 @@ export async function discover(issuer: string, options: DiscoveryOptions): Promi
   return readMetadata(metadata, issuer, options);
 }
 
-/** `discover` with metadata kept in this process; callers at the same time share one request. */
+interface Known {
+  readonly found: Promise<Endpoints>;
+  readonly askedAt: number;
+  readonly until: number;
+}
+
+/**
+ * `discover` with metadata kept in this process; callers at the same time share one request. What was found is used on
+ * for a day while the server does not give its metadata.
+ */
 export function createDiscovery(parts: {
   readonly clock: Clock;
   readonly allowLoopbackHttp: boolean;
 }): Discovery {
   const { clock, allowLoopbackHttp } = parts;
-  const known = new MemoryCache<{ readonly found: Promise<Endpoints>; readonly until: number }>();
-  return (issuer, endpointHosts, budget) => {
-    const key = JSON.stringify([issuer, endpointHosts]);
+  const known = new MemoryCache<Known>();
+  const lastFound = new MemoryCache<{ readonly endpoints: Endpoints; readonly at: number }>();
+  return { find, doubt };
+
+  function find(server: Server, budget: Budget): Promise<Endpoints> {
+    const key = keyOf(server);
     const entry = known.get(key);
-    if (entry !== undefined && clock.now() < entry.until) return entry.found;
-    const found = discover(issuer, { endpointHosts, allowLoopbackHttp, budget });
-    const fresh = { found, until: clock.now() + METADATA_LIFE };
+    const now = clock.now();
+    if (entry && now < entry.until) return entry.found;
+    const found = look(key, server, budget);
+    const fresh = { found, askedAt: now, until: now + METADATA_LIFE };
     known.put(key, fresh);
     found.catch(() => {
       if (known.get(key) === fresh) known.delete(key);
     });
     return found;
-  };
+  }
+
+  async function look(key: string, { issuer, endpointHosts }: Server, budget: Budget): Promise<Endpoints> {
+    const last = lastFound.get(key);
+    const stale = last && clock.now() < last.at + STALE_LIFE ? last.endpoints : undefined;
+    // With something to go on with, little of the call's time is spent on looking.
+    const patience = stale ? { ...budget, attempts: 1, attemptTimeout: STALE_TIMEOUT } : budget;
+    try {
+      const endpoints = await discover(issuer, { endpointHosts, allowLoopbackHttp, budget: patience });
+      lastFound.put(key, { endpoints, at: clock.now() });
+      return endpoints;
+    } catch (error) {
+      if (!stale) throw error;
+      const now = clock.now();
+      known.put(key, { found: Promise.resolve(stale), askedAt: now, until: now + LOOK_AGAIN });
+      return stale;
+    }
+  }
+
+  function doubt(server: Server): void {
+    const key = keyOf(server);
+    const entry = known.get(key);
+    if (entry && clock.now() >= entry.askedAt + LOOK_AGAIN) known.delete(key);
+  }
 }
+
+const keyOf = ({ issuer, endpointHosts }: Server) => JSON.stringify([issuer, endpointHosts]);
 
 /** @returns `undefined` when the server has no such document there */
 function fetchMetadata(url: string, budget: Budget): Promise<JsonObject | undefined> {

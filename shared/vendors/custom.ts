@@ -4,7 +4,7 @@ import { pathOf } from '../connections/issues.ts';
 import { present } from '../contract/present.ts';
 import type { Endpoints } from '../oauth/types.ts';
 import { hostOf, rebase } from './endpoints.ts';
-import type { Vendor } from './vendor.ts';
+import type { DiscoveredServer, Vendor } from './vendor.ts';
 
 /**
  * Any other OAuth server, as the standards have it: endpoints by discovery (RFC 8414) or one by one, HTTP
@@ -43,19 +43,18 @@ export const custom: Vendor = {
   rejectionStatuses: [401],
 };
 
-/** With a token endpoint nothing is looked up; an issuer beside it is compared with `iss` (RFC 9207). */
-function server(connection: Connection): Endpoints | { readonly issuer: string } {
+/** With a token endpoint nothing is looked up, other endpoints complete what is; an issuer beside it is compared with `iss` (RFC 9207). */
+function server(connection: Connection): Endpoints | DiscoveredServer {
   const at = (url: string | undefined) => (url === undefined ? undefined : rebase(url, connection));
   const issuer = at(connection.issuer);
-  if (connection.tokenEndpoint === undefined) return { issuer: issuer ?? '' };
-  return present({
-    issuer,
-    tokenEndpoint: rebase(connection.tokenEndpoint, connection),
+  const explicit = present({
     authorizationEndpoint: at(connection.authorizationEndpoint),
     deviceAuthorizationEndpoint: at(connection.deviceAuthorizationEndpoint),
     revocationEndpoint: at(connection.revocationEndpoint),
     userinfoEndpoint: at(connection.userinfoEndpoint),
   });
+  if (connection.tokenEndpoint === undefined) return { issuer: issuer ?? '', explicit };
+  return { ...present({ issuer }), tokenEndpoint: rebase(connection.tokenEndpoint, connection), ...explicit };
 }
 
 function endpointProblems(connection: Connection): ConnectionsIssue[] {
@@ -70,12 +69,21 @@ function endpointProblems(connection: Connection): ConnectionsIssue[] {
         issue('issuer', 'missing', '"issuer", whose metadata names the endpoints, or "token_endpoint"'),
       ];
     }
-    return explicitEndpoints(connection).map((member) =>
-      issue(member, 'present', 'only beside "token_endpoint": without it all endpoints are discovered'),
+    const hosts = [hostOf(rebase(connection.issuer, connection)), ...connection.endpointHosts];
+    return explicitEndpoints(connection).flatMap(([member, url]) =>
+      hosts.includes(hostOf(rebase(url, connection)))
+        ? []
+        : [
+            issue(
+              member,
+              'on another host than the issuer',
+              'the host of "issuer", or one of "endpoint_hosts"',
+            ),
+          ],
     );
   }
   const needed = NEEDED[connection.grant];
-  return needed === undefined || explicitEndpoints(connection).includes(needed)
+  return needed === undefined || explicitEndpoints(connection).some(([member]) => member === needed)
     ? []
     : [issue(needed, 'missing', `required with grant "${connection.grant}" beside "token_endpoint"`)];
 }
@@ -86,12 +94,13 @@ const NEEDED: Readonly<Partial<Record<Connection['grant'], string>>> = {
   [DEVICE_CODE_GRANT]: 'device_authorization_endpoint',
 };
 
-function explicitEndpoints(connection: Connection): string[] {
+/** Those beside the token endpoint, by member. */
+function explicitEndpoints(connection: Connection): [string, string][] {
   const endpoints = {
     authorization_endpoint: connection.authorizationEndpoint,
     device_authorization_endpoint: connection.deviceAuthorizationEndpoint,
     revocation_endpoint: connection.revocationEndpoint,
     userinfo_endpoint: connection.userinfoEndpoint,
   };
-  return Object.entries(endpoints).flatMap(([member, url]) => (url === undefined ? [] : [member]));
+  return Object.entries(endpoints).flatMap(([member, url]) => (url === undefined ? [] : [[member, url]]));
 }

@@ -1,6 +1,13 @@
 import type { Connection, VendorRules } from '../connections/connection.ts';
 import type { Dialect, Endpoints } from '../oauth/types.ts';
 
+export interface DiscoveredServer {
+  readonly issuer: string;
+  readonly endpointHosts?: readonly string[];
+  /** What the connection says itself, beside or instead of the metadata. */
+  readonly explicit?: Partial<Endpoints>;
+}
+
 /**
  * An OAuth server described as data plus its exceptions. Adding one is a file that exports such an object
  * and a line in `index.ts`.
@@ -14,11 +21,9 @@ export interface Vendor extends VendorRules {
   readonly dialect: Dialect;
   /**
    * The vendor's endpoints for this connection, or the issuer whose metadata names them, with the hosts
-   * beside its own (and beside the connection's) on which these may be.
+   * beside its own (and beside the connection's) on which these may be, and endpoints that complete the metadata.
    */
-  server(
-    connection: Connection,
-  ): Endpoints | { readonly issuer: string; readonly endpointHosts?: readonly string[] };
+  server(connection: Connection): Endpoints | DiscoveredServer;
   /** Authorization code with PKCE S256 (RFC 7636); `false` only where the vendor is known not to take it. */
   readonly pkce: boolean;
   /** `redirect_uri` goes along with a refresh (Bugfender). */

@@ -166,7 +166,7 @@ describe('the cache', () => {
     documents[OAUTH] = json(200, metadata());
     const clock = fakeClock();
     const discovery = createDiscovery({ clock, allowLoopbackHttp: true });
-    const ask = () => discovery(peer.origin, [], budgetOf(clock));
+    const ask = () => discovery.find({ issuer: peer.origin, endpointHosts: [] }, budgetOf(clock));
     await Promise.all([ask(), ask(), ask()]);
     clock.advance(3_599_000);
     await ask();
@@ -179,18 +179,51 @@ describe('the cache', () => {
   test('what was found under other rules is not reused', async () => {
     documents[OAUTH] = json(200, metadata({ userinfo_endpoint: 'https://a.example/u' }));
     const discovery = createDiscovery({ clock: fakeClock(), allowLoopbackHttp: true });
-    await discovery(peer.origin, ['a.example'], budgetOf());
-    await vendorErrorOf(discovery(peer.origin, [], budgetOf()));
+    await discovery.find({ issuer: peer.origin, endpointHosts: ['a.example'] }, budgetOf());
+    await vendorErrorOf(discovery.find({ issuer: peer.origin, endpointHosts: [] }, budgetOf()));
   });
 
   test('a failure is shared by those who wait for it, and by nobody after', async () => {
     const clock = fakeClock();
     const discovery = createDiscovery({ clock, allowLoopbackHttp: true });
-    const ask = () => discovery(peer.origin, [], budgetOf(clock));
+    const ask = () => discovery.find({ issuer: peer.origin, endpointHosts: [] }, budgetOf(clock));
     const outcomes = await Promise.allSettled([ask(), ask()]);
     expect(outcomes.map(({ status }) => status)).toEqual(['rejected', 'rejected']);
     expect(paths()).toEqual([OAUTH, OIDC]);
     documents[OAUTH] = json(200, metadata());
     expect((await ask()).issuer).toBe(peer.origin);
+  });
+
+  test('what was found is used on for a day while the server does not give its metadata, asked for each minute', async () => {
+    documents[OAUTH] = json(200, metadata());
+    const clock = fakeClock();
+    const discovery = createDiscovery({ clock, allowLoopbackHttp: true });
+    const ask = () => discovery.find({ issuer: peer.origin, endpointHosts: [] }, budgetOf(clock));
+    await ask();
+    documents[OAUTH] = (response) => response.writeHead(503).end();
+    clock.advance(3_600_000);
+    expect((await ask()).tokenEndpoint).toBe(`${peer.origin}/token`);
+    await ask();
+    expect(paths()).toHaveLength(2);
+    clock.advance(60_000);
+    await ask();
+    expect(paths()).toHaveLength(3);
+    clock.advance(86_400_000);
+    expect((await vendorErrorOf(ask())).code).toBe('vendor_unavailable');
+  });
+
+  test('an endpoint that is gone is looked for again, once a minute at most', async () => {
+    documents[OAUTH] = json(200, metadata());
+    const clock = fakeClock();
+    const discovery = createDiscovery({ clock, allowLoopbackHttp: true });
+    const server = { issuer: peer.origin, endpointHosts: [] };
+    const ask = () => discovery.find(server, budgetOf(clock));
+    await ask();
+    documents[OAUTH] = json(200, metadata({ token_endpoint: `${peer.origin}/new` }));
+    discovery.doubt(server);
+    expect((await ask()).tokenEndpoint).toBe(`${peer.origin}/token`);
+    clock.advance(60_000);
+    discovery.doubt(server);
+    expect((await ask()).tokenEndpoint).toBe(`${peer.origin}/new`);
   });
 });

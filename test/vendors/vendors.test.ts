@@ -51,7 +51,12 @@ describe('endpoints', () => {
     [
       'a discovered server',
       { vendor: 'custom', issuer: 'https://as.example/t/' },
-      { issuer: 'https://as.example/t/' },
+      { issuer: 'https://as.example/t/', explicit: {} },
+    ],
+    [
+      'a discovered server that leaves something out',
+      { vendor: 'custom', issuer: 'https://as.example', revocation_endpoint: 'https://as.example/revoke' },
+      { issuer: 'https://as.example', explicit: { revocationEndpoint: 'https://as.example/revoke' } },
     ],
     [
       'a written-out server',
@@ -85,7 +90,7 @@ describe('endpoints', () => {
     [
       'a discovered server',
       { vendor: 'custom', issuer: 'https://as.example/t/' },
-      { issuer: 'https://proxy.example:8443/t/' },
+      { issuer: 'https://proxy.example:8443/t/', explicit: {} },
     ],
     [
       'a written-out server',
@@ -162,9 +167,9 @@ describe('mistakes', () => {
     ['Bits with an unknown scope', { vendor: 'bits', scope: 'admin' }, 'connections.it.scope'],
     ['custom without a server', { vendor: 'custom' }, 'connections.it.issuer'],
     [
-      'custom with both ways mixed',
-      { vendor: 'custom', issuer: 'https://as.example', userinfo_endpoint: 'https://as.example/u' },
-      'connections.it.userinfo_endpoint',
+      'custom with an endpoint on a host that the issuer does not vouch for',
+      { vendor: 'custom', issuer: 'https://as.example', revocation_endpoint: 'https://other.example/r' },
+      'connections.it.revocation_endpoint',
     ],
     [
       'custom without a page to consent on',

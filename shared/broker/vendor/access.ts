@@ -18,7 +18,7 @@ import { type ClientParts, type Clients, clients } from './client.ts';
 import { busy } from './failure.ts';
 
 export interface VendorAccessParts extends ClientParts {
-  readonly discover: Discovery;
+  readonly discovery: Discovery;
   readonly observe: Observe;
   /** How vendors are reached; absent: over the network. */
   readonly exchange?: Exchange;
@@ -76,26 +76,43 @@ export function vendorAccess(parts: VendorAccessParts): VendorAccess {
   async function endpoints(connection: Connection, vendor: Vendor, budget: Budget): Promise<Endpoints> {
     const server = vendor.server(connection);
     if ('tokenEndpoint' in server) return server;
-    const { issuer, endpointHosts = [] } = server;
     try {
-      return await parts.discover(issuer, [...connection.endpointHosts, ...endpointHosts], budget);
+      const found = await parts.discovery.find(discovered(connection, server), budget);
+      return { ...found, ...server.explicit };
     } catch (error) {
       throw atStep('discovery', error);
     }
   }
 
+  /** Endpoints move: metadata that leads to one that is not there is not believed for its hour. */
+  function doubtIfGone({ connection, vendor }: Found, error: unknown): void {
+    const server = vendor.server(connection);
+    if (!('tokenEndpoint' in server) && isGone(error)) parts.discovery.doubt(discovered(connection, server));
+  }
+
   function asClient<T>(
-    { connection, vendor }: Found,
+    found: Found,
     purpose: VendorCall['purpose'],
     budget: Budget,
     use: (call: ClientCall) => Promise<T>,
   ): Promise<T> {
+    const { connection, vendor } = found;
     const { clientAuth } = connection;
     const { dialect } = vendor;
     return known.withClient(connection, (client) =>
-      timed(connection, purpose, async () =>
-        use({ endpoints: await endpoints(connection, vendor, budget), client, clientAuth, dialect, budget }),
-      ),
+      timed(connection, purpose, async () => {
+        const call = {
+          endpoints: await endpoints(connection, vendor, budget),
+          client,
+          clientAuth,
+          dialect,
+          budget,
+        };
+        return use(call).catch((error: unknown) => {
+          doubtIfGone(found, error);
+          throw error;
+        });
+      }),
     );
   }
 
@@ -124,6 +141,23 @@ export function vendorAccess(parts: VendorAccessParts): VendorAccess {
       throw atStep(purpose, error);
     }
   }
+}
+
+type Discovered = Exclude<ReturnType<Vendor['server']>, Endpoints>;
+
+function discovered(connection: Connection, { issuer, endpointHosts = [] }: Discovered) {
+  return { issuer, endpointHosts: [...connection.endpointHosts, ...endpointHosts] };
+}
+
+/** Nothing is there any more, or nobody could be reached there. */
+function isGone(error: unknown): boolean {
+  if (!(error instanceof VendorError)) return false;
+  const { vendorStatus, code, ambiguous } = error;
+  return (
+    vendorStatus === 404 ||
+    vendorStatus === 410 ||
+    (code === 'vendor_unavailable' && !vendorStatus && !ambiguous)
+  );
 }
 
 /** Says where a vendor failed, once: discovery happens within the calls that need it. */
