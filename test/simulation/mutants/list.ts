@@ -213,7 +213,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: STATES,
     find: "status: 'revoked', generation: randomUUID(), tokens",
     replace: "status: 'revoked', tokens",
-    caughtBy: 'nothing yet',
+    caughtBy: 'test/broker/grants/commit-refresh.test.ts',
   },
   {
     breaks: 'A tombstone keeps the access tokens.',
@@ -408,7 +408,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     breaks: 'A consent that came second replaces the first, unasked.',
     file: STORE_GRANT,
-    find: "      if (isLive(existing) && changed && !pending.replace) return 'taken';\n",
+    find: "      if (isLive(existing, redemption) && changed && !pending.replace) return 'taken';\n",
     replace: '',
     caughtBy: 'nothing yet',
   },
