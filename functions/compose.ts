@@ -157,7 +157,7 @@ export function compose(composition: Composition) {
   const memory = new MemoryCache<Remembered>();
   const forget: Forget = ({ connection, subject }) =>
     memory.forget((entry) => entry.connection === connection && entry.subject === subject);
-  const { revoke, revokeQuietly } = revoker({ ...common, access, forget });
+  const { revoke, revokeQuietly, finish: finishRevocation } = revoker({ ...common, access, forget });
   const renewal = refresher({ ...common, access, revokeQuietly });
 
   const fallback = new MemoryCache<TokenEntry>();
@@ -191,7 +191,7 @@ export function compose(composition: Composition) {
   return {
     ...operations,
     callback: watched(common, consenting.callback),
-    sweep: sweeper({ ...common, refresher: renewal, find }),
+    sweep: sweeper({ ...common, refresher: renewal, finishRevocation, find }),
   };
 
   /** What a caller's request goes through, whatever it asks for. */

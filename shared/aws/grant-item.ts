@@ -22,6 +22,7 @@ export const outlineItem = v.object({
 export const grantItem = v.object({
   ...outlineItem.entries,
   rev: v.string(),
+  ended_generation: v.optional(v.string()),
   refresh_token: v.optional(v.string()),
   tokens: v.array(v.object({ scope: v.string(), sealed: v.string(), expires_at: time })),
   lease: v.optional(leaseItem),
@@ -74,6 +75,7 @@ export async function toGrantItem(
     subject: grant.subject,
     generation: grant.generation,
     status: grant.status,
+    ended_generation: grant.endedGeneration,
     refresh_token: refreshToken,
     tokens: tokens.map(({ scope, sealed, token }) => ({ scope, sealed, expires_at: token.expiresAt })),
     lease: grant.lease && toLeaseItem(grant.lease),
@@ -116,6 +118,7 @@ export async function fromGrantItem(sealer: Sealer, item: GrantItem, now: number
     subject: item.subject,
     generation: item.generation,
     status: item.status,
+    endedGeneration: item.ended_generation,
     refreshToken: item.refresh_token
       ? await sealer.open(item.refresh_token, refreshTokenBinding(item))
       : undefined,

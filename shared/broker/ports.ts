@@ -99,6 +99,8 @@ export interface Grant extends GrantKey {
   /** Fresh random value with every consent and revocation. */
   readonly generation: string;
   readonly status: Exclude<GrantState, 'in_doubt'>;
+  /** Of a tombstone: the generation that the revocation ended, under which its rescued answers are sealed. */
+  readonly endedGeneration?: string;
   /** Absent when the vendor gave none. */
   readonly refreshToken?: Redacted;
   /** Access tokens by requested scope (sorted, space-separated); expired ones are dropped at the next commit. */

@@ -114,7 +114,7 @@ async function move(
   const old = await grants.read(from);
   if (!old || old.status === 'revoked') return found;
   if (found && found.consentedAt >= old.consentedAt && found.status !== 'revoked') {
-    await grants.write(old, emptied(old));
+    await grants.write(old, emptied(old, clock.now()));
     return found;
   }
   const now = clock.now();
@@ -124,13 +124,13 @@ async function move(
   const { lease: _, ...kept } = held;
   const moved = await grants.write(found, { ...kept, connection: to.connection });
   if (!moved) throw inUse(from);
-  await grants.write(held, emptied(held));
+  await grants.write(held, emptied(held, clock.now()));
   return moved;
 }
 
 /** A tombstone that holds nothing: what the vendor gave lives on under the new name. */
-function emptied(grant: Grant): Grant {
-  const { refreshToken: _, ...kept } = buried(grant);
+function emptied(grant: Grant, now: number): Grant {
+  const { refreshToken: _, ...kept } = buried(grant, now);
   return { ...kept, tokens: {}, attempts: [] };
 }
 

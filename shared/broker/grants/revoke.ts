@@ -6,12 +6,14 @@ import { BrokerError, UnreadableValue, VendorError } from '../../contract/errors
 import { revokeToken } from '../../oauth/revocation.ts';
 import type { Vendor } from '../../vendors/vendor.ts';
 import type { Grant, GrantKey, GrantsTable, Rescues, Stored } from '../ports.ts';
-import type { Span } from '../request.ts';
+import type { Found, Span } from '../request.ts';
 import type { Acquisition, VendorAccess, VendorAccessParts } from '../vendor/access.ts';
+import { nextFailure } from '../vendor/failure.ts';
 import { checkBinding } from './binding.ts';
-import { buried } from './states.ts';
+import { discardQuietly } from './commit-refresh.ts';
+import { buried, untold } from './states.ts';
 
-export interface RevokeParts extends Pick<VendorAccessParts, 'observe'> {
+export interface RevokeParts extends Pick<VendorAccessParts, 'clock' | 'timing' | 'observe'> {
   readonly grants: GrantsTable;
   readonly rescues: Rescues;
   readonly access: VendorAccess;
@@ -47,9 +49,9 @@ export type RevokeQuietly = (
 ) => Promise<void>;
 
 export function revoker(parts: RevokeParts) {
-  const { grants, rescues, access, observe } = parts;
+  const { clock, timing, grants, rescues, access, observe } = parts;
 
-  return { revoke, revokeQuietly };
+  return { revoke, revokeQuietly, finish };
 
   /** @throws BrokerError what the vendor or a store failed with; the tombstone stays, and asking again goes on */
   async function revoke(request: RevokeRequest): Promise<RevokeAnswer> {
@@ -61,7 +63,8 @@ export function revoker(parts: RevokeParts) {
         continue;
       }
       if (!seen) return { status: 'none' };
-      const tombstone = seen.status === 'revoked' ? seen : await grants.write(seen, buried(seen));
+      const tombstone =
+        seen.status === 'revoked' ? seen : await grants.write(seen, buried(seen, clock.now()));
       if (!tombstone) continue;
       parts.forget(key);
       const vendor = await endAtVendor(request, seen);
@@ -70,6 +73,24 @@ export function revoker(parts: RevokeParts) {
       observe({ type: 'grant', change: 'revoked', ...key });
       return { status: 'revoked', vendor };
     }
+  }
+
+  /** Tells the vendor of a tombstone that an earlier revocation left, and forgets it then. Throws what the vendor failed with. */
+  async function finish(tombstone: Stored<Grant>, found: Found, endsAt: number): Promise<void> {
+    try {
+      const acquisition = access.acquire({ endsAt });
+      const tokens = await tokensToEnd(tombstone);
+      await Promise.all(
+        tokens.map((token) => end(found.connection, found.vendor, token, acquisition, tombstone)),
+      );
+    } catch (error) {
+      if (!(error instanceof BrokerError)) throw error;
+      const failure = nextFailure(error, tombstone.lastFailure, timing, clock.now());
+      await grants.write(tombstone, untold(tombstone, failure, clock.now()));
+      throw error;
+    }
+    await discardQuietly(rescues, tombstone, tombstone.attempts);
+    await grants.remove(tombstone);
   }
 
   async function readable(key: GrantKey, force: boolean): Promise<Stored<Grant> | undefined | 'unreadable'> {
@@ -112,11 +133,8 @@ export function revoker(parts: RevokeParts) {
    * with them. Where the vendor gave none, the access tokens.
    */
   async function tokensToEnd(grant: Stored<Grant>): Promise<Ending[]> {
-    // Rescued answers are sealed under the generation before the tombstone's.
-    const rescued =
-      grant.status === 'revoked'
-        ? []
-        : await Promise.all(grant.attempts.map((each) => rescues.find(grant, grant.generation, each)));
+    const generation = grant.endedGeneration ?? grant.generation;
+    const rescued = await Promise.all(grant.attempts.map((each) => rescues.find(grant, generation, each)));
     const refreshTokens = [grant, ...rescued].flatMap((holder) => holder?.refreshToken ?? []);
     if (refreshTokens.length > 0)
       return refreshTokens.map((token) => ({ token, tokenTypeHint: 'refresh_token' }));

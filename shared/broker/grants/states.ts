@@ -168,10 +168,16 @@ function lookAgainAt({ refreshToken, lastFailure }: Grant, now: number): number 
  * A tombstone: whatever is in flight was begun under another generation, and finds this one. It keeps what the
  * vendor must be told of: the refresh token, or else the access tokens.
  */
-export function buried(grant: Grant): Grant {
-  const { lease: _, ...kept } = grant;
+export function buried(grant: Grant, now: number): Grant {
+  const { lease: _, lastFailure: __, generation: endedGeneration, ...kept } = grant;
   const tokens = grant.refreshToken ? {} : grant.tokens;
-  return { ...kept, status: 'revoked', generation: randomUUID(), tokens, dueAt: grant.dueAt + NEVER };
+  const dueAt = now + RETRY_FIRST;
+  return { ...kept, status: 'revoked', generation: randomUUID(), endedGeneration, tokens, dueAt };
+}
+
+/** The vendor could not be told yet: it is tried again, less and less often. */
+export function untold(tombstone: Grant, failure: Failure, now: number): Grant {
+  return { ...tombstone, lastFailure: failure, dueAt: retryAt(failure, now) };
 }
 
 /** The connection is gone or points elsewhere: looked at again now and then, in case it comes back. */

@@ -11,10 +11,12 @@ import { isRefusedClient } from '../vendor/client.ts';
 import { isRefreshable, mismatch } from './binding.ts';
 import { FairQueue } from './fair-queue.ts';
 import type { Refresher, RefreshParts } from './refresh.ts';
+import type { revoker } from './revoke.ts';
 import { SET_ASIDE, setAside, unrescued, warmScopes } from './states.ts';
 
 export interface SweepParts extends Pick<RefreshParts, 'clock' | 'timing' | 'observe' | 'grants'> {
   readonly refresher: Refresher;
+  readonly finishRevocation: ReturnType<typeof revoker>['finish'];
   readonly find: FindConnection;
 }
 
@@ -133,6 +135,7 @@ export function sweeper(parts: SweepParts): Sweep {
       await grants.write(grant, setAside(grant, now));
       return 'skipped';
     }
+    if (grant.status === 'revoked') return tellOfRevocation(grant, found, endsAt);
     const { refreshToken } = grant;
     const isEnded = !isRefreshable(grant);
     if (isEnded && (grant.attempts.length > 0 || grant.status !== 'consent_required' || !refreshToken))
@@ -154,6 +157,15 @@ export function sweeper(parts: SweepParts): Sweep {
       if (isEnded && error instanceof BrokerError && error.code === 'consent_required') return 'skipped';
       throw error;
     }
+  }
+
+  /** What the vendor must still be told is kept until it has been told; a tombstone without anything to tell stays. */
+  async function tellOfRevocation(tombstone: Stored<Grant>, found: Found, endsAt: number): Promise<Result> {
+    const { refreshToken, tokens, attempts } = tombstone;
+    if (refreshToken || attempts.length > 0 || Object.keys(tokens).length > 0)
+      await parts.finishRevocation(tombstone, found, endsAt);
+    else await grants.write(tombstone, unrescued(tombstone, clock.now()));
+    return 'skipped';
   }
 
   /** A grant that does not open is told of, and does not stay first in the index for ever. */

@@ -1,5 +1,6 @@
 import { beforeEach, expect, test } from 'vitest';
 import type { FaultOrder } from '../../../functions/simulator/fault-plan.ts';
+import { Redacted } from '../../../shared/contract/redacted.ts';
 import { brokerWorld, refusal } from '../../support/broker.ts';
 import { grantProcess, portal, quick, revocable } from '../../support/grants.ts';
 
@@ -115,4 +116,48 @@ test('consent after a revocation starts afresh', async () => {
   const after = await process.consent();
   expect(after.generation).not.toBe(before.generation);
   expect(await process.token()).toMatchObject({ source: 'table' });
+});
+
+test('a revocation that the vendor could not be told of is told by the sweep, until it is told', async () => {
+  const process = grantProcess(world, await revocable(world), { timing: quick });
+  await process.consent();
+  const { access_token } = await process.token();
+  world.vendors.bipsync.setFault({ fault: 'server_error', endpoint: 'revoke', times: 0 });
+  await refusal(process.revoke());
+  const tombstone = await process.grant();
+  for (let sweeps = 0; sweeps < 3; sweeps += 1) {
+    world.clock.advance((await process.grant()).dueAt - world.clock.now());
+    expect(await process.sweep()).toMatchObject({ failed: 1 });
+  }
+  const { dueAt, status } = await process.grant();
+  expect(status).toBe('revoked');
+  expect(dueAt - world.clock.now()).toBeGreaterThan(tombstone.dueAt - tombstone.consentedAt);
+  expect(world.vendors.bipsync.isLive(access_token)).toBe(true);
+  world.vendors.bipsync.setFault();
+  world.clock.advance(dueAt - world.clock.now());
+  await process.sweep();
+  expect(world.vendors.bipsync.isLive(access_token)).toBe(false);
+  await expect(process.grant()).rejects.toThrow('no grant');
+});
+
+test('what waits in a rescue is told to the vendor as well, though not at the first try', async () => {
+  const process = grantProcess(world, await revocable(world), { timing: quick });
+  const grant = await process.consent();
+  // The answer to an attempt that could not be committed; what the grant still holds is spent.
+  const { generation, refreshToken } = grant;
+  const rescue = { attempt: 'rescued', generation, refreshToken: refreshToken!, scopeKey: 'research:read' };
+  await process.stores.rescues.save(grant, rescue);
+  const seen = await process.grant();
+  const spent = { ...seen, attempts: ['rescued'], refreshToken: new Redacted('spent') };
+  await process.stores.grants.write(seen, spent);
+  world.vendors.bipsync.setFault({ fault: 'dropped', endpoint: 'revoke', times: 0 });
+  await refusal(process.revoke());
+  world.vendors.bipsync.setFault();
+  world.clock.advance(60_000);
+  await process.sweep();
+  await expect(process.grant()).rejects.toThrow('no grant');
+  expect(
+    Object.values(grant.tokens).map(({ accessToken }) => world.vendors.bipsync.isLive(accessToken.reveal())),
+  ).toEqual([false]);
+  expect(await process.stores.rescues.find(grant, generation, 'rescued')).toBeUndefined();
 });
