@@ -211,8 +211,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     breaks: 'A tombstone keeps the generation.',
     file: STATES,
-    find: "status: 'revoked', generation: randomUUID(), tokens",
-    replace: "status: 'revoked', tokens",
+    find: "status: 'revoked', generation: randomUUID(), endedGeneration, tokens",
+    replace: "status: 'revoked', generation: endedGeneration, tokens",
     caughtBy: 'test/broker/grants/commit-refresh.test.ts',
   },
   {
@@ -239,7 +239,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     breaks: 'A revocation forgets the grant before it has made a tombstone.',
     file: REVOKE,
-    find: "const tombstone = seen.status === 'revoked' ? seen : await grants.write(seen, buried(seen));",
+    find: "const tombstone = seen.status === 'revoked' ? seen : await grants.write(seen, buried(seen, clock.now()));",
     replace: 'const tombstone: Stored<Grant> | undefined = seen;',
     caughtBy: 'nothing yet',
   },
