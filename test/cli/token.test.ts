@@ -229,7 +229,8 @@ describe('--help', () => {
       let shown = '';
       command.configureOutput({ writeOut: (text) => (shown += text) }).outputHelp();
       expect(shown).toContain('\nExamples:\n  token-broker');
-      expect(shown).toContain('--endpoint <url>');
+      // What is verified is a deployed stack.
+      expect(shown).toContain(command.name() === 'verify' ? '--stack <name>' : '--endpoint <url>');
     }
   });
 

@@ -42,6 +42,10 @@ export function verifyCommand(): Command {
     .addHelpText(
       'after',
       `
+Examples:
+  token-broker verify
+  token-broker verify --stack prod-token-broker --region eu-west-1 --json
+
 Changes nothing but this, and undoes it, also after a failure or Ctrl+C: it makes a tagged role for one
 connection, and sets one alarm, which tells whoever is subscribed to it. Exit code 0: all is well; 1: not.`,
     )

@@ -239,7 +239,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     breaks: 'A revocation forgets the grant before it has made a tombstone.',
     file: REVOKE,
-    find: "const tombstone = seen.status === 'revoked' ? seen : await grants.write(seen, buried(seen, clock.now()));",
+    find: "const tombstone =\n        seen.status === 'revoked' ? seen : await grants.write(seen, buried(seen, clock.now()));",
     replace: 'const tombstone: Stored<Grant> | undefined = seen;',
     caughtBy: 'nothing yet',
   },
