@@ -76,22 +76,26 @@ export function call(
   });
 }
 
-async function exchange(aws: Aws, service: string, send: () => Promise<Response>): Promise<Answer> {
-  let response: Response;
-  let answer: Answer;
+/** @throws Failure `temporary` when nobody answers */
+export async function reached<T>(aws: Aws, service: string, send: () => Promise<T>): Promise<T> {
   try {
-    response = await send();
-    answer = (await response.json().catch(() => ({}))) as Answer;
+    return await send();
   } catch (error) {
-    if (error instanceof Error && (error.name === 'TypeError' || error.name === 'TimeoutError')) {
-      throw new Failure(
-        EXIT.temporary,
-        `${service} at ${aws.endpoint?.host ?? aws.region} cannot be reached.`,
-        'Check --region, --aws-endpoint and the network.',
-      );
-    }
-    throw error;
+    if (!(error instanceof Error) || (error.name !== 'TypeError' && error.name !== 'TimeoutError'))
+      throw error;
+    throw new Failure(
+      EXIT.temporary,
+      `${service} at ${aws.endpoint?.host ?? aws.region} cannot be reached.`,
+      'Check --region, --aws-endpoint and the network.',
+    );
   }
+}
+
+async function exchange(aws: Aws, service: string, send: () => Promise<Response>): Promise<Answer> {
+  const [response, answer] = await reached(aws, service, async () => {
+    const received = await send();
+    return [received, (await received.json().catch(() => ({}))) as Answer] as const;
+  });
   if (response.ok) return answer;
   const {
     __type = response.headers.get('x-amzn-errortype') ?? response.status,

@@ -4,7 +4,7 @@ import { sendSigned } from '../../../shared/client/signing.ts';
 import { isObject } from '../../../shared/contract/json.ts';
 import { CALLER_ROUTES, fillPath, partsOf } from '../../../shared/contract/routes.ts';
 import { asFailure } from '../as-failure.ts';
-import { AwsRefusal, call } from '../aws.ts';
+import { AwsRefusal, call, reached } from '../aws.ts';
 import { type Finding, ok, problem, skipped } from '../doctor/check.ts';
 import { eventually, type LiveCheck, type Run } from './run.ts';
 import { TOKEN_ROUTE, temporaryRole } from './temporary-role.ts';
@@ -134,15 +134,14 @@ async function send(
   ...[method, path]: Call
 ): Promise<Response> {
   const body = method === 'POST' ? { body: '{}', headers: { 'content-type': 'application/json' } } : {};
-  return sendSigned(
-    {
-      method,
-      url: new URL(target.endpoint.origin + path),
-      service: 'execute-api',
-      region: target.aws.region,
-      credentials: await credentials(),
-      ...body,
-    },
-    AbortSignal.any([interrupted, AbortSignal.timeout(TIMEOUT)]),
-  );
+  const request = {
+    method,
+    url: new URL(target.endpoint.origin + path),
+    service: 'execute-api',
+    region: target.aws.region,
+    credentials: await credentials(),
+    ...body,
+  };
+  const signal = AbortSignal.any([interrupted, AbortSignal.timeout(TIMEOUT)]);
+  return reached(target.aws, 'The endpoint', () => sendSigned(request, signal));
 }

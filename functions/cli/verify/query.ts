@@ -2,8 +2,8 @@
  * AWS's query protocol: parameters as a form, XML as the answer. Read by element name, which is enough for the few
  * members that `verify` looks at; whole clients would multiply the size of the command line.
  */
-import { sendSigned } from '../../../shared/client/signing.ts';
-import { type Aws, AwsRefusal } from '../aws.ts';
+import { type AwsRequest, sendSigned } from '../../../shared/client/signing.ts';
+import { type Aws, AwsRefusal, reached } from '../aws.ts';
 
 /** API versions, as every request names them. */
 const VERSIONS = {
@@ -17,7 +17,7 @@ type QueryService = keyof typeof VERSIONS;
 /** Milliseconds. */
 const TIMEOUT = 20_000;
 
-/** @returns the answer's XML @throws AwsRefusal */
+/** @returns the answer's XML @throws AwsRefusal, Failure */
 export async function callQuery(
   aws: Aws,
   service: QueryService,
@@ -25,19 +25,19 @@ export async function callQuery(
   parameters: Readonly<Record<string, string>>,
 ): Promise<string> {
   const { region, host } = placeOf(service, aws.region);
-  const response = await sendSigned(
-    {
-      method: 'POST',
-      url: new URL('/', aws.endpoint ?? `https://${host}`),
-      service,
-      region,
-      credentials: await aws.credentials(),
-      headers: { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' },
-      body: new URLSearchParams({ Action: action, Version: VERSIONS[service], ...parameters }).toString(),
-    },
-    AbortSignal.timeout(TIMEOUT),
-  );
-  const xml = await response.text();
+  const request: AwsRequest = {
+    method: 'POST',
+    url: new URL('/', aws.endpoint ?? `https://${host}`),
+    service,
+    region,
+    credentials: await aws.credentials(),
+    headers: { 'content-type': 'application/x-www-form-urlencoded; charset=utf-8' },
+    body: new URLSearchParams({ Action: action, Version: VERSIONS[service], ...parameters }).toString(),
+  };
+  const [response, xml] = await reached(aws, service, async () => {
+    const received = await sendSigned(request, AbortSignal.timeout(TIMEOUT));
+    return [received, await received.text()] as const;
+  });
   if (response.ok) return xml;
   throw new AwsRefusal(service, textOf(xml, 'Code') ?? String(response.status), textOf(xml, 'Message') ?? '');
 }
