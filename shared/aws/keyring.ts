@@ -1,6 +1,6 @@
 /**
  * The sealing keyring: AES-256 keys by `kid`, one of them current. It is one Secrets Manager secret, as JSON
- * `{"current": KID, "keys": {KID: {"k": base64url of 32 bytes, "created": RFC 3339}}}`, or, before its first
+ * `{"current": KID, "next": KID, "keys": {KID: {"k": base64url of 32 bytes, "created": RFC 3339}}}`, or, before its first
  * rotation, `{"kid": "initial", "key": "64 random characters"}` as CloudFormation generates it: that key is the
  * SHA-256 of the characters.
  */
@@ -8,6 +8,7 @@
 import { randomBytes } from 'node:crypto';
 import * as v from 'valibot';
 import { UnreadableValue } from '../contract/errors.ts';
+import { present } from '../contract/present.ts';
 import { Redacted } from '../contract/redacted.ts';
 import { sha256Base64url } from '../contract/sha256.ts';
 
@@ -20,6 +21,11 @@ export interface SealingKey {
 
 export interface Keyring {
   readonly current: string;
+  /**
+   * What the next rotation makes current: published one rotation before anything is sealed under it, so that every
+   * process can open that, even one which Secrets Manager answers from the past. Absent before the first rotation.
+   */
+  readonly next?: string;
   readonly keys: ReadonlyMap<string, SealingKey>;
 }
 
@@ -36,6 +42,7 @@ const KEY = /^[A-Za-z0-9_-]{43}$/;
 
 const stored = v.object({
   current: v.pipe(v.string(), v.nonEmpty()),
+  next: v.optional(v.pipe(v.string(), v.nonEmpty())),
   keys: v.record(
     v.pipe(v.string(), v.nonEmpty()),
     v.object({ k: v.pipe(v.string(), v.regex(KEY)), created: v.pipe(v.string(), v.isoTimestamp()) }),
@@ -57,8 +64,10 @@ export function parseKeyring(text: Redacted): Keyring {
   for (const [kid, { k, created }] of Object.entries(ring.output.keys)) {
     keys.set(kid, { k: new Redacted(k), created: Date.parse(created) });
   }
-  if (!keys.has(ring.output.current)) throw malformed('its current key is not among its keys');
-  return { current: ring.output.current, keys };
+  const { current, next } = ring.output;
+  if (!keys.has(current)) throw malformed('its current key is not among its keys');
+  if (next !== undefined && !keys.has(next)) throw malformed('its next key is not among its keys');
+  return present({ current, next, keys });
 }
 
 /** The stored form. A key without a date is dated `now`: it is thereby kept for longer, never for less. */
@@ -67,33 +76,38 @@ export function serializeKeyring(ring: Keyring, now: number): Redacted {
     kid,
     { k: k.reveal(), created: new Date(created ?? now).toISOString() },
   ]);
-  return new Redacted(JSON.stringify({ current: ring.current, keys: Object.fromEntries(keys) }));
+  const { current, next } = ring;
+  return new Redacted(JSON.stringify({ current, next, keys: Object.fromEntries(keys) }));
 }
 
-/** The keyring with a fresh current key, and every old one. */
-export function withNewKey(ring: Keyring, now: number): Keyring {
+/** The keyring one rotation on: what was the next key is current, a fresh one is next, and every old one stays. */
+export function rotated(ring: Keyring, now: number): Keyring {
   const kid = randomBytes(9).toString('base64url');
   const key = { k: new Redacted(randomBytes(32).toString('base64url')), created: now };
   // A key that CloudFormation made has no date; from now on it counts as made when it was first replaced.
   const dated = [...ring.keys].map(([id, old]) => [id, { created: now, ...old }] as const);
-  return { current: kid, keys: new Map([...dated, [kid, key]]) };
+  return { current: ring.next ?? ring.current, next: kid, keys: new Map([...dated, [kid, key]]) };
 }
 
 /**
- * The keyring without the keys that nothing can be sealed under any more: not current, not in `inUse`, made
- * more than 36 days ago and replaced more than 6 days ago.
+ * The keyring without the keys that nothing can be sealed under any more: neither current nor next, not in `inUse`,
+ * made more than 36 days ago and replaced more than 6 days ago.
  */
 export function withoutOldKeys(ring: Keyring, now: number, inUse: ReadonlySet<string>): Keyring {
-  const kept = [...ring.keys].filter(
-    ([kid, key]) => kid === ring.current || inUse.has(kid) || !isOld(key, ring, now),
-  );
-  return { current: ring.current, keys: new Map(kept) };
+  const needed = new Set([ring.current, ring.next, ...inUse]);
+  const kept = [...ring.keys].filter(([kid, key]) => needed.has(kid) || !isOld(key, ring, now));
+  return { ...ring, keys: new Map(kept) };
 }
 
 function isOld(key: SealingKey, ring: Keyring, now: number): boolean {
   const created = key.created ?? now;
+  return now - created > KEY_KEPT && now - replacedAt(created, ring, now) > RETIRED_KEY_KEPT;
+}
+
+/** When the key that was made after it became current, which is when the one after that was made. */
+function replacedAt(created: number, ring: Keyring, now: number): number {
   const newer = [...ring.keys.values()].map((other) => other.created ?? now).filter((time) => time > created);
-  return now - created > KEY_KEPT && now - Math.min(...newer) > RETIRED_KEY_KEPT;
+  return newer.sort((a, b) => a - b)[1] ?? Number.POSITIVE_INFINITY;
 }
 
 function initialKeyring(kid: string, characters: string): Keyring {

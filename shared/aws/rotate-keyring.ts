@@ -1,6 +1,7 @@
 /**
- * Rotation of the sealing keyring, in the steps of Secrets Manager's rotation functions. A new key becomes the
- * current one and the old ones stay, so there is nothing to set or test elsewhere: what was sealed still opens.
+ * Rotation of the sealing keyring, in the steps of Secrets Manager's rotation functions. The key that the rotation
+ * before has published becomes the current one, a new one is published, and the old ones stay, so there is nothing to
+ * set or test elsewhere: what was sealed still opens.
  */
 import {
   DescribeSecretCommand,
@@ -12,7 +13,7 @@ import { Redacted } from '../contract/redacted.ts';
 import type { Clock } from '../oauth/clock.ts';
 import { type Dynamo, errorName, type SecretsManager, within } from './clients.ts';
 import { kidsInUse } from './grants-table.ts';
-import { parseKeyring, serializeKeyring, withNewKey, withoutOldKeys } from './keyring.ts';
+import { parseKeyring, rotated, serializeKeyring, withoutOldKeys } from './keyring.ts';
 
 interface KeyringRotationParts {
   readonly manager: SecretsManager;
@@ -50,7 +51,7 @@ export function keyringRotation(parts: KeyringRotationParts) {
     if (!value) throw new Error('The keyring has no current version.');
     const now = parts.clock.now();
     const inUse = await kidsInUse(parts.dynamo, parts.grantsTable);
-    const ring = withoutOldKeys(withNewKey(parseKeyring(value), now), now, inUse);
+    const ring = withoutOldKeys(rotated(parseKeyring(value), now), now, inUse);
     const SecretString = serializeKeyring(ring, now).reveal();
     const put = new PutSecretValueCommand({
       SecretId,

@@ -3,8 +3,8 @@ import { expect, test } from 'vitest';
 import {
   type Keyring,
   parseKeyring,
+  rotated,
   serializeKeyring,
-  withNewKey,
   withoutOldKeys,
 } from '../../shared/aws/keyring.ts';
 import { Redacted } from '../../shared/contract/redacted.ts';
@@ -19,7 +19,7 @@ function initial(): Keyring {
 
 /** Rotated on each of these days. */
 function rotatedOn(...days: number[]): Keyring {
-  return days.reduce((ring, day) => withNewKey(ring, START + day * DAY), initial());
+  return days.reduce((ring, day) => rotated(ring, START + day * DAY), initial());
 }
 
 function kids(ring: Keyring): string[] {
@@ -55,39 +55,39 @@ test('a keyring prints no key', () => {
   expect(JSON.stringify([...rotatedOn(0).keys])).not.toMatch(/[\w-]{43}/);
 });
 
-test('a new key is current and random, and the old ones stay', () => {
+test('a new key is random and published, and seals only from the rotation after on', () => {
   const before = rotatedOn(0);
-  const after = withNewKey(before, START + 30 * DAY);
+  expect(before.current).toBe('initial');
+  const after = rotated(before, START + 30 * DAY);
   expect(kids(after).slice(0, -1)).toEqual(kids(before));
-  expect(after.current).toBe(kids(after).at(-1));
+  expect([after.current, after.next]).toEqual(kids(after).slice(-2));
   expect(new Set([...after.keys.values()].map(({ k }) => k.reveal())).size).toBe(3);
-  expect(after.keys.get(after.current)?.k.reveal()).toMatch(/^[\w-]{43}$/);
+  expect(after.keys.get(after.next!)?.k.reveal()).toMatch(/^[\w-]{43}$/);
 });
 
 test('a key is dropped when it is older than 36 days, was replaced, and nothing is sealed under it', () => {
-  const ring = rotatedOn(0, 30, 60);
-  const [generated, first, second, third] = kids(ring);
-  expect(kids(withoutOldKeys(ring, START + 60 * DAY, NONE))).toEqual([second, third]);
-  expect(kids(withoutOldKeys(ring, START + 60 * DAY, new Set([generated!])))).toEqual([
-    generated,
-    second,
-    third,
-  ]);
-  expect(kids(withoutOldKeys(ring, START + 60 * DAY, new Set([first!])))).toEqual([first, second, third]);
+  const ring = rotatedOn(0, 30, 60, 90);
+  const [generated, first, second, ...later] = kids(ring);
+  const kept = (inUse: string[]) => kids(withoutOldKeys(ring, START + 90 * DAY, new Set(inUse)));
+  // The second was current until now.
+  expect(kept([])).toEqual([second, ...later]);
+  expect(kept([generated!])).toEqual([generated, second, ...later]);
+  expect(kept([first!])).toEqual([first, second, ...later]);
+  expect(kids(withoutOldKeys(ring, START + 97 * DAY, NONE))).toEqual(later);
 });
 
-test('no key is dropped on its 36th day, and the current one never', () => {
-  const ring = rotatedOn(0, 1);
-  const [, first, second] = kids(ring);
+test('no key is dropped on its 36th day, and neither the current one nor the next ever', () => {
+  const ring = rotatedOn(0, 1, 2);
+  const [, first, second, third] = kids(ring);
   expect(kids(withoutOldKeys(ring, START + 36 * DAY, NONE))).toContain(first);
-  expect(kids(withoutOldKeys(ring, START + 1_000 * DAY, NONE))).toEqual([second]);
+  expect(kids(withoutOldKeys(ring, START + 1_000 * DAY, NONE))).toEqual([second, third]);
 });
 
 test('a key that was current until a late rotation is kept for as long as its tokens may live', () => {
-  const ring = rotatedOn(0, 100);
-  const [, first, second] = kids(ring);
-  expect(kids(withoutOldKeys(ring, START + 106 * DAY, NONE))).toContain(first);
-  expect(kids(withoutOldKeys(ring, START + 107 * DAY, NONE))).toEqual([second]);
+  const ring = rotatedOn(0, 50, 150);
+  const [, first, second, third] = kids(ring);
+  expect(kids(withoutOldKeys(ring, START + 156 * DAY, NONE))).toContain(first);
+  expect(kids(withoutOldKeys(ring, START + 157 * DAY, NONE))).toEqual([second, third]);
 });
 
 test('the generated key, which has no date, counts as made when it was first replaced', () => {

@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { GetSecretValueCommand, PutSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { kidsInUse } from '../../shared/aws/grants-table.ts';
 import { type Keyring, parseKeyring, serializeKeyring } from '../../shared/aws/keyring.ts';
 import { keyringRotation } from '../../shared/aws/rotate-keyring.ts';
 import { StoreUnavailable } from '../../shared/contract/errors.ts';
@@ -43,13 +44,15 @@ async function setUp() {
 test.each(
   [STEPS.slice(), ['create_secret', 'set_secret', 'test_secret', 'finish_secret']].map((steps) => [steps]),
 )(
-  'the steps %j make a new key current, and every process opens what was sealed before and after',
+  'the steps %j publish a key, then make it current; every process opens what was sealed before and after',
   async (steps) => {
     const { origins, names, clock, stores, rotate } = await setUp();
     const [before, after] = [aGrant(clock.now()), aGrant(clock.now())];
     await stores.grants.write(undefined, before);
+    const { next } = await rotate(steps);
     const ring = await rotate(steps);
-    expect([...ring.keys.keys()]).toEqual(['initial', ring.current]);
+    expect(ring.current).toBe(next);
+    expect([...ring.keys.keys()]).toEqual(['initial', ring.current, ring.next]);
     clock.advance(300_000);
     await stores.grants.write(undefined, after);
     for (const process of [stores, openStores(origins, names, clock)]) {
@@ -59,6 +62,22 @@ test.each(
     }
   },
 );
+
+test('a process that reads the keyring of before a rotation opens what is sealed after it', async () => {
+  const { origins, names, clock, stores, rotate } = await setUp();
+  await rotate();
+  const proxy = await startFaultProxy(endpoint.origin);
+  proxy.freezeReads();
+  const behind = openStores({ ...origins, secretsManager: proxy.origin }, names, clock);
+  await behind.grants.write(undefined, aGrant(clock.now()));
+  const { current } = await rotate();
+  clock.advance(300_000);
+  const grant = aGrant(clock.now());
+  await stores.grants.write(undefined, grant);
+  expect(await kidsInUse(stores.dynamo, names.grants)).toContain(current);
+  expect((await behind.grants.read(grant))?.refreshToken?.reveal()).toBe(grant.refreshToken?.reveal());
+  await proxy.close();
+});
 
 test('a rotation whose steps are repeated makes one key', async () => {
   const { rotate } = await setUp();

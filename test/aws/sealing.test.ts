@@ -7,7 +7,7 @@ import {
 import { CompactEncrypt } from 'jose';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { secretsManagerClient } from '../../shared/aws/clients.ts';
-import { parseKeyring, serializeKeyring, withNewKey } from '../../shared/aws/keyring.ts';
+import { parseKeyring, rotated, serializeKeyring } from '../../shared/aws/keyring.ts';
 import { createSealer, kidOf } from '../../shared/aws/sealing.ts';
 import { StoreUnavailable, UnreadableValue } from '../../shared/contract/errors.ts';
 import { Redacted } from '../../shared/contract/redacted.ts';
@@ -52,7 +52,10 @@ async function setUp(keyring = JSON.stringify({ kid: 'initial', key: randomBytes
     },
     async rotate() {
       const answer = await client.send(new GetSecretValueCommand({ SecretId: secret }));
-      const ring = withNewKey(parseKeyring(new Redacted(answer.SecretString!)), clock.now());
+      const ring = rotated(
+        rotated(parseKeyring(new Redacted(answer.SecretString!)), clock.now()),
+        clock.now(),
+      );
       await put(serializeKeyring(ring, clock.now()).reveal());
       return ring.current;
     },

@@ -3,7 +3,7 @@ import { GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { GetSecretValueCommand, PutSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import { afterEach, expect, test } from 'vitest';
 import { kidsInUse } from '../../shared/aws/grants-table.ts';
-import { parseKeyring, serializeKeyring, withNewKey } from '../../shared/aws/keyring.ts';
+import { parseKeyring, rotated, serializeKeyring } from '../../shared/aws/keyring.ts';
 import type { Grant, GrantKey } from '../../shared/broker/ports.ts';
 import { StoreUnavailable, UnreadableValue } from '../../shared/contract/errors.ts';
 import { Redacted } from '../../shared/contract/redacted.ts';
@@ -372,10 +372,10 @@ export function grantsTests(suite: () => StoreSuite): void {
   });
 }
 
-/** Puts a new current key into the keyring, as its rotation does. */
+/** Puts a new current key into the keyring, as two rotations do. */
 async function rotateKeyring({ manager }: Stores, { keyring }: StoreNames): Promise<string> {
   const answer = await manager.client.send(new GetSecretValueCommand({ SecretId: keyring }));
-  const ring = withNewKey(parseKeyring(new Redacted(answer.SecretString!)), Date.now());
+  const ring = rotated(rotated(parseKeyring(new Redacted(answer.SecretString!)), Date.now()), Date.now());
   const value = serializeKeyring(ring, Date.now()).reveal();
   await manager.client.send(new PutSecretValueCommand({ SecretId: keyring, SecretString: value }));
   return ring.current;
