@@ -1,5 +1,6 @@
 import * as v from 'valibot';
-import type { TokensTable } from '../broker/ports.ts';
+import type { TokenEntry, TokensTable } from '../broker/ports.ts';
+import { UnreadableValue } from '../contract/errors.ts';
 import { present } from '../contract/present.ts';
 import type { Clock } from '../oauth/clock.ts';
 import type { Token } from '../oauth/token.ts';
@@ -51,10 +52,10 @@ export function createTokensTable({ dynamo, table: name, sealer, clock }: Tokens
       const item = parseItem(tokenItem, found, `The item ${pk} of ${name}`);
       const now = clock.now();
       const { token, lease, failure, forced_at: forcedAt } = item;
+      const alive = token && token.expires_at > now;
       return present({
         rev: item.rev,
-        token:
-          token && token.expires_at > now ? await openToken(sealer, token.sealed, binding(pk)) : undefined,
+        ...(alive && (await tryOpen(token.sealed, pk))),
         lease: lease && lease.until > now ? lease : undefined,
         failure: failure && failure.until + REMEMBERED > now ? fromFailureItem(failure) : undefined,
         forcedAt: forcedAt !== undefined && forcedAt + REMEMBERED > now ? forcedAt : undefined,
@@ -93,6 +94,16 @@ export function createTokensTable({ dynamo, table: name, sealer, clock }: Tokens
       );
     },
   };
+
+  /** A token can be had again: what does not open is told of, and then goes the way of what has expired. */
+  async function tryOpen(sealed: string, pk: string): Promise<Pick<TokenEntry, 'token' | 'unreadable'>> {
+    try {
+      return { token: await openToken(sealer, sealed, binding(pk)) };
+    } catch (error) {
+      if (!(error instanceof UnreadableValue)) throw error;
+      return { unreadable: error.message };
+    }
+  }
 }
 
 function itemKey(key: string): string {

@@ -49,11 +49,13 @@ export interface TokenEntry {
   readonly failure?: Failure;
   /** When the last mint forced by `rejected` or `min_ttl` was sent. */
   readonly forcedAt?: number;
+  /** Set by a read: there is a sealed token that does not open, and why. The next write replaces it. */
+  readonly unreadable?: string;
 }
 
 /**
  * The disposable table. Reads check time themselves: an entry past its expiry is as good as none.
- * @throws StoreUnavailable when DynamoDB fails, UnreadableValue when a sealed token does not open
+ * @throws StoreUnavailable when DynamoDB fails, UnreadableValue when an item is not in the broker's form
  */
 export interface TokensTable {
   read(key: string, options: { consistent: boolean }): Promise<Stored<TokenEntry> | undefined>;

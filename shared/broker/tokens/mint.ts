@@ -10,7 +10,7 @@
  * sends nothing) or the entry moved on (and writes nothing). Without DynamoDB, minting goes on unleased, and
  * this process's memory takes the table's part.
  */
-import { StoreUnavailable, VendorError } from '../../contract/errors.ts';
+import { StoreUnavailable, UnreadableValue, VendorError } from '../../contract/errors.ts';
 import type { MemoryCache } from '../../contract/memory-cache.ts';
 import type { Token } from '../../oauth/token.ts';
 import { requestToken } from '../../oauth/token-endpoint.ts';
@@ -40,6 +40,7 @@ export function mintingSupply(parts: MintParts, request: TokenRequest): TokenSup
   async function read(consistent: boolean): Promise<KeyState> {
     const entry = await asCache('read', () => tokens.read(key, { consistent }));
     if (entry instanceof StoreUnavailable) return unread(entry);
+    if (entry?.unreadable !== undefined) tellUnreadable(entry.unreadable);
     if (entry) fallback.put(key, entry);
     return stateOf(entry, (forced) => mintUnderLease(entry, forced));
   }
@@ -121,11 +122,20 @@ export function mintingSupply(parts: MintParts, request: TokenRequest): TokenSup
     });
   }
 
+  /** Somebody must look, but nobody has to wait for it: what does not open here can be minted again. */
+  function tellUnreadable(detail: string): void {
+    observe({ type: 'unreadable_value', connection: connection.name, detail });
+  }
+
   /** A failing cache is a miss (invariant 6): reported, and gone on without. */
   async function asCache<T>(operation: string, run: () => Promise<T>): Promise<T | StoreUnavailable> {
     try {
       return await run();
     } catch (error) {
+      if (error instanceof UnreadableValue) {
+        tellUnreadable(error.message);
+        return new StoreUnavailable(error.message);
+      }
       if (!(error instanceof StoreUnavailable)) throw error;
       observe({ type: 'cache_failed', connection: connection.name, operation });
       return error;

@@ -199,16 +199,26 @@ describe('DynamoDB that is', () => {
   });
 });
 
-test('a sealed token moved to another item does not open: an alarm, not a miss, and not overwritten', async () => {
+test('a sealed token moved to another item does not open: an alarm, and a miss that one mint mends', async () => {
   const [one, other] = [await symbols(), await symbols()];
   await world.process(one).token();
   const from = await rawItem(one);
   await putRaw({ ...from, pk: { S: `token#${keyOf(other)}` } });
   const process = world.process(other);
-  expect(await refusal(process.token())).toMatchObject({ error: 'store_unavailable' });
+  expect(await process.token()).toMatchObject({ source: 'vendor' });
   expect(process.events).toContainEqual(expect.objectContaining({ type: 'unreadable_value' }));
-  expect((await rawItem(other)).token).toEqual(from.token);
-  expect(mints(world, 'bugsplat')).toBe(1);
+  expect(mints(world, 'bugsplat')).toBe(2);
+  const another = world.process(other);
+  expect(await another.token()).toMatchObject({ source: 'table' });
+  expect(another.events).not.toContainEqual(expect.objectContaining({ type: 'unreadable_value' }));
+});
+
+test('an item that is not in the broker’s form is an alarm, and the token is minted without it', async () => {
+  const connection = await symbols();
+  await putRaw({ pk: { S: `token#${keyOf(connection)}` }, rev: { S: 'r' }, lease: { S: 'none' } });
+  const process = world.process(connection);
+  expect(await process.token()).toMatchObject({ source: 'vendor' });
+  expect(process.events).toContainEqual(expect.objectContaining({ type: 'unreadable_value' }));
 });
 
 async function rawItem(connection: Connection) {
