@@ -78,11 +78,7 @@ export function revoker(parts: RevokeParts) {
   /** Tells the vendor of a tombstone that an earlier revocation left, and forgets it then. Throws what the vendor failed with. */
   async function finish(tombstone: Stored<Grant>, found: Found, endsAt: number): Promise<void> {
     try {
-      const acquisition = access.acquire({ endsAt });
-      const tokens = await tokensToEnd(tombstone);
-      await Promise.all(
-        tokens.map((token) => end(found.connection, found.vendor, token, acquisition, tombstone)),
-      );
+      await tell(found, tombstone, endsAt);
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
       const failure = nextFailure(error, tombstone.lastFailure, timing, clock.now());
@@ -116,16 +112,20 @@ export function revoker(parts: RevokeParts) {
     grant: Stored<Grant>,
   ): Promise<NonNullable<RevokeAnswer['vendor']>> {
     try {
-      const acquisition = access.acquire(request);
-      const tokens = await tokensToEnd(grant);
-      const ended = tokens.map((token) => end(request.connection, request.vendor, token, acquisition, grant));
-      const supported = await Promise.all(ended);
-      return supported.every(Boolean) ? 'revoked' : 'not_supported';
+      return (await tell(request, grant, request.endsAt)) ? 'revoked' : 'not_supported';
     } catch (error) {
       if (!(error instanceof BrokerError) || error.code === 'store_unavailable') throw error;
       if (request.force) return 'failed';
       throw notForgotten(error);
     }
+  }
+
+  /** Ends all that the grant gave; `false` when the vendor has no revocation endpoint. */
+  async function tell({ connection, vendor }: Found, grant: Stored<Grant>, endsAt: number): Promise<boolean> {
+    const acquisition = access.acquire({ endsAt });
+    const tokens = await tokensToEnd(grant);
+    const ended = tokens.map((token) => end(connection, vendor, token, acquisition, grant));
+    return (await Promise.all(ended)).every(Boolean);
   }
 
   /**
