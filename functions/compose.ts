@@ -157,8 +157,8 @@ export function compose(composition: Composition) {
   const memory = new MemoryCache<Remembered>();
   const forget: Forget = ({ connection, subject }) =>
     memory.forget((entry) => entry.connection === connection && entry.subject === subject);
-  const { revoke, revokeQuietly, finish: finishRevocation } = revoker({ ...common, access, forget });
-  const renewal = refresher({ ...common, access, revokeQuietly });
+  const { revoke, endLate, finish: finishRevocation } = revoker({ ...common, access, forget });
+  const renewal = refresher({ ...common, access, endLate });
 
   const fallback = new MemoryCache<TokenEntry>();
   const resolve = resolver({
@@ -174,7 +174,7 @@ export function compose(composition: Composition) {
     ...common,
     access,
     find,
-    storeGrant: grantStorer({ ...common, access, revokeQuietly, forget }),
+    storeGrant: grantStorer({ ...common, access, endLate, forget }),
     callbackUrl: publicUrl + pathOf('GET /callback', {}),
   });
   const gate = { authorizer: authorizer(connections), find };

@@ -13,7 +13,8 @@ export const outlineItem = v.object({
   connection: v.string(),
   subject: v.string(),
   generation: v.string(),
-  status: v.picklist(['active', 'consent_required', 'revoked']),
+  ended_generation: v.optional(v.string()),
+  status: v.picklist(['active', 'consent_required', 'revoked', 'forgotten']),
   attempts: v.array(v.string()),
   binding: v.object({ issuer: v.optional(v.string()), token_endpoint: v.string(), client_id: v.string() }),
   scopes: v.array(v.string()),
@@ -22,7 +23,6 @@ export const outlineItem = v.object({
 export const grantItem = v.object({
   ...outlineItem.entries,
   rev: v.string(),
-  ended_generation: v.optional(v.string()),
   refresh_token: v.optional(v.string()),
   tokens: v.array(v.object({ scope: v.string(), sealed: v.string(), expires_at: time })),
   lease: v.optional(leaseItem),

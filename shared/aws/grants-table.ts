@@ -1,6 +1,7 @@
 import { QueryCommand, type QueryCommandInput } from '@aws-sdk/client-dynamodb';
 import * as v from 'valibot';
 import type { Grant, GrantKey, GrantOutline, GrantsTable } from '../broker/ports.ts';
+import { present } from '../contract/present.ts';
 import { GRANTS_TABLE, MAX_SHARDS } from '../contract/tables.ts';
 import type { Clock } from '../oauth/clock.ts';
 import { fromItem } from './attributes.ts';
@@ -112,7 +113,8 @@ const nameOf = ({ connection }: GrantKey) => `A grant of ${connection}`;
 
 function outlineOf(found: Record<string, unknown>): GrantOutline {
   const item = parseItem(outlineItem, found, 'A grant');
-  return { ...item, binding: fromBindingItem(item.binding) };
+  const { ended_generation: endedGeneration, ...outline } = item;
+  return { ...outline, ...present({ endedGeneration }), binding: fromBindingItem(item.binding) };
 }
 
 /** Placeholders stand for DynamoDB's reserved words. */
@@ -141,7 +143,8 @@ function kidsQuery(shard: number): Query {
 function outlineQuery(connection: string): Query {
   return {
     KeyConditionExpression: '#connection = :connection',
-    ProjectionExpression: '#connection, subject, generation, #status, attempts, #binding, #scopes',
+    ProjectionExpression:
+      '#connection, subject, generation, ended_generation, #status, attempts, #binding, #scopes',
     ExpressionAttributeNames: {
       '#connection': 'connection',
       '#status': 'status',

@@ -100,8 +100,9 @@ export interface GrantBinding {
 export interface Grant extends GrantKey {
   /** Fresh random value with every consent and revocation. */
   readonly generation: string;
-  readonly status: Exclude<GrantState, 'in_doubt'>;
-  /** Of a tombstone: the generation that the revocation ended, under which its rescued answers are sealed. */
+  /** `forgotten`: revoked, and nothing is left of it but its place, which is held for a while. */
+  readonly status: Exclude<GrantState, 'in_doubt'> | 'forgotten';
+  /** The generation that the last revocation ended; a tombstone's rescued answers are sealed under it. */
   readonly endedGeneration?: string;
   /** Absent when the vendor gave none. */
   readonly refreshToken?: Redacted;
@@ -136,7 +137,7 @@ export type RefreshableGrant = Stored<Grant> & { readonly refreshToken: Redacted
 /** What can be seen of a grant without opening what is sealed in it. */
 export type GrantOutline = Pick<
   Grant,
-  keyof GrantKey | 'generation' | 'status' | 'attempts' | 'binding' | 'scopes'
+  keyof GrantKey | 'generation' | 'endedGeneration' | 'status' | 'attempts' | 'binding' | 'scopes'
 >;
 
 /**
@@ -179,6 +180,7 @@ export interface Rescues {
 export interface StartedConsent extends GrantKey {
   /** Of the grant that there was when it was started. */
   readonly generation?: string;
+  readonly endedGeneration?: string;
   readonly replace: boolean;
   /** ARN of the principal that started it. */
   readonly startedBy: string;

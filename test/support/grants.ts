@@ -62,7 +62,8 @@ export function grantProcess(
   const callback: GrantProcess['callback'] = (url) => broker.callback(url.searchParams, span());
   const grant: GrantProcess['grant'] = async (subject = SOMEBODY) => {
     const found = await stores.grants.read({ connection: name, subject });
-    if (!found) throw new Error(`${name} has no grant of ${subject}`);
+    // The place of a forgotten one is held for a while.
+    if (!found || found.status === 'forgotten') throw new Error(`${name} has no grant of ${subject}`);
     return found;
   };
   return {

@@ -37,10 +37,10 @@ export const localAccess = {
 };
 
 /** Bounds that make a silent endpoint a matter of moments. */
-const quick = {
-  ...localAccess,
-  requestHandler: { connectionTimeout: 500, requestTimeout: 500, throwOnRequestTimeout: true },
-};
+function quick(requestTimeout: number) {
+  const requestHandler = { connectionTimeout: 500, requestTimeout, throwOnRequestTimeout: true };
+  return { ...localAccess, requestHandler };
+}
 
 /** Creates the tables and a keyring as CloudFormation would. */
 export async function createStores({ dynamodb, secretsManager }: Origins): Promise<StoreNames> {
@@ -64,11 +64,12 @@ export function openStores(
   { dynamodb, secretsManager }: Origins,
   names: StoreNames,
   clock: Clock = storeClock(),
-  { shards }: { shards: number } = { shards: 4 },
+  { shards = 4, requestTimeout = 500 }: { shards?: number; requestTimeout?: number } = {},
 ) {
-  const tokens = tokensClient({ ...quick, endpoint: dynamodb }, clock);
-  const grants = grantsClient({ ...quick, endpoint: dynamodb }, clock);
-  const manager = secretsManagerClient({ ...quick, endpoint: secretsManager }, clock);
+  const access = quick(requestTimeout);
+  const tokens = tokensClient({ ...access, endpoint: dynamodb }, clock);
+  const grants = grantsClient({ ...access, endpoint: dynamodb }, clock);
+  const manager = secretsManagerClient({ ...access, endpoint: secretsManager }, clock);
   const sealer = createSealer(manager, { secret: names.keyring, clock });
   const tokensTable = { dynamo: tokens, table: names.tokens, sealer, clock };
   const grantsTable = { dynamo: grants, table: names.grants, sealer, clock, shards };

@@ -142,8 +142,12 @@ function finishing<Consent extends OpenConsent>(
 
 /** What stays of a consent when its secrets go. */
 function startedOf(consent: PendingConsent): StartedConsent {
-  const { connection, subject, generation, replace, startedBy, expiresAt, endpoints, scopes } = consent;
-  return present({ connection, subject, generation, replace, startedBy, expiresAt, endpoints, scopes });
+  const { connection, subject, generation, endedGeneration } = consent;
+  const { replace, startedBy, expiresAt, endpoints, scopes } = consent;
+  return present({
+    ...{ connection, subject, generation, endedGeneration },
+    ...{ replace, startedBy, expiresAt, endpoints, scopes },
+  });
 }
 
 /** What the vendor was asked for while a consent was finished, as people are told. */

@@ -62,7 +62,7 @@ export function consentStarter(parts: StartConsentParts) {
     const started: StartedConsent = {
       connection: connection.name,
       subject,
-      ...present({ generation: existing?.generation }),
+      ...present({ generation: existing?.generation, endedGeneration: existing?.endedGeneration }),
       replace: request.replace,
       startedBy: request.principal,
       expiresAt: clock.now() + timing.consentLife,

@@ -8,7 +8,7 @@ import type { TokenReply } from '../../oauth/types.ts';
 import type { Vendor } from '../../vendors/vendor.ts';
 import { bindingOf, isLive, readToReplace } from '../grants/binding.ts';
 import { discardQuietly } from '../grants/commit-refresh.ts';
-import type { Forget, RevokeQuietly } from '../grants/revoke.ts';
+import type { EndLate, Forget } from '../grants/revoke.ts';
 import { dueAfter, scopeKey } from '../grants/states.ts';
 import { tryReadToken } from '../grants/try-read-token.ts';
 import type { Grant, GrantBinding, GrantsTable, OpenConsent, Rescues } from '../ports.ts';
@@ -19,7 +19,7 @@ export interface StoreGrantParts extends Pick<VendorAccessParts, 'clock' | 'timi
   readonly grants: GrantsTable;
   readonly rescues: Rescues;
   readonly access: VendorAccess;
-  readonly revokeQuietly: RevokeQuietly;
+  readonly endLate: EndLate;
   readonly forget: Forget;
 }
 
@@ -65,7 +65,7 @@ export function grantStorer(parts: StoreGrantParts): StoreGrant {
       );
     }
     if (stored === 'revoked') {
-      await parts.revokeQuietly(redemption.connection, redemption.vendor, grant, redemption.acquisition);
+      await parts.endLate(redemption, grant, redemption.acquisition);
       throw new BrokerError(
         'invalid_request',
         'The grant was revoked after this consent was begun, and a consent begun before brings nothing back. Start a new one.',
@@ -89,10 +89,12 @@ export function grantStorer(parts: StoreGrantParts): StoreGrant {
       // An earlier try of this very write whose answer was lost.
       if (existing?.generation === grant.generation) return 'stored';
       const changed = existing?.generation !== pending.generation;
-      // Revoked since it was begun: there is a tombstone that it did not see, or nothing where it saw a grant.
-      if (changed && (!existing || existing.status === 'revoked')) return 'revoked';
+      // Revoked since it was begun: what stands there tells of the last revocation, even after another consent.
+      const ended = existing?.endedGeneration;
+      if (ended !== undefined && ended !== pending.endedGeneration) return 'revoked';
       if (isLive(existing, redemption) && changed && !pending.replace) return 'taken';
-      if (!(await grants.write(existing, grant))) continue;
+      const next = { ...grant, ...present({ endedGeneration: ended }) };
+      if (!(await grants.write(existing, next))) continue;
       // Those of the grant that was replaced open for nobody any more, and would lie there for ever.
       if (existing) await discardQuietly(parts.rescues, existing, existing.attempts);
       return 'stored';

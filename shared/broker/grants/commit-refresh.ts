@@ -5,7 +5,7 @@
 import { type Clock, systemClock } from '../../oauth/clock.ts';
 import type { Grant, GrantKey, GrantsTable, Rescues, Stored } from '../ports.ts';
 import { retryWhileUnavailable } from '../retry-while-unavailable.ts';
-import type { RefreshAnswer } from './states.ts';
+import { isGone, type RefreshAnswer } from './states.ts';
 
 export interface CommitParts {
   readonly clock: Clock;
@@ -18,11 +18,12 @@ export interface CommitParts {
 /**
  * - `committed`: it stands in the grant;
  * - `rescued`: it stands in a rescue secret, for the next refresh to adopt;
- * - `superseded`: a consent or a revocation came first; theirs wins;
+ * - `revoked`: a revocation came first, and no consent since;
+ * - `superseded`: a consent came first, and wins;
  * - `outrun`: another attempt's answer under the same consent came first;
  * - `lost`: neither store took it in time. The attempt stays unresolved, so this is seen.
  */
-export type CommitResult = 'committed' | 'rescued' | 'superseded' | 'outrun' | 'lost';
+export type CommitResult = 'committed' | 'rescued' | 'revoked' | 'superseded' | 'outrun' | 'lost';
 
 /** A store that has been silent for so long is treated as failing, in milliseconds. */
 const SILENCE = 1_000;
@@ -60,7 +61,7 @@ export async function commitRefresh(
   return commit;
 }
 
-type Try = 'committed' | 'superseded' | 'outrun' | 'overtaken';
+type Try = 'committed' | 'revoked' | 'superseded' | 'outrun' | 'overtaken';
 
 /**
  * One write; when another write came first, what the grant now says decides. As long as this attempt is unresolved, or
@@ -79,7 +80,8 @@ async function tryCommit(
     seen = await grants.read(held);
     // The write that failed may have been this very one, repeated after its answer was lost.
     if (seen?.lastAttempt === answer.attempt) return 'committed';
-    if (!seen || seen.generation !== held.generation) return 'superseded';
+    if (!seen || isGone(seen)) return 'revoked';
+    if (seen.generation !== held.generation) return 'superseded';
     const unresolved = seen.attempts.includes(answer.attempt);
     if (!unresolved && seen.lastAttempt !== held.lastAttempt) return 'outrun';
     // Another holder is at work: it reads rescues before it believes an invalid_grant.

@@ -36,7 +36,10 @@ export function describer({ tokens, grants }: DescribeParts) {
   async function counts(found: DescribeRequest): Promise<Partial<ConnectionAnswer>> {
     const outlines = await grants.outlines(found.connection.name, MOST_COUNTED);
     const counted: Record<GrantState, number> = { active: 0, in_doubt: 0, consent_required: 0, revoked: 0 };
-    for (const outline of outlines) counted[statusOf(found, outline)] += 1;
+    for (const outline of outlines) {
+      const status = statusOf(found, outline);
+      if (status !== 'none') counted[status] += 1;
+    }
     return { grants: counted, ...(outlines.length === MOST_COUNTED && { grants_truncated: true }) };
   }
 
@@ -76,7 +79,7 @@ function entryState(entry: TokenEntry | undefined): Partial<ConnectionAnswer> {
 }
 
 function grantState(found: Found, grant: Grant | undefined): Partial<ConnectionAnswer> {
-  if (!grant) return { grant_status: 'none' };
+  if (!grant || grant.status === 'forgotten') return { grant_status: 'none' };
   const token = grant.tokens[scopeKey(grant.scopes)];
   const failure = latestFailure(grant, scopeKey(warmScopes(grant, found.connection)));
   return {
@@ -87,7 +90,8 @@ function grantState(found: Found, grant: Grant | undefined): Partial<ConnectionA
   };
 }
 
-function statusOf({ connection, vendor }: Found, grant: GrantOutline): GrantState {
+function statusOf({ connection, vendor }: Found, grant: GrantOutline): GrantState | 'none' {
+  if (grant.status === 'forgotten') return 'none';
   if (grant.status !== 'active') return grant.status;
   if (mismatch(grant, connection, vendor, connection.scope)) return 'consent_required';
   return grant.attempts.length > 0 ? 'in_doubt' : 'active';

@@ -29,7 +29,7 @@ import { isRefusedClient } from '../vendor/client.ts';
 import { endedAlready, nextFailure } from '../vendor/failure.ts';
 import { checkBinding, consentRequired } from './binding.ts';
 import { type CommitParts, commitRefresh, discardQuietly } from './commit-refresh.ts';
-import type { RevokeQuietly } from './revoke.ts';
+import type { EndLate } from './revoke.ts';
 import {
   begun,
   committed,
@@ -46,8 +46,7 @@ import { tryReadToken } from './try-read-token.ts';
 
 export interface RefreshParts extends CommitParts, Pick<VendorAccessParts, 'timing' | 'observe'> {
   readonly access: VendorAccess;
-  /** Ends a refresh token at the vendor, where it can; never fails. */
-  readonly revokeQuietly: RevokeQuietly;
+  readonly endLate: EndLate;
 }
 
 /** What a refresh is to bring; the sweep asks for the scopes that it keeps warm and no particular life. */
@@ -128,11 +127,10 @@ export function refresher(parts: RefreshParts): Refresher {
       ...(onDemand && { forcedAt: noted(grant.forcedAt, key, token.mintedAt) }),
     });
     const result = await commitRefresh(parts, held, answer, next, acquisition.deadline);
-    if (result === 'superseded' || result === 'outrun') {
+    if (result === 'revoked' || result === 'superseded' || result === 'outrun') {
       observe({ type: 'grant', change: 'superseded', ...identity(held), attempt: answer.attempt });
-      // An outrun answer is of the same consent as the one that stands: to revoke it might end both (RFC 7009 §2.1).
-      if (result === 'superseded')
-        await parts.revokeQuietly(request.connection, request.vendor, answer, acquisition);
+      // Where a grant stands, of the same consent or of a newer one, many vendors would end it too (RFC 7009 §2.1).
+      if (result === 'revoked') await parts.endLate(request, { ...held, ...answer }, acquisition);
       return undefined;
     }
     const change = { committed: 'refreshed', rescued: 'rescued', lost: 'in_doubt' } as const;

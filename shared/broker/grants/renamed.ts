@@ -12,7 +12,7 @@ import type { Connection } from '../../connections/connection.ts';
 import { BrokerError } from '../../contract/errors.ts';
 import type { Clock } from '../../oauth/clock.ts';
 import type { Grant, GrantKey, GrantsTable, Rescues, Stored } from '../ports.ts';
-import { buried } from './states.ts';
+import { buried, forgotten, isGone } from './states.ts';
 
 /** Milliseconds: a move is a handful of writes. */
 const HOLD = 30_000;
@@ -76,7 +76,7 @@ function followingGrants(parts: RenamedParts, { before, former, current }: Names
       const found = await grants.read(key);
       const old = before(key);
       // A tombstone may be what is left of a grant that has been renamed away and now comes back.
-      if (!old || (found && found.status !== 'revoked')) return found;
+      if (!old || (found && !isGone(found))) return found;
       return move(parts, old, key, found);
     },
 
@@ -98,7 +98,7 @@ function followingGrants(parts: RenamedParts, { before, former, current }: Names
       const old = former.get(connection);
       const names = old === undefined ? [connection] : [connection, old];
       const found = await Promise.all(names.map((name) => grants.outlines(name, limit)));
-      const unmoved = (found[1] ?? []).filter(({ status }) => status !== 'revoked');
+      const unmoved = (found[1] ?? []).filter((grant) => !isGone(grant));
       return [...(found[0] ?? []), ...unmoved.map((grant) => ({ ...grant, connection }))].slice(0, limit);
     },
   };
@@ -112,8 +112,8 @@ async function move(
   found: Stored<Grant> | undefined,
 ): Promise<Stored<Grant> | undefined> {
   const old = await grants.read(from);
-  if (!old || old.status === 'revoked') return found;
-  if (found && found.consentedAt >= old.consentedAt && found.status !== 'revoked') {
+  if (!old || isGone(old)) return found;
+  if (found && found.consentedAt >= old.consentedAt && !isGone(found)) {
     await grants.write(old, emptied(old, clock.now()));
     return found;
   }
@@ -128,10 +128,9 @@ async function move(
   return moved;
 }
 
-/** A tombstone that holds nothing: what the vendor gave lives on under the new name. */
+/** What the vendor gave lives on under the new name: it must not be told. */
 function emptied(grant: Grant, now: number): Grant {
-  const { refreshToken: _, ...kept } = buried(grant, now);
-  return { ...kept, tokens: {}, attempts: [] };
+  return forgotten(buried(grant, now), now);
 }
 
 function unlessBusy(error: unknown): void {

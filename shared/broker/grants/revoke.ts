@@ -11,7 +11,7 @@ import type { Acquisition, VendorAccess, VendorAccessParts } from '../vendor/acc
 import { nextFailure } from '../vendor/failure.ts';
 import { checkBinding } from './binding.ts';
 import { discardQuietly } from './commit-refresh.ts';
-import { buried, untold } from './states.ts';
+import { buried, forgotten, isGone, untold, withLate } from './states.ts';
 
 export interface RevokeParts extends Pick<VendorAccessParts, 'clock' | 'timing' | 'observe'> {
   readonly grants: GrantsTable;
@@ -40,18 +40,25 @@ export interface RevokeAnswer {
 /** A token that the vendor is to end, as `revokeToken` takes it. */
 type Ending = Pick<Parameters<typeof revokeToken>[0], 'token' | 'tokenTypeHint'>;
 
-/** Ends a refresh token at the vendor where it can. Never fails: it is for tokens that nobody will use. */
-export type RevokeQuietly = (
-  connection: Connection,
-  vendor: Vendor,
-  grant: Pick<Grant, 'refreshToken'>,
+/**
+ * Ends a refresh token that arrived after the revocation of its grant (invariant 12): kept in the tombstone, so that
+ * the vendor is told until it has been told. Never fails.
+ */
+export type EndLate = (
+  found: Found,
+  late: Pick<Grant, keyof GrantKey | 'generation' | 'refreshToken'>,
   acquisition: Acquisition,
 ) => Promise<void>;
 
 export function revoker(parts: RevokeParts) {
   const { clock, timing, grants, rescues, access, observe } = parts;
 
-  return { revoke, revokeQuietly, finish };
+  return {
+    revoke,
+    endLate,
+    finish: (tombstone: Stored<Grant>, found: Found, span: Pick<Span, 'endsAt'>) =>
+      finish(tombstone, found, access.acquire(span)),
+  };
 
   /** @throws BrokerError what the vendor or a store failed with; the tombstone stays, and asking again goes on */
   async function revoke(request: RevokeRequest): Promise<RevokeAnswer> {
@@ -62,23 +69,23 @@ export function revoker(parts: RevokeParts) {
         if (await forgetUnread(key)) return { status: 'revoked', vendor: 'failed' };
         continue;
       }
-      if (!seen) return { status: 'none' };
+      if (!seen || seen.status === 'forgotten') return { status: 'none' };
       const tombstone =
         seen.status === 'revoked' ? seen : await grants.write(seen, buried(seen, clock.now()));
       if (!tombstone) continue;
       parts.forget(key);
       const vendor = await endAtVendor(request, seen);
       for (const attempt of seen.attempts) await rescues.discard(seen, attempt);
-      if (!(await grants.remove(tombstone))) continue;
+      if (!(await grants.write(tombstone, forgotten(tombstone, clock.now())))) continue;
       observe({ type: 'grant', change: 'revoked', ...key });
       return { status: 'revoked', vendor };
     }
   }
 
   /** Tells the vendor of a tombstone that an earlier revocation left, and forgets it then. Throws what the vendor failed with. */
-  async function finish(tombstone: Stored<Grant>, found: Found, endsAt: number): Promise<void> {
+  async function finish(tombstone: Stored<Grant>, found: Found, acquisition: Acquisition): Promise<void> {
     try {
-      await tell(found, tombstone, endsAt);
+      await tell(found, tombstone, acquisition);
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
       const failure = nextFailure(error, tombstone.lastFailure, timing, clock.now());
@@ -86,7 +93,7 @@ export function revoker(parts: RevokeParts) {
       throw error;
     }
     await discardQuietly(rescues, tombstone, tombstone.attempts);
-    await grants.remove(tombstone);
+    await grants.write(tombstone, forgotten(tombstone, clock.now()));
   }
 
   async function readable(key: GrantKey, force: boolean): Promise<Stored<Grant> | undefined | 'unreadable'> {
@@ -112,7 +119,7 @@ export function revoker(parts: RevokeParts) {
     grant: Stored<Grant>,
   ): Promise<NonNullable<RevokeAnswer['vendor']>> {
     try {
-      return (await tell(request, grant, request.endsAt)) ? 'revoked' : 'not_supported';
+      return (await tell(request, grant, access.acquire(request))) ? 'revoked' : 'not_supported';
     } catch (error) {
       if (!(error instanceof BrokerError) || error.code === 'store_unavailable') throw error;
       if (request.force) return 'failed';
@@ -121,8 +128,11 @@ export function revoker(parts: RevokeParts) {
   }
 
   /** Ends all that the grant gave; `false` when the vendor has no revocation endpoint. */
-  async function tell({ connection, vendor }: Found, grant: Stored<Grant>, endsAt: number): Promise<boolean> {
-    const acquisition = access.acquire({ endsAt });
+  async function tell(
+    { connection, vendor }: Found,
+    grant: Stored<Grant>,
+    acquisition: Acquisition,
+  ): Promise<boolean> {
     const tokens = await tokensToEnd(grant);
     const ended = tokens.map((token) => end(connection, vendor, token, acquisition, grant));
     return (await Promise.all(ended)).every(Boolean);
@@ -133,7 +143,7 @@ export function revoker(parts: RevokeParts) {
    * with them. Where the vendor gave none, the access tokens.
    */
   async function tokensToEnd(grant: Stored<Grant>): Promise<Ending[]> {
-    const generation = grant.endedGeneration ?? grant.generation;
+    const generation = (isGone(grant) && grant.endedGeneration) || grant.generation;
     const rescued = await Promise.all(grant.attempts.map((each) => rescues.find(grant, generation, each)));
     const refreshTokens = [grant, ...rescued].flatMap((holder) => holder?.refreshToken ?? []);
     if (refreshTokens.length > 0)
@@ -163,12 +173,28 @@ export function revoker(parts: RevokeParts) {
     });
   }
 
-  async function revokeQuietly(
-    ...[connection, vendor, grant, acquisition]: Parameters<RevokeQuietly>
-  ): Promise<void> {
-    if (!grant.refreshToken) return;
-    const token = { token: grant.refreshToken, tokenTypeHint: 'refresh_token' } as const;
-    await end(connection, vendor, token, acquisition).catch(() => undefined);
+  async function endLate(...[found, late, acquisition]: Parameters<EndLate>): Promise<void> {
+    const { refreshToken: token } = late;
+    if (!token) return;
+    const { connection, vendor } = found;
+    const tombstone = await keepLate(late).catch(() => undefined);
+    const told =
+      tombstone === undefined
+        ? end(connection, vendor, { token, tokenTypeHint: 'refresh_token' }, acquisition)
+        : tombstone && finish(tombstone, found, acquisition);
+    await Promise.resolve(told).catch(() => undefined);
+  }
+
+  /** `undefined`: there is no tombstone that could hold it; `false`: a newer consent stands, and might end with it. */
+  async function keepLate(late: Parameters<EndLate>[1]): Promise<Stored<Grant> | undefined | false> {
+    for (;;) {
+      const seen = await grants.read(late);
+      if (seen && !isGone(seen)) return false;
+      const next = seen && withLate(seen, late, clock.now());
+      if (!next) return undefined;
+      const tombstone = await grants.write(seen, next);
+      if (tombstone) return tombstone;
+    }
   }
 }
 

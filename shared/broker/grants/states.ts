@@ -9,7 +9,8 @@
  *        ▼                               ▼
  *      consent_required ──── consent ───▶ active (new generation)
  *
- * A revocation makes any of them `revoked` (a tombstone under a new generation), and then forgets it.
+ * A revocation makes any of them `revoked` (a tombstone under a new generation) until the vendor has been told, then
+ * `forgotten`, which the sweep removes an hour later.
  */
 import { randomUUID } from 'node:crypto';
 import type { Connection } from '../../connections/connection.ts';
@@ -53,6 +54,9 @@ const MOST_KEYS = 32;
 /** How soon a grant that the vendor ended is tried once more, in case it was said too early, and until when. */
 const LOOK_FIRST = 600_000;
 const LOOK_LAST = 7 * 86_400_000;
+
+/** How long the place of a forgotten grant is held: longer than a consent, and any write on its way, may take. */
+const PLACE_HELD = 3_600_000;
 
 /** The name of an access token in its grant. */
 export function scopeKey(scopes: readonly string[]): string {
@@ -141,14 +145,8 @@ export function ended(grant: Grant, attempt: string, failure: Failure, now: numb
   const attempts = grant.attempts.filter((each) => each !== attempt);
   const { lease: _, ...kept } = grant;
   const lastFailure = sinceTheEnd(grant, failure);
-  const dueAt = attempts.length > 0 ? now + RETRY_FIRST : lookAgainAt({ ...grant, lastFailure }, now);
-  return { ...kept, status: 'consent_required', attempts, lastFailure, dueAt };
-}
-
-/** No rescue of its unresolved attempts has turned up: it stays ended, but for another look. */
-export function unrescued(grant: Grant, now: number): Grant {
-  const dueAt = grant.status === 'consent_required' ? lookAgainAt(grant, now) : now + NEVER;
-  return { ...grant, attempts: [], dueAt };
+  const next: Grant = { ...kept, status: 'consent_required', attempts, lastFailure };
+  return { ...next, dueAt: lookAgainAt(next, now) };
 }
 
 /** Of an ended grant, `since` is when it ended, so that the looks at it come to an end. */
@@ -158,10 +156,14 @@ function sinceTheEnd(grant: Grant, failure: Failure): Failure {
   return { ...failure, since: lastFailure?.since ?? lastFailure?.at ?? failure.at };
 }
 
-/** After minutes, hours and days: what a vendor says too early (a replica that lags) it says for no longer. */
-function lookAgainAt({ refreshToken, lastFailure }: Grant, now: number): number {
+/**
+ * After minutes, hours and days: what a vendor says too early (a replica that lags) it says for no longer, and a rescue
+ * of an unresolved attempt may turn up (secrets are eventually consistent).
+ */
+function lookAgainAt({ refreshToken, attempts, lastFailure }: Grant, now: number): number {
   const ended = now - (lastFailure?.since ?? now);
-  return now + (refreshToken && ended < LOOK_LAST ? Math.max(LOOK_FIRST, 8 * ended) : NEVER);
+  const first = attempts.length > 0 ? RETRY_FIRST : LOOK_FIRST;
+  return now + (refreshToken && ended < LOOK_LAST ? Math.max(first, 8 * ended) : NEVER);
 }
 
 /**
@@ -173,6 +175,37 @@ export function buried(grant: Grant, now: number): Grant {
   const tokens = grant.refreshToken ? {} : grant.tokens;
   const dueAt = now + RETRY_FIRST;
   return { ...kept, status: 'revoked', generation: randomUUID(), endedGeneration, tokens, dueAt };
+}
+
+/**
+ * Nothing is left to tell the vendor. Its place is held for a while, so that a write that was begun before the
+ * revocation, or a consent, finds another generation there.
+ */
+export function forgotten(tombstone: Grant, now: number): Grant {
+  const { refreshToken: _, lastFailure: __, ...kept } = tombstone;
+  return { ...kept, status: 'forgotten', tokens: {}, attempts: [], dueAt: now + PLACE_HELD };
+}
+
+/** A tombstone with a refresh token that arrived late: of what was ended, or else where nothing is left to tell. */
+export function withLate(
+  tombstone: Grant,
+  late: Pick<Grant, 'generation' | 'refreshToken'>,
+  now: number,
+): Grant | undefined {
+  const { refreshToken, endedGeneration } = tombstone;
+  if (refreshToken && endedGeneration !== late.generation) return undefined;
+  return {
+    ...tombstone,
+    status: 'revoked',
+    ...present({ refreshToken: late.refreshToken }),
+    tokens: {},
+    dueAt: now + RETRY_FIRST,
+  };
+}
+
+/** Whether it was revoked: there is none for callers. */
+export function isGone({ status }: Pick<Grant, 'status'>): boolean {
+  return status === 'revoked' || status === 'forgotten';
 }
 
 /** The vendor could not be told yet: it is tried again, less and less often. */

@@ -7,7 +7,7 @@ import { cacheKey } from '../tokens/cache-key.ts';
 import type { KeyState, Remembered, TokenSupply } from '../tokens/resolve.ts';
 import { consentRequired, isRefreshable, mismatch, notRefreshable } from './binding.ts';
 import type { Refresh, RefreshParts } from './refresh.ts';
-import { latestFailure, scopeKey } from './states.ts';
+import { isGone, latestFailure, scopeKey } from './states.ts';
 
 export interface RefreshingSupplyParts extends Pick<RefreshParts, 'grants' | 'timing' | 'access'> {
   readonly refresh: Refresh;
@@ -29,7 +29,7 @@ export function refreshingSupply(parts: RefreshingSupplyParts, request: TokenReq
   async function read(): Promise<KeyState> {
     try {
       const grant = await grants.read({ connection: connection.name, subject });
-      return grant && grant.status !== 'revoked' ? stateOf(grant) : withoutGrant();
+      return grant && !isGone(grant) ? stateOf(grant) : withoutGrant();
     } catch (error) {
       // A failing grant store stops refreshing, but not the use of a token that is known to be alive.
       const remembered = exclusive ? undefined : memory.get(key);

@@ -5,14 +5,14 @@
  */
 import { BrokerError, StoreUnavailable, UnreadableValue, VendorError } from '../../contract/errors.ts';
 import type { BrokerEvent } from '../events.ts';
-import type { Grant, GrantKey, Stored } from '../ports.ts';
-import { type FindConnection, type Found, isGrant } from '../request.ts';
+import type { Grant, GrantKey } from '../ports.ts';
+import { type FindConnection, isGrant } from '../request.ts';
 import { isRefusedClient } from '../vendor/client.ts';
-import { isRefreshable, mismatch } from './binding.ts';
+import { mismatch } from './binding.ts';
 import { FairQueue } from './fair-queue.ts';
 import type { Refresher, RefreshParts } from './refresh.ts';
 import type { revoker } from './revoke.ts';
-import { SET_ASIDE, setAside, unrescued, warmScopes } from './states.ts';
+import { SET_ASIDE, setAside, warmScopes } from './states.ts';
 
 export interface SweepParts extends Pick<RefreshParts, 'clock' | 'timing' | 'observe' | 'grants'> {
   readonly refresher: Refresher;
@@ -128,6 +128,10 @@ export function sweeper(parts: SweepParts): Sweep {
     const grant = await grants.read(key);
     const now = clock.now();
     if (!grant || grant.dueAt > now + lookAhead || (grant.lease && grant.lease.until > now)) return 'skipped';
+    if (grant.status === 'forgotten') {
+      await grants.remove(grant);
+      return 'skipped';
+    }
     observed(grant);
     const found = find(key.connection);
     const lost = !found || !isGrant(found.connection);
@@ -135,11 +139,12 @@ export function sweeper(parts: SweepParts): Sweep {
       await grants.write(grant, setAside(grant, now));
       return 'skipped';
     }
-    if (grant.status === 'revoked') return tellOfRevocation(grant, found, endsAt);
+    if (grant.status === 'revoked') {
+      await parts.finishRevocation(grant, found, { endsAt });
+      return 'skipped';
+    }
     const { refreshToken } = grant;
-    const isEnded = !isRefreshable(grant);
-    if (isEnded && (grant.attempts.length > 0 || grant.status !== 'consent_required' || !refreshToken))
-      return lookAfterEnded(grant, found);
+    if (!refreshToken) return 'skipped';
     if (grant.dueAt + timing.deadline > endsAt) return 'skipped';
     if (grant.dueAt > now) await clock.sleep(grant.dueAt - now);
     const request = {
@@ -149,36 +154,20 @@ export function sweeper(parts: SweepParts): Sweep {
       forced: false,
       endsAt,
     };
-    if (!refreshToken) return 'skipped';
     try {
       return (await refresher.refresh({ ...grant, refreshToken }, request)) ? 'renewed' : 'skipped';
     } catch (error) {
       // It was ended before, and the vendor says so once more.
+      const isEnded = grant.status === 'consent_required';
       if (isEnded && error instanceof BrokerError && error.code === 'consent_required') return 'skipped';
       throw error;
     }
-  }
-
-  /** What the vendor must still be told is kept until it has been told; a tombstone without anything to tell stays. */
-  async function tellOfRevocation(tombstone: Stored<Grant>, found: Found, endsAt: number): Promise<Result> {
-    const { refreshToken, tokens, attempts } = tombstone;
-    if (refreshToken || attempts.length > 0 || Object.keys(tokens).length > 0)
-      await parts.finishRevocation(tombstone, found, endsAt);
-    else await grants.write(tombstone, unrescued(tombstone, clock.now()));
-    return 'skipped';
   }
 
   /** A grant that does not open is told of, and does not stay first in the index for ever. */
   async function setAsideUnread(key: GrantKey, { message: detail }: UnreadableValue): Promise<void> {
     observe({ type: 'unreadable_value', connection: key.connection, detail });
     await grants.postpone(key, clock.now() + SET_ASIDE).catch(() => undefined);
-  }
-
-  /** A rescue may turn up after the vendor's verdict: secrets are eventually consistent. */
-  async function lookAfterEnded(grant: Stored<Grant>, found: Found): Promise<Result> {
-    if (await refresher.adoptRescue(grant, found)) return 'renewed';
-    await grants.write(grant, unrescued(grant, clock.now()));
-    return 'skipped';
   }
 }
 

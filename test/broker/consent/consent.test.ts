@@ -674,6 +674,17 @@ describe('consenting again', () => {
     expect(await process.token()).toMatchObject({ source: 'table' });
   });
 
+  test('a consent begun before a revocation takes the place of no later consent, though it may replace', async () => {
+    const process = grantProcess(world, await portal(world), { timing: quick });
+    await process.consent();
+    const { authorization_url } = redirecting(await process.start({ replace: true }));
+    const url = await decide(authorization_url);
+    await process.revoke();
+    const { generation } = await process.consent();
+    expect(await process.callback(url)).toMatchObject({ kind: 'failed' });
+    expect((await process.grant()).generation).toBe(generation);
+  });
+
   test('after consent_required needs no replace', async () => {
     const process = grantProcess(world, await portal(world), { timing: quick });
     await process.consent();

@@ -1,9 +1,11 @@
 /** How it must be once no more faults come: everything mended, nothing stuck, and whoever lost something knows why. */
+import { isGone } from '../../../shared/broker/grants/states.ts';
 import type { Operation } from '../history.ts';
 import type { Family } from '../vendor.ts';
 import type { World } from '../world.ts';
 import type { Finding, Invariant } from './invariant.ts';
 import { fateOf } from './refresh-tokens.ts';
+import { isRevocation } from './writes.ts';
 
 export const RECOVERY: readonly Invariant[] = [
   {
@@ -44,8 +46,9 @@ export const RECOVERY: readonly Invariant[] = [
   {
     name: 'what was revoked ends at the vendor, unless it was forced',
     check: ({ history, vendor }) =>
-      history.of('grant').flatMap(({ at, key, before, after }): Finding[] => {
-        if (after?.status !== 'revoked' || before?.status === 'revoked') return [];
+      history.of('grant').flatMap((revocation): Finding[] => {
+        const { at, key, before } = revocation;
+        if (!isRevocation(revocation)) return [];
         const family = vendor.refreshTokens.get(before?.refreshToken?.reveal() ?? '')?.family;
         if (!family || family.ended) return [];
         const forced = history
@@ -57,7 +60,11 @@ export const RECOVERY: readonly Invariant[] = [
               (input as { force?: string }).force === 'true',
           );
         const text = `${key} was revoked, and family ${family.id} still lives at the vendor`;
-        return forced ? [] : [{ at, text }];
+        // To tell it of the older consent then might end the newer one.
+        const replaced = history
+          .of('grant')
+          .some((change) => change.key === key && change.at > at && change.after && !isGone(change.after));
+        return forced || replaced ? [] : [{ at, text }];
       }),
   },
   {
@@ -102,10 +109,8 @@ function lossless(world: World, connection: string, subject: string): boolean {
   const families = world.vendor.families.filter((family) => family.subject === whose);
   const last = families.at(-1);
   if (!last) return false;
-  const changes = world.history.of('grant').filter((change) => change.key === key);
   // Revoked, and nobody has consented since.
-  if (changes.at(-1)?.after === undefined || stored?.status === 'revoked')
-    return consentLost(world, last, key);
+  if (!stored || isGone(stored)) return consentLost(world, last, key);
   const family = world.vendor.refreshTokens.get(stored?.refreshToken?.reveal() ?? '')?.family;
   if (!family) return false;
   const { reason } = family.ended ?? {};
@@ -129,5 +134,7 @@ function consentLost(world: World, family: Family, key: string): boolean {
     const later = (endedAt ?? at) >= (connected?.at ?? 0);
     return name === 'revoke' && `${connection}/${subject}` === key && later;
   });
-  return connected !== undefined && !revoked && family.consentedAt >= connected.at;
+  // A page that is loaded again shows the outcome of before.
+  const { at, endedAt } = connected ?? {};
+  return !revoked && family.consentedAt >= at! && family.consentedAt <= endedAt!;
 }

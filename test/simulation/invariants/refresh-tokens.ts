@@ -99,11 +99,12 @@ export function fateOf(world: World, token: IssuedRefreshToken): Fate {
   const fates = arrived.map((exchange): Fate => {
     if (stopped(world, exchange)) return 'process stopped';
     const key = keyOf(exchange, token);
+    const since = beginningOf(world, exchange) ?? exchange.at;
     const moved = world.history
       .of('grant')
       .some(
         ({ at, before, after, key: changed }) =>
-          changed === key && at >= exchange.sentAt! && before?.generation !== after?.generation,
+          changed === key && at >= since && before?.generation !== after?.generation,
       );
     if (moved) return 'superseded';
     const failed = failedWrites(world, exchange, key);

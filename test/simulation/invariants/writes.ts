@@ -1,4 +1,5 @@
 /** What one write may make of a grant, whoever writes it. */
+import { isGone } from '../../../shared/broker/grants/states.ts';
 import { PRODUCTION } from '../../../shared/broker/times.ts';
 import type { GrantChange, VendorExchange } from '../history.ts';
 import type { World } from '../world.ts';
@@ -94,7 +95,8 @@ export const WRITES: readonly Invariant[] = [
       const before = change.before!.refreshToken?.reveal();
       const after = change.after!.refreshToken?.reveal();
       if (before === after || before === undefined) return undefined;
-      if (after === undefined) return change.after!.status === 'revoked' ? undefined : `dropped ${before}`;
+      if (isGone(change.after!)) return undefined;
+      if (after === undefined) return `dropped ${before}`;
       const [old, next] = [vendor.refreshTokens.get(before), vendor.refreshTokens.get(after)];
       if (!old || !next) return `${after} is no refresh token`;
       if (next.family !== old.family) return `${after} is of another consent than ${before}`;
@@ -139,8 +141,7 @@ export const WRITES: readonly Invariant[] = [
     check: ({ history }) =>
       history.of('grant').flatMap((change): Finding[] => {
         const { at, key, process, before, after } = change;
-        const wasThere = before !== undefined && before.status !== 'revoked';
-        if (wasThere || !after || after.status === 'revoked') return [];
+        if ((before && !isGone(before)) || !after || isGone(after)) return [];
         const revokedAt = lastRevocation(history.of('grant'), key, at);
         if (revokedAt === undefined) return [];
         const begun = history
@@ -187,11 +188,15 @@ function isAmbiguous({ deliveredAt, failedAt, status = 0, fault }: VendorExchang
   return !(refused && fault !== 'broken') && (deliveredAt === undefined || status >= 500);
 }
 
-/** When the grant was last made a tombstone, or removed, before a time; `undefined` when it was not. */
+/** A tombstone that something late is put into is no new one. */
+export function isRevocation({ before, after }: GrantChange): boolean {
+  return after?.status === 'revoked' && !(before && isGone(before));
+}
+
+/** When the grant was last made a tombstone before a time; `undefined` when it was not. */
 function lastRevocation(changes: readonly GrantChange[], key: string, before: number): number | undefined {
   const revocations = changes.filter(
-    (change) =>
-      change.key === key && change.at < before && (!change.after || change.after.status === 'revoked'),
+    (change) => change.key === key && change.at < before && isRevocation(change),
   );
   return revocations.at(-1)?.at;
 }

@@ -77,7 +77,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     breaks: 'An answer that a later one of the same consent has outrun is revoked, which may end both.',
     file: REFRESH,
-    find: "if (result === 'superseded')\n        await",
+    find: "if (result === 'revoked') await",
     replace: 'await',
     caughtBy: 'test/broker/grants/commit-refresh.test.ts',
   },
@@ -133,8 +133,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     breaks: 'A commit writes over a consent or a revocation.',
     file: COMMIT,
-    find: "if (!seen || seen.generation !== held.generation) return 'superseded';",
-    replace: "if (!seen) return 'superseded';",
+    find: "if (!seen || isGone(seen)) return 'revoked';\n    if (seen.generation !== held.generation) return 'superseded';",
+    replace: "if (!seen) return 'revoked';",
     caughtBy: 'simulation',
   },
   {
@@ -203,9 +203,9 @@ export const MUTANTS: readonly Mutant[] = [
   {
     breaks: 'The end of a grant erases its refresh token.',
     file: STATES,
-    find: "return { ...kept, status: 'consent_required', attempts, lastFailure, dueAt };",
+    find: "const next: Grant = { ...kept, status: 'consent_required', attempts, lastFailure };",
     replace:
-      "const { refreshToken: __, ...rest } = kept;\n  return { ...rest, status: 'consent_required', attempts, lastFailure, dueAt };",
+      "const { refreshToken: __, ...rest } = kept;\n  const next: Grant = { ...rest, status: 'consent_required', attempts, lastFailure };",
     caughtBy: 'simulation',
   },
   {
@@ -415,7 +415,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     breaks: 'A consent that was begun before a revocation brings the grant back.',
     file: STORE_GRANT,
-    find: "      if (changed && (!existing || existing.status === 'revoked')) return 'revoked';\n",
+    find: "      if (ended !== undefined && ended !== pending.endedGeneration) return 'revoked';\n",
     replace: '',
     caughtBy: 'simulation',
   },
