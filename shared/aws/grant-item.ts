@@ -23,6 +23,8 @@ export const outlineItem = v.object({
 export const grantItem = v.object({
   ...outlineItem.entries,
   rev: v.string(),
+  /** Keys that it has something sealed under, so that none of them is dropped from the keyring. */
+  kids: v.array(v.string()),
   refresh_token: v.optional(v.string()),
   tokens: v.array(v.object({ scope: v.string(), sealed: v.string(), expires_at: time })),
   lease: v.optional(leaseItem),
@@ -38,13 +40,6 @@ export const grantItem = v.object({
 });
 type GrantItem = v.InferOutput<typeof grantItem>;
 
-/** Attributes that only the due index uses. */
-interface IndexAttributes {
-  readonly shard: number;
-  /** Keys that the item's values are sealed under, so that none of them is dropped from the keyring. */
-  readonly kids: string[];
-}
-
 /**
  * Bytes of one sealed access token, and of all that a grant keeps: DynamoDB takes 400 KB an item, and the refresh token
  * must always fit. What is left out can be minted again.
@@ -56,7 +51,10 @@ export async function toGrantItem(
   sealer: Sealer,
   grant: Grant,
   shards: number,
-): Promise<{ item: Omit<GrantItem, 'rev'> & IndexAttributes; kept: Grant['tokens'] }> {
+): Promise<{
+  item: Omit<GrantItem, 'rev'> & { readonly shard: number };
+  kept: Pick<Grant, 'tokens' | 'kids'>;
+}> {
   const refreshToken =
     grant.refreshToken && (await sealer.seal(grant.refreshToken, refreshTokenBinding(grant)));
   const tokens = newestThatFit(
@@ -94,9 +92,18 @@ export async function toGrantItem(
       Object.entries(grant.failures).map(([scope, failure]) => ({ scope, failure: toFailureItem(failure) })),
     forced: grant.forcedAt && Object.entries(grant.forcedAt).map(([scope, at]) => ({ scope, at })),
     shard: shardOf(grant, shards),
-    kids: [...new Set(sealed.map(kidOf))],
+    kids: [...new Set([...(keysOfRescues(grant) ?? []), ...sealed.map(kidOf)])],
   };
-  return { item, kept: Object.fromEntries(tokens.map(({ scope, token }) => [scope, token])) };
+  const kept = Object.fromEntries(tokens.map(({ scope, token }) => [scope, token]));
+  return { item, kept: present({ tokens: kept, kids: keysOfRescues(item) }) };
+}
+
+/** While its attempts are unresolved, answers to them may wait in rescues, which no index lists. */
+function keysOfRescues<Kids extends readonly string[] | undefined>(of: {
+  readonly attempts: readonly string[];
+  readonly kids?: Kids;
+}): Kids | undefined {
+  return of.attempts.length > 0 ? of.kids : undefined;
 }
 
 function newestThatFit<T extends { token: Token; sealed: string }>(tokens: readonly T[]): T[] {
@@ -125,6 +132,7 @@ export async function fromGrantItem(sealer: Sealer, item: GrantItem, now: number
     tokens: await openTokens(sealer, item, now),
     lease: item.lease,
     attempts: item.attempts,
+    kids: keysOfRescues(item),
     lastAttempt: item.last_attempt,
     dueAt: item.due_at,
     binding: fromBindingItem(item.binding),

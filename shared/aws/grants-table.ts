@@ -45,7 +45,7 @@ export function createGrantsTable({
       const put = async (tokens: Grant['tokens']) => {
         const { item, kept } = await toGrantItem(sealer, { ...next, tokens }, shards);
         const rev = await table.put(itemKey(next), { ...item }, seen);
-        return rev === undefined ? undefined : { ...next, tokens: kept, rev };
+        return rev === undefined ? undefined : { ...next, ...kept, rev };
       };
       return aloneIfTooLarge(
         () => put(next.tokens),

@@ -111,6 +111,8 @@ export interface Grant extends GrantKey {
   readonly lease?: Lease;
   /** Refreshes that were begun and whose outcome is not recorded, oldest first: the grant is in doubt. */
   readonly attempts: readonly string[];
+  /** Set by a read: the sealing keys that rescued answers to those may be sealed under. */
+  readonly kids?: readonly string[];
   /** The attempt that the last commit recorded. */
   readonly lastAttempt?: string;
   /** When the sweep should look at it next. */

@@ -370,6 +370,21 @@ export function grantsTests(suite: () => StoreSuite): void {
     }
     expect(await kidsInUse(stores.dynamo, names.grants)).toEqual(new Set([rotated]));
   });
+
+  test('a key under which a rescue may be sealed counts as in use until the attempts are resolved', async () => {
+    const { stores, names } = await suite().fresh();
+    const attempts = ['unresolved'];
+    const grant = aGrant(suite().clock.now(), { attempts });
+    await stores.grants.write(undefined, grant);
+    const rotated = await rotateKeyring(stores, names);
+    suite().clock.advance(300_000);
+    const seen = await stores.grants.read(grant);
+    await stores.grants.write(seen, { ...seen!, attempts: [...attempts, 'another'] });
+    expect(await kidsInUse(stores.dynamo, names.grants)).toEqual(new Set(['initial', rotated]));
+    const again = await stores.grants.read(grant);
+    await stores.grants.write(again, { ...again!, attempts: [] });
+    expect(await kidsInUse(stores.dynamo, names.grants)).toEqual(new Set([rotated]));
+  });
 }
 
 /** Puts a new current key into the keyring, as two rotations do. */
