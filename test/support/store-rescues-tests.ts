@@ -1,5 +1,9 @@
 import { randomUUID } from 'node:crypto';
-import { GetSecretValueCommand, ListSecretsCommand } from '@aws-sdk/client-secrets-manager';
+import {
+  CreateSecretCommand,
+  GetSecretValueCommand,
+  ListSecretsCommand,
+} from '@aws-sdk/client-secrets-manager';
 import { afterEach, expect, test } from 'vitest';
 import type { Rescue } from '../../shared/broker/ports.ts';
 import { StoreUnavailable, UnreadableValue } from '../../shared/contract/errors.ts';
@@ -51,6 +55,11 @@ export function rescuesTests(suite: () => StoreSuite, anySize: boolean): void {
     const { SecretString: text } = await stores.manager.client.send(command);
     expect(text).not.toContain(rescue.refreshToken?.reveal());
     await expect(stores.rescues.find(grant, randomUUID(), rescue.attempt)).rejects.toThrow(UnreadableValue);
+    // Under the name of another attempt it does not open either.
+    const other = randomUUID();
+    const moved = { Name: name?.replace(rescue.attempt, other), SecretString: text };
+    await stores.manager.client.send(new CreateSecretCommand(moved));
+    await expect(stores.rescues.find(grant, rescue.generation, other)).rejects.toThrow(UnreadableValue);
   });
 
   test.skipIf(anySize)('the refresh token of an answer that fits in no secret is rescued alone', async () => {

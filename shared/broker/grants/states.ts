@@ -238,9 +238,8 @@ export function dueAfter(grant: Grant, token: Token | undefined, policy: DuePoli
 }
 
 function tokensAfter(grant: Grant, answer: RefreshAnswer, policy: DuePolicy): Grant['tokens'] {
-  const kept = policy.vendor.refreshKillsAccessToken ? [] : Object.entries(grant.tokens);
-  const alive = kept.filter(([, token]) => token.expiresAt > policy.now);
-  return { ...Object.fromEntries(alive), ...(answer.token && { [answer.scopeKey]: answer.token }) };
+  const kept = policy.vendor.refreshKillsAccessToken ? {} : grant.tokens;
+  return { ...kept, ...(answer.token && { [answer.scopeKey]: answer.token }) };
 }
 
 function retryAt(failure: Failure, now: number): number {

@@ -10,7 +10,8 @@ const FORGIVEN_AFTER = 300_000;
 /**
  * The failure to remember after `error`, given the one remembered before. A definitive refusal is held with
  * doubling backoff (invariant 8). A passing fault is held only as long as the vendor asked, or from the third
- * in a row on: the lease already lets just one worker ask at a time, and the vendor may be back at once.
+ * in a row on: the lease already lets just one worker ask at a time, and the vendor may be back at once. What was said
+ * of one version of the secret counts for nothing against the next.
  */
 export function nextFailure(
   error: BrokerError,
@@ -19,7 +20,10 @@ export function nextFailure(
   now: number,
   secretVersion?: string,
 ): Failure {
-  const run = before && now - before.until < FORGIVEN_AFTER ? before : undefined;
+  const run =
+    before && before.secretVersion === secretVersion && now - before.until < FORGIVEN_AFTER
+      ? before
+      : undefined;
   const count = run ? run.count + 1 : 1;
   const doublings = error.code === 'vendor_rejected' ? count - 1 : count - 3;
   const backoff = doublings < 0 ? 0 : Math.min(timing.refusalFirst * 2 ** doublings, timing.refusalLast);

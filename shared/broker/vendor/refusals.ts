@@ -36,9 +36,8 @@ export function clientRefusals(table: RefusalsTable, clock: Clock, timing: Timin
     async remember(connection, error, secretVersion, accepted) {
       const seen = await stored(connection);
       const before = seen ?? remembered.get(connection);
-      const run = before?.secretVersion === secretVersion ? before.failure : undefined;
       const now = clock.now();
-      const failure = nextFailure(error, run, timing, now, secretVersion);
+      const failure = nextFailure(error, before?.failure, timing, now, secretVersion);
       const next = accepted
         ? { secretVersion, failure: { ...failure, until: now }, accepted }
         : { secretVersion, failure };

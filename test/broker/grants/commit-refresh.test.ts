@@ -477,7 +477,8 @@ describe('a consent or a revocation in the middle of a refresh', () => {
     expect(answer).toMatchObject({ code: 'consent_required' });
     expect(process.changes()).toEqual(['superseded']);
     const tombstone = await here.sound.grant();
-    expect(tombstone).toMatchObject({ status: 'revoked', tokens: {} });
+    expect(tombstone.status).toBe('revoked');
+    expect(tombstone.tokens).toEqual({});
     // The vendor is told of the answer, too, once it can be.
     world.vendors.bipsync.setFault();
     await world.clock.advance(tombstone.dueAt - world.clock.now());

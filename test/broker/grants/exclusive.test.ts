@@ -34,6 +34,15 @@ test('after a refresh in one process no other serves the dead token', async () =
   expect(world.vendors.bipsync.isLive(live)).toBe(true);
 });
 
+test('after a refresh the grant keeps no other token, whatever it was for', async () => {
+  const process = await consented();
+  const grant = await process.grant();
+  const [token] = Object.values(grant.tokens);
+  await process.stores.grants.write(grant, { ...grant, tokens: { ...grant.tokens, another: token! } });
+  await process.token({ rejected: printOf(token!.accessToken.reveal()) });
+  expect(Object.keys((await process.grant()).tokens)).toEqual(['research:read']);
+});
+
 test('min_ttl forces no refresh of a live token: it is given with a warning', async () => {
   const process = await consented();
   const { access_token } = await process.token();
@@ -53,6 +62,13 @@ test.each([
   expect(refreshes()).toBe(0);
   world.clock.advance(3_000);
   expect(await process.token()).toMatchObject({ source: 'vendor' });
+});
+
+test('min_ttl keeps no due token from being renewed', async () => {
+  const process = grantProcess(world, await research(world, { refresh: 'on_use' }), { timing: quick });
+  await process.consent();
+  world.clock.advance(3_580 * 1_000);
+  expect(await process.token({ min_ttl: 600 })).toMatchObject({ source: 'vendor' });
 });
 
 test('a connection whose scope was narrowed since has one token, for sweep and callers alike', async () => {

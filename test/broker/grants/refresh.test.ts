@@ -400,6 +400,19 @@ describe('where a grant is sent', () => {
   });
 });
 
+test('once a refresh has succeeded, nothing is told of the failure before it', async () => {
+  const process = grantProcess(world, await portal(world), { timing: quick });
+  await process.consent();
+  untilDue(world);
+  world.vendors.bugfender.setFault({ fault: 'dropped', endpoint: 'token', times: 0 });
+  expect(await process.token()).toHaveProperty('warning');
+  expect(await process.describe()).toHaveProperty('last_failure');
+  world.vendors.bugfender.setFault();
+  world.clock.advance(60_000);
+  await process.token();
+  expect(await process.describe()).not.toHaveProperty('last_failure');
+});
+
 test('nothing is asked of the vendor for a subject that nobody consented for', async () => {
   const process = grantProcess(world, await portal(world));
   expect(await refusal(process.token({ subject: "$(id) o'clock" }))).toEqual({

@@ -53,7 +53,9 @@ test.each<[string, FaultOrder, string]>([
     });
     expect(await process.describe()).toMatchObject({ grant_status: 'revoked' });
     expect(await process.counts()).toMatchObject({ grants: { revoked: 1 } });
-    expect((await process.grant()).refreshToken?.reveal()).toBe(refreshToken?.reveal());
+    const tombstone = await process.grant();
+    expect(tombstone.refreshToken?.reveal()).toBe(refreshToken?.reveal());
+    expect(tombstone.tokens).toEqual({});
     expect(await refusal(process.token())).toMatchObject({ error: 'consent_required' });
 
     expect(await refusal(process.revoke())).toMatchObject({ error });

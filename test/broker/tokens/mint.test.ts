@@ -156,6 +156,17 @@ describe('DynamoDB that is', () => {
     expect(failures).toContainEqual(expect.objectContaining({ operation: 'read' }));
   });
 
+  test('gone after a process has read a token from it takes nothing from that process', async () => {
+    const connection = await symbols();
+    await world.process(connection).token();
+    const process = world.process(connection);
+    const { access_token } = await process.token();
+    world.dynamodb.inject('reset');
+    world.clock.advance(61_000);
+    expect(await process.token()).toMatchObject({ access_token, source: 'memory' });
+    expect(mints(world, 'bugsplat')).toBe(1);
+  });
+
   test('gone after the lease was taken costs only the other processes’ sharing', async () => {
     const connection = await symbols();
     world.vendors.bugsplat.set({ latency_ms: 200 });

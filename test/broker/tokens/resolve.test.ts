@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { PRODUCTION } from '../../../shared/broker/times.ts';
 import type { Connection } from '../../../shared/connections/connection.ts';
 import type { TokenAnswer } from '../../../shared/contract/messages.ts';
 import { Redacted } from '../../../shared/contract/redacted.ts';
@@ -333,6 +334,46 @@ describe('too little time', () => {
     expect(refused.retry_after).toBeGreaterThan(20);
     expect(await minting).toMatchObject({ source: 'vendor' });
     expect(mints(world, 'bugsplat')).toBe(1);
+  });
+});
+
+describe('another worker that does not finish', () => {
+  /** A process to which a key of the connection seems leased by another for two more seconds. */
+  function beside(connection: Connection, reads: { consistent: boolean }[] = []): BrokerProcess {
+    const lease = { id: 'another', until: world.clock.now() + 2_000 };
+    return world.process(connection, {
+      timing: { ...PRODUCTION, waitLimit: 300 },
+      stores: (stores) => ({
+        ...stores,
+        tokens: {
+          ...stores.tokens,
+          async read(key, options) {
+            reads.push(options);
+            return { rev: 'unwritten', ...(await stores.tokens.read(key, options)), lease };
+          },
+        },
+      }),
+    });
+  }
+
+  test('is waited for up to a limit, though more time would be left', async () => {
+    const reads: { consistent: boolean }[] = [];
+    const process = beside(await symbols(), reads);
+    expect(await refusal(process.token())).toMatchObject({ error: 'busy', retry_after: 2 });
+    // What it waits for may have been written just now: each further look is a consistent one.
+    expect(reads.map(({ consistent }) => consistent)).toEqual(reads.map((_, index) => index > 0));
+    expect(reads.length).toBeGreaterThan(1);
+    expect(mints(world, 'bugsplat')).toBe(0);
+  });
+
+  test('leaves a caller what there is, though it wanted a longer life', async () => {
+    const connection = await symbols({ min_mint_interval: 0 });
+    const { token } = await warm(connection);
+    world.clock.advance(minute);
+    expect(await beside(connection).token({ min_ttl: 3_590 })).toMatchObject({
+      access_token: token.access_token,
+      warning: expect.stringContaining('busy'),
+    });
   });
 });
 

@@ -64,6 +64,20 @@ describe('a secret that the vendor refuses', () => {
     expect(asked()).toBe(2);
   });
 
+  test('counts for nothing when the next version is refused, too: that is held as at first', async () => {
+    const client = newClient();
+    const connection = await connect(client.secret('wrong'));
+    const process = world.process(connection);
+    for (const hold of [2_000, 4_000, 8_000]) {
+      await refusal(process.token());
+      world.clock.advance(hold);
+    }
+    await world.putSecret(connection, client.secret('wrong as well'));
+    world.clock.advance(10_000);
+    await refusal(process.token());
+    expect(await refusal(process.token())).toMatchObject({ ...REFUSED, retry_after: 2 });
+  });
+
   test('is remembered by the process even when DynamoDB is down', async () => {
     const client = newClient();
     const process = world.process(await connect(client.secret('wrong')));

@@ -10,7 +10,7 @@ export interface Mutant {
   readonly find: string;
   readonly replace: string;
   /** The simulation, or the test file that fails. */
-  readonly caughtBy: 'simulation' | `test/${string}` | 'nothing yet';
+  readonly caughtBy: 'simulation' | `test/${string}`;
 }
 
 const REFRESH = 'shared/broker/grants/refresh.ts';
@@ -184,7 +184,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: STATES,
     find: 'const { lease: _, lastFailure: __, ...kept } = grant;',
     replace: 'const { lease: _, ...kept } = grant;',
-    caughtBy: 'nothing yet',
+    caughtBy: 'test/broker/grants/refresh.test.ts',
   },
   {
     breaks: 'The new refresh token is not stored.',
@@ -220,91 +220,84 @@ export const MUTANTS: readonly Mutant[] = [
     file: STATES,
     find: 'const tokens = grant.refreshToken ? {} : grant.tokens;',
     replace: 'const { tokens } = grant;',
-    caughtBy: 'nothing yet',
+    caughtBy: 'test/broker/grants/revoke.test.ts',
   },
   {
     breaks: 'Tokens that a refresh has ended are kept.',
     file: STATES,
-    find: 'policy.vendor.refreshKillsAccessToken ? [] : Object.entries(grant.tokens);',
-    replace: 'Object.entries(grant.tokens);',
-    caughtBy: 'nothing yet',
-  },
-  {
-    breaks: 'Expired tokens are kept.',
-    file: STATES,
-    find: 'kept.filter(([, token]) => token.expiresAt > policy.now)',
-    replace: 'kept',
-    caughtBy: 'nothing yet',
+    find: 'policy.vendor.refreshKillsAccessToken ? {} : grant.tokens;',
+    replace: 'grant.tokens;',
+    caughtBy: 'test/broker/grants/exclusive.test.ts',
   },
   {
     breaks: 'A revocation forgets the grant before it has made a tombstone.',
     file: REVOKE,
     find: "const tombstone =\n        seen.status === 'revoked' ? seen : await grants.write(seen, buried(seen, clock.now()));",
     replace: 'const tombstone: Stored<Grant> | undefined = seen;',
-    caughtBy: 'nothing yet',
+    caughtBy: 'test/broker/grants/revoke.test.ts',
   },
   {
     breaks: 'The process that revokes goes on serving from memory.',
     file: REVOKE,
     find: '      parts.forget(key);\n',
     replace: '',
-    caughtBy: 'nothing yet',
+    caughtBy: 'test/broker/grants/revoke.test.ts',
   },
   {
     breaks: 'A failed attempt to renew is not looked after by the sweep.',
     file: SWEEP,
     find: "(grant.lease && grant.lease.until > now)) return 'skipped';",
     replace: "grant.lease) return 'skipped';",
-    caughtBy: 'nothing yet',
+    caughtBy: 'test/broker/grants/sweep.test.ts',
   },
   {
     breaks: 'The sweep believes its index.',
     file: SWEEP,
     find: 'if (!grant || grant.dueAt > now + lookAhead || (grant.lease && grant.lease.until > now))',
     replace: 'if (!grant || (grant.lease && grant.lease.until > now))',
-    caughtBy: 'nothing yet',
+    caughtBy: 'test/broker/grants/sweep.test.ts',
   },
   {
     breaks: 'Failures of a connection are counted though others succeed in between.',
     file: SWEEP,
     find: '        failures.delete(key.connection);\n',
     replace: '',
-    caughtBy: 'nothing yet',
+    caughtBy: 'test/broker/grants/sweep.test.ts',
   },
   {
     breaks: 'A store that fails is no reason to leave the rest of a connection.',
     file: SWEEP,
     find: '    error instanceof StoreUnavailable ||\n',
     replace: '',
-    caughtBy: 'nothing yet',
+    caughtBy: 'test/broker/grants/sweep.test.ts',
   },
   {
     breaks: 'A defect is swallowed by the sweep.',
     file: SWEEP,
     find: '        if (!(error instanceof BrokerError)) defect ??= error;\n',
     replace: '',
-    caughtBy: 'nothing yet',
+    caughtBy: 'test/broker/grants/sweep.test.ts',
   },
   {
     breaks: 'A caller waits as long as its invocation lasts.',
     file: RESOLVE,
     find: 'return Math.min(request.endsAt - ANSWER_RESERVE, request.begunAt + wait);',
     replace: 'return request.endsAt - ANSWER_RESERVE + 0 * wait;',
-    caughtBy: 'nothing yet',
+    caughtBy: 'test/broker/tokens/resolve.test.ts',
   },
   {
     breaks: 'An answer may outlast the invocation.',
     file: RESOLVE,
     find: 'const outcome = state && (await before(limit, flight.outcome));',
     replace: 'const outcome = state && (await before(limit + 1e9, flight.outcome));',
-    caughtBy: 'nothing yet',
+    caughtBy: 'test/broker/tokens/resolve.test.ts',
   },
   {
     breaks: 'A token with less life than was asked for is not given when time is up.',
     file: RESOLVE,
     find: "if (token && (fitness === 'good' || fitness === 'short'))",
     replace: "if (token && fitness === 'good')",
-    caughtBy: 'nothing yet',
+    caughtBy: 'test/broker/tokens/resolve.test.ts',
   },
   {
     breaks: 'A lease that another process holds is not respected.',
@@ -325,7 +318,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: RESOLVE,
     find: 'found.confirmedAt + timing.memoryRecheck <= now',
     replace: 'found.confirmedAt + 10 * timing.memoryRecheck <= now',
-    caughtBy: 'nothing yet',
+    caughtBy: 'test/broker/tokens/resolve.test.ts',
   },
   {
     breaks: 'Memory serves a token that a refresh elsewhere may have ended.',
@@ -346,35 +339,35 @@ export const MUTANTS: readonly Mutant[] = [
     file: RESOLVE,
     find: "fitness === 'short' && !due && supply.exclusive",
     replace: "fitness === 'short' && supply.exclusive",
-    caughtBy: 'nothing yet',
+    caughtBy: 'test/broker/grants/exclusive.test.ts',
   },
   {
     breaks: 'A caller with a valid token in hand waits for its renewal as long as it takes.',
     file: RESOLVE,
     find: 'const limit = isGood ? Math.min(answerBy, clock.now() + patienceOf(supply)) : answerBy;',
     replace: 'const limit = answerBy;',
-    caughtBy: 'nothing yet',
+    caughtBy: 'test/broker/tokens/resolve.test.ts',
   },
   {
     breaks: 'Callers at one time each read and renew.',
     file: RESOLVE,
     find: 'if (flight) return { ...flight, own: false };',
     replace: 'void flight;',
-    caughtBy: 'nothing yet',
+    caughtBy: 'test/broker/tokens/resolve.test.ts',
   },
   {
     breaks: 'Whoever waits for another process reads what may be outdated.',
     file: MINT,
     find: 'tokens.read(key, { consistent })',
     replace: 'tokens.read(key, { consistent: consistent && false })',
-    caughtBy: 'nothing yet',
+    caughtBy: 'test/broker/tokens/resolve.test.ts',
   },
   {
     breaks: 'A process does not remember for the table what it has read from it.',
     file: MINT,
     find: '    if (entry) fallback.put(key, entry);\n',
     replace: '',
-    caughtBy: 'nothing yet',
+    caughtBy: 'test/broker/tokens/mint.test.ts',
   },
   {
     breaks: 'A token is minted without a lease.',
@@ -392,10 +385,10 @@ export const MUTANTS: readonly Mutant[] = [
   },
   {
     breaks: 'Refusals of one version of a secret count against the next.',
-    file: 'shared/broker/vendor/refusals.ts',
-    find: 'const run = before?.secretVersion === secretVersion ? before.failure : undefined;',
-    replace: 'const run = before?.failure;',
-    caughtBy: 'nothing yet',
+    file: 'shared/broker/vendor/failure.ts',
+    find: 'before && before.secretVersion === secretVersion && ',
+    replace: 'before && ',
+    caughtBy: 'test/broker/vendor/refusals.test.ts',
   },
   {
     breaks:
@@ -410,7 +403,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: STORE_GRANT,
     find: "      if (isLive(existing, redemption) && changed && !pending.replace) return 'taken';\n",
     replace: '',
-    caughtBy: 'nothing yet',
+    caughtBy: 'test/broker/consent/consent.test.ts',
   },
   {
     breaks: 'A consent that was begun before a revocation brings the grant back.',
@@ -424,7 +417,7 @@ export const MUTANTS: readonly Mutant[] = [
     file: PENDING,
     find: 'return claimed && { handle, claimed, acquisition };',
     replace: 'return { handle, claimed: claimed ?? pending, acquisition };',
-    caughtBy: 'nothing yet',
+    caughtBy: 'test/broker/consent/consent.test.ts',
   },
   {
     breaks: 'A device whose poll died is never polled again.',
@@ -432,14 +425,14 @@ export const MUTANTS: readonly Mutant[] = [
     find: "if (pending.kind === 'code') return { ...pending, status: 'finishing' };",
     replace:
       "if (pending.kind) return { ...pending, status: 'finishing', ...(lease && { nextPollAt: now + 1e9 }) };",
-    caughtBy: 'nothing yet',
+    caughtBy: 'test/broker/consent/consent.test.ts',
   },
   {
     breaks: 'A device consent lives as long as the vendor says.',
     file: 'shared/broker/consent/start.ts',
     find: 'Math.min(device.expiresAt, now + LONGEST_DEVICE_LIFE)',
     replace: 'Math.max(device.expiresAt, now + 0 * LONGEST_DEVICE_LIFE)',
-    caughtBy: 'nothing yet',
+    caughtBy: 'test/broker/consent/consent.test.ts',
   },
   {
     breaks: 'A rescue opens for another attempt of the grant.',
@@ -448,6 +441,6 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'purpose: `rescue ${attempt}`',
     // biome-ignore lint/suspicious/noTemplateCurlyInString: it is source text
     replace: "purpose: `rescue ${attempt && ''}`",
-    caughtBy: 'nothing yet',
+    caughtBy: 'test/aws/stores.test.ts',
   },
 ];
