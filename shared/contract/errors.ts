@@ -95,6 +95,16 @@ export class VendorError extends BrokerError {
   }
 }
 
+export function isAmbiguous(error: unknown): boolean {
+  return error instanceof VendorError && error.ambiguous;
+}
+
+/** The error of a later try, when nobody knows what the vendor did of an earlier one. */
+export function inDoubt(error: unknown): unknown {
+  if (!(error instanceof VendorError)) return error;
+  return new VendorError(error.code, error.message, { ...error, ambiguous: true });
+}
+
 /**
  * DynamoDB or Secrets Manager refused, throttled or stayed silent. Whether a write was applied is unknown.
  * A failing cache is a miss, a failing grant store is a stop (invariant 6): the catcher decides.

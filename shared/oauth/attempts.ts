@@ -1,4 +1,4 @@
-import { VendorError } from '../contract/errors.ts';
+import { inDoubt, isAmbiguous, VendorError } from '../contract/errors.ts';
 import type { Budget } from './exchange.ts';
 import { RETRY_AFTER_CAP } from './retry-after.ts';
 
@@ -23,18 +23,14 @@ export async function withAttempts<T>(
     try {
       return await attempt();
     } catch (thrown) {
-      const error: unknown = ambiguous && thrown instanceof VendorError ? inDoubt(thrown) : thrown;
-      ambiguous ||= error instanceof VendorError && error.ambiguous;
+      const error = ambiguous ? inDoubt(thrown) : thrown;
+      ambiguous ||= isAmbiguous(error);
       if (count >= budget.attempts || !mayPass(error, resend)) throw error;
       const pause = pauseAfter(error);
       if (budget.clock.now() + pause >= budget.deadline) throw error;
       await budget.clock.sleep(pause);
     }
   }
-}
-
-function inDoubt(error: VendorError): VendorError {
-  return new VendorError(error.code, error.message, { ...error, ambiguous: true });
 }
 
 function mayPass(error: unknown, resend: 'idempotent' | 'unsent'): error is VendorError {

@@ -73,8 +73,8 @@ export function revoker(parts: RevokeParts) {
       const tombstone =
         seen.status === 'revoked' ? seen : await grants.write(seen, buried(seen, clock.now()));
       if (!tombstone) continue;
-      parts.forget(key);
-      const vendor = await endAtVendor(request, seen);
+      // Not before: what was read ahead of the tombstone may have been remembered meanwhile.
+      const vendor = await endAtVendor(request, seen).finally(() => parts.forget(key));
       for (const attempt of seen.attempts) await rescues.discard(seen, attempt);
       if (!(await grants.write(tombstone, forgotten(tombstone, clock.now())))) continue;
       observe({ type: 'grant', change: 'revoked', ...key });

@@ -125,7 +125,9 @@ export function unspent(
   const attempts = grant.attempts.filter((each) => each !== attempt);
   const isWarm = key === scopeKey(warmScopes(grant, connection));
   const active = isWarm ? retryAt(failure, now) : before;
-  const dueAt = grant.status === 'active' ? active : lookAgainAt(grant, now);
+  // A store that fails says nothing of the grant: the look is made good soon.
+  const ended = failure.code === 'store_unavailable' ? retryAt(failure, now) : lookAgainAt(grant, now);
+  const dueAt = grant.status === 'active' ? active : ended;
   return { ...kept, attempts, failures: noted(grant.failures, key, failure), dueAt };
 }
 

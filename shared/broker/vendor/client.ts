@@ -7,7 +7,7 @@
  * not sent before every call: some vendors lock clients out.
  */
 import type { Connection } from '../../connections/connection.ts';
-import { BrokerError, VendorError } from '../../contract/errors.ts';
+import { BrokerError, inDoubt, isAmbiguous, VendorError } from '../../contract/errors.ts';
 import { parseClient } from '../../oauth/client-secret.ts';
 import type { Clock } from '../../oauth/clock.ts';
 import type { Client } from '../../oauth/types.ts';
@@ -84,6 +84,7 @@ export function clients({ clock, timing, secrets, refusals }: ClientParts): Clie
   ): Promise<T> {
     const tried = new Set<string>();
     let refused: { readonly error: VendorError; readonly version: string } | undefined;
+    let ambiguous = false;
     for (const { stage, read } of candidates(connection, accepted)) {
       const version = await read().catch((error: unknown) => {
         if (refused === undefined && stage === 'AWSCURRENT') throw error;
@@ -97,7 +98,9 @@ export function clients({ clock, timing, secrets, refusals }: ClientParts): Clie
         if (refused && (stage !== 'AWSCURRENT' || accepted))
           await refusals.remember(connection.name, refused.error, refused.version, spareOf(stage));
         return result;
-      } catch (error) {
+      } catch (thrown) {
+        const error = ambiguous ? inDoubt(thrown) : thrown;
+        ambiguous ||= isAmbiguous(error);
         if (refused && isNoStandIn(error)) continue;
         if (
           stage === 'AWSCURRENT' &&

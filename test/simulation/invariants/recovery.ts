@@ -130,8 +130,8 @@ function consentLost(world: World, family: Family, key: string): boolean {
         `${connection}/${subject}` === key &&
         (outcome as { kind?: string } | undefined)?.kind === 'connected',
     );
-  const revoked = world.history.of('operation').some(({ name, connection, subject, at, endedAt }) => {
-    const later = (endedAt ?? at) >= (connected?.at ?? 0);
+  const revoked = world.history.of('operation').some(({ name, connection, subject, endedAt }) => {
+    const later = (endedAt ?? Number.POSITIVE_INFINITY) >= (connected?.at ?? 0);
     return name === 'revoke' && `${connection}/${subject}` === key && later;
   });
   // A page that is loaded again shows the outcome of before.

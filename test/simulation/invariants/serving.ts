@@ -82,7 +82,8 @@ export const SERVING: readonly Invariant[] = [
     check: everyServed(({ operation, token }, world) => {
       if (world.settings.kind !== 'exclusive' || !token?.family || token.endedAt === undefined)
         return undefined;
-      if (token.endedAt >= operation.at) return undefined;
+      // While the answer cannot be stored, those who wait for it get what there is.
+      if (token.endedAt >= operation.at || troubled(world, operation)) return undefined;
       // The answer that ended it may have been lost: then nobody could know.
       const ender = world.history
         .of('exchange')

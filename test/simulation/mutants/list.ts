@@ -239,7 +239,7 @@ export const MUTANTS: readonly Mutant[] = [
   {
     breaks: 'The process that revokes goes on serving from memory.',
     file: REVOKE,
-    find: '      parts.forget(key);\n',
+    find: '.finally(() => parts.forget(key))',
     replace: '',
     caughtBy: 'test/broker/grants/revoke.test.ts',
   },
