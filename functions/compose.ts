@@ -116,7 +116,7 @@ interface Composition {
   readonly connections: ReadonlyMap<string, Connection>;
   readonly stores: Stores;
   readonly observe: Observe;
-  /** Without a trailing slash; `/callback` is below it. */
+  /** Without a trailing slash; the routes are below it. */
   readonly publicUrl: string;
   readonly allowLoopbackHttp?: boolean;
   readonly vendors?: Readonly<Record<string, Vendor>>;
@@ -175,7 +175,10 @@ export function compose(composition: Composition) {
     access,
     find,
     storeGrant: grantStorer({ ...common, access, endLate, forget }),
-    callbackUrl: publicUrl + pathOf('GET /callback', {}),
+    urls: {
+      consent: (secret) => publicUrl + pathOf('GET /consent/{secret}', { secret }),
+      callback: (connection) => publicUrl + pathOf('GET /callback/{connection}', { connection }),
+    },
   });
   const gate = { authorizer: authorizer(connections), find };
   const describe = operation('describe', toDescription, describer(stores));
@@ -190,7 +193,10 @@ export function compose(composition: Composition) {
   } satisfies Operations;
   return {
     ...operations,
+    publicUrl,
     callback: watched(common, consenting.callback),
+    consentPage: watched(common, consenting.pages.view),
+    continueConsent: watched(common, consenting.pages.goOn),
     sweep: sweeper({ ...common, refresher: renewal, finishRevocation, find }),
   };
 

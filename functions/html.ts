@@ -13,8 +13,18 @@ export function facts(pairs: Readonly<Record<string, string>>): string {
   return `<dl>${rows.join('')}</dl>`;
 }
 
-/** A whole page, readable on a phone and in the dark, without a script. `body` is HTML, escaped already. */
-export function htmlPage({ title, style, body }: { title: string; style: string; body: string }): string {
+interface HtmlPage {
+  readonly title: string;
+  readonly style: string;
+  /** HTML, escaped already. */
+  readonly body: string;
+  /** SVG. */
+  readonly icon?: string;
+}
+
+/** A whole page, readable on a phone and in the dark. */
+export function htmlPage({ title, style, body, icon }: HtmlPage): string {
+  const link = icon && `\n<link rel="icon" href="data:image/svg+xml,${encodeURIComponent(icon)}">`;
   return `<!doctype html>
 <html lang="en">
 <head>
@@ -22,7 +32,7 @@ export function htmlPage({ title, style, body }: { title: string; style: string;
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="robots" content="noindex">
-<title>${escaped(title)}</title>
+<title>${escaped(title)}</title>${link ?? ''}
 <style>${style}</style>
 </head>
 <body>

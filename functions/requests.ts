@@ -12,6 +12,7 @@ import type { RevokeRequest } from '../shared/broker/grants/revoke.ts';
 import { type Found, subjectOf, type TokenRequest, tokenRequest } from '../shared/broker/request.ts';
 import { parseBody } from '../shared/contract/body.ts';
 import { BrokerError } from '../shared/contract/errors.ts';
+import { present } from '../shared/contract/present.ts';
 import {
   parseConsentCompletion,
   parseConsentRequest,
@@ -33,10 +34,18 @@ export function toDescription(found: Found, ask: Ask): DescribeRequest {
 
 /** A consent covers the connection's scopes, so a caller that may not have them may not give it either. */
 export function toConsentStart(found: Found, ask: Ask): StartConsent & Target {
-  const { subject, replace = false } = parseConsentRequest(bodyOf(ask));
+  const { subject, replace = false, return_to: returnTo } = parseConsentRequest(bodyOf(ask));
   const principal = ask.caller.arn;
   const { scope: scopes } = found.connection;
-  return { ...found, ...ask.span, scopes, subject: subjectOf(found.connection, subject), replace, principal };
+  return {
+    ...found,
+    ...ask.span,
+    scopes,
+    subject: subjectOf(found.connection, subject),
+    replace,
+    principal,
+    ...present({ returnTo }),
+  };
 }
 
 /** The consent itself knows its subject; it is bound to the caller who started it. */

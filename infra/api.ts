@@ -181,7 +181,7 @@ function accessLogsName(stage: Stage): string {
   return `/aws/vendedlogs/${stage.name(SERVICE)}/${stackUuid}`;
 }
 
-/** No query string (it holds codes) and no header (they hold session tokens). */
+/** No query string (it holds codes), no path (a consent's is its secret) and no header (they hold session tokens). */
 const ACCESS_LOG = AccessLogFormat.custom(
   JSON.stringify({
     requestId: '$context.requestId',
@@ -189,7 +189,6 @@ const ACCESS_LOG = AccessLogFormat.custom(
     sourceIp: '$context.identity.sourceIp',
     principal: '$context.identity.userArn',
     route: '$context.routeKey',
-    path: '$context.path',
     status: '$context.status',
     error: '$context.error.messageString',
     integrationError: '$context.integrationErrorMessage',

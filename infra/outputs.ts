@@ -8,7 +8,7 @@ import type { Stage } from './stage.ts';
 interface Published {
   /** Base URL of the HTTPS routes. */
   readonly endpoint: string;
-  /** Registered at vendors as the redirect URI. */
+  /** With `/CONNECTION` after it, registered at vendors as the redirect URI. */
   readonly callbackUrl: string;
   /** Invoke it with a connection's name as the qualifier. */
   readonly invokeFunctionArn: string;
@@ -22,7 +22,12 @@ interface Published {
 export function publish(scope: Construct, stage: Stage, published: Published): void {
   const entries = [
     ['Endpoint', 'endpoint', published.endpoint, 'Base URL of the HTTPS routes'],
-    ['CallbackUrl', 'callback-url', published.callbackUrl, 'Redirect URI to register at vendors'],
+    [
+      'CallbackUrl',
+      'callback-url',
+      published.callbackUrl,
+      'Redirect URIs to register at vendors: this, a slash and the name of the connection',
+    ],
     [
       'InvokeFunction',
       'invoke-function',

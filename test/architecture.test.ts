@@ -53,6 +53,8 @@ const REVEALS = [
   // What is redeemed at a token endpoint: a refresh token, a device code.
   'shared/broker/grants/refresh.ts',
   'shared/broker/consent/device.ts',
+  // What a person is to type at the vendor.
+  'shared/broker/consent/page.ts',
   // The token answer.
   'functions/token-answer.ts',
   'test/',

@@ -1,14 +1,12 @@
-import { createInterface } from 'node:readline/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
-import { OUT_OF_BAND } from '../../shared/connections/connection.ts';
+import encodeQR from 'qr';
 import type { ConsentAnswer, ConsentStatusAnswer } from '../../shared/contract/messages.ts';
 import { pathOf } from '../../shared/contract/routes.ts';
 import { openInBrowser } from './browser.ts';
 import { withTarget } from './command.ts';
 import { onConnection } from './connection-list.ts';
 import { EXIT, Failure } from './failure.ts';
-import { ask } from './prompts.ts';
 import { findTarget, type Target, type TargetOptions } from './target.ts';
 import { isInteractive, print, styled, tell } from './terminal.ts';
 import { startWaiting } from './waiting.ts';
@@ -40,8 +38,7 @@ export function connectCommand(): Command {
 Examples:
   token-broker connect logs-portal
   token-broker connect research-user --subject alice --no-browser
-  token-broker connect research-kiosk
-  echo "$CODE" | token-broker connect paste-a-code     (out-of-band codes are read from the input)`,
+  token-broker connect research-kiosk`,
     )
     .action(async (connection: string, { subject, replace, browser, ...options }: Options) => {
       const target = await findTarget(options);
@@ -51,56 +48,20 @@ Examples:
       );
       const consent = { target, connection, answer: answer as ConsentAnswer };
       showAddress(consent.answer, browser);
-      finish(await (isOutOfBand(consent.answer) ? redeemCode(consent) : waitFor(consent)), connection);
+      finish(await waitFor(consent), connection);
     });
 }
 
+/** The page leads through all kinds of consent; it can be opened on another machine, or on a phone. */
 function showAddress(answer: ConsentAnswer, browser: boolean): void {
-  const mayOpen = browser && isInteractive();
-  if ('authorization_url' in answer) {
-    const opened = mayOpen && openInBrowser(answer.authorization_url);
-    tell(
-      `${opened ? 'Your browser opens' : 'Open'} this address and give consent:\n\n  ${answer.authorization_url}\n`,
-    );
-    return;
-  }
-  const { user_code, verification_uri, verification_uri_complete = verification_uri } = answer;
-  const opened = mayOpen && openInBrowser(verification_uri_complete);
-  tell(`${opened ? 'Your browser opens' : 'Open'} ${verification_uri} on any device, and enter this code:\n`);
-  tell(boxed(user_code));
-}
-
-/** The code is read from another screen, so it is set wide and apart. */
-function boxed(code: string): string {
-  const text = [...code].join(' ');
-  const line = '─'.repeat(text.length + 6);
-  const strong = styled('bold', text, process.stderr);
-  return `  ┌${line}┐\n  │   ${strong}   │\n  └${line}┘\n`;
-}
-
-function isOutOfBand(answer: ConsentAnswer): boolean {
-  if (!('authorization_url' in answer)) return false;
-  return URL.parse(answer.authorization_url)?.searchParams.get('redirect_uri') === OUT_OF_BAND;
-}
-
-async function redeemCode(consent: Consent): Promise<ConsentStatusAnswer> {
-  const code = isInteractive() ? await ask('The code that the vendor showed') : await firstLine();
-  if (!code)
-    throw new Failure(
-      EXIT.usage,
-      'There was no code on the input.',
-      'Pipe it in, or run this on a terminal.',
-    );
-  return proceed(consent, { code });
-}
-
-async function firstLine(): Promise<string> {
-  const lines = createInterface({ input: process.stdin });
-  for await (const line of lines) {
-    lines.close();
-    return line.trim();
-  }
-  return '';
+  const url = answer.consent_url;
+  const opened = browser && isInteractive() && openInBrowser(url);
+  tell(
+    `${opened ? 'Your browser opens' : 'Open'} this address, in any browser, and give consent:\n\n  ${url}\n`,
+  );
+  if (isInteractive()) tell(encodeQR(url, 'ascii'));
+  if ('user_code' in answer)
+    tell(`The code to enter at the vendor: ${styled('bold', answer.user_code, process.stderr)}\n`);
 }
 
 /** Until the person has decided or the time is over. */

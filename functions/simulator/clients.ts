@@ -12,7 +12,7 @@ export interface RegisteredClient {
   readonly grants: readonly string[];
   /** Everything it may be given. */
   readonly scopes: readonly string[];
-  /** Compared exactly; `*` stands for any port. */
+  /** Compared exactly; `*` stands for any port, or for the last segment of the path. */
   readonly redirectUris?: readonly string[];
 }
 
@@ -30,10 +30,12 @@ export interface DemoClient extends RegisteredClient {
   readonly proof?: 'assertion';
 }
 
-/** Where demo clients may be called back: any loopback `/callback`, or the code on screen. */
+/** Where demo clients may be called back: `/callback` or one below it on any loopback port, or the code on screen. */
 const DEMO_REDIRECT_URIS = [
   'http://127.0.0.1:*/callback',
+  'http://127.0.0.1:*/callback/*',
   'http://localhost:*/callback',
+  'http://localhost:*/callback/*',
   OUT_OF_BAND,
 ] as const;
 
@@ -121,9 +123,7 @@ export function demoClients(vendor: VendorName): Record<string, DemoClient> {
 /** Whether the client may be sent there. */
 export function admitsRedirect(client: RegisteredClient, redirectUri: string): boolean {
   return (client.redirectUris ?? []).some((registered) => {
-    const [before = '', after] = registered.split('*');
-    if (after === undefined) return registered === redirectUri;
-    if (!redirectUri.startsWith(before) || !redirectUri.endsWith(after)) return false;
-    return /^\d{1,5}$/.test(redirectUri.slice(before.length, redirectUri.length - after.length));
+    const literal = registered.split('*').map((part) => part.replace(/\W/g, '\\$&'));
+    return new RegExp(`^${literal.join('[A-Za-z0-9_-]{1,64}')}$`).test(redirectUri);
   });
 }

@@ -22,16 +22,20 @@ const started = {
     iss_in_response: v.optional(v.boolean()),
   }),
   scopes: v.array(v.string()),
+  browser: v.optional(v.string()),
+  return_to: v.optional(v.string()),
 };
 const unfinished = v.picklist(['pending', 'finishing']);
 
-/** `code_verifier` and `device_code` are sealed. */
+/** `code_verifier`, `device_code`, `user_code` and `verification_uri_complete`, which holds it, are sealed. */
 const consentItem = v.variant('kind', [
   v.object({
     ...started,
     kind: v.literal('code'),
     status: unfinished,
+    authorization_url: v.string(),
     redirect_uri: v.string(),
+    wrong_codes: v.optional(v.number()),
     code_verifier: v.optional(v.string()),
   }),
   v.object({
@@ -39,6 +43,9 @@ const consentItem = v.variant('kind', [
     kind: v.literal('device'),
     status: unfinished,
     device_code: v.string(),
+    user_code: v.string(),
+    verification_uri: v.string(),
+    verification_uri_complete: v.optional(v.string()),
     interval: v.number(),
     next_poll_at: time,
   }),
@@ -53,7 +60,7 @@ type ConsentItem = v.InferOutput<typeof consentItem>;
 
 /**
  * Consents that were started, in items `consent#HASH` of the disposable table, so that the table tells no
- * `state` that could finish a consent. A consent past its time reads as `expired`, without its secrets; its outcome
+ * address that could finish a consent. A consent past its time reads as `expired`, without its secrets; its outcome
  * stays to be shown for an hour.
  */
 export function createConsentsTable({ dynamo, table: name, sealer, clock }: TokensTableParts): ConsentsTable {
@@ -102,16 +109,33 @@ async function toConsentItem(sealer: Sealer, pk: string, consent: PendingConsent
     expires_at: consent.expiresAt,
     endpoints: { issuer, token_endpoint: tokenEndpoint, iss_in_response: issInResponse },
     scopes: [...consent.scopes],
+    browser: consent.browser,
+    return_to: consent.returnTo,
     status: consent.status,
   };
   switch (consent.kind) {
     case 'code': {
-      const verifier = consent.codeVerifier && (await sealer.seal(consent.codeVerifier, verifierBinding(pk)));
-      return { ...common, redirect_uri: consent.redirectUri, code_verifier: verifier };
+      const verifier =
+        consent.codeVerifier && (await sealer.seal(consent.codeVerifier, binding(pk, 'code_verifier')));
+      return {
+        ...common,
+        authorization_url: consent.authorizationUrl,
+        redirect_uri: consent.redirectUri,
+        wrong_codes: consent.wrongCodes,
+        code_verifier: verifier,
+      };
     }
     case 'device': {
-      const code = await sealer.seal(consent.deviceCode, deviceCodeBinding(pk));
-      return { ...common, device_code: code, interval: consent.interval, next_poll_at: consent.nextPollAt };
+      const { deviceCode, userCode, verificationUriComplete: complete } = consent;
+      return {
+        ...common,
+        device_code: await sealer.seal(deviceCode, binding(pk, 'device_code')),
+        user_code: await sealer.seal(userCode, binding(pk, 'user_code')),
+        verification_uri: consent.verificationUri,
+        verification_uri_complete: complete && (await sealer.seal(complete, binding(pk, 'verification_uri'))),
+        interval: consent.interval,
+        next_poll_at: consent.nextPollAt,
+      };
     }
     case 'closed':
       return { ...common, outcome: consent.outcome };
@@ -126,15 +150,27 @@ async function fromConsentItem(
   const common = startedOf(item);
   switch (item.kind) {
     case 'code': {
-      const { kind, status, redirect_uri: redirectUri, code_verifier: verifier } = item;
-      const codeVerifier =
-        verifier === undefined ? verifier : await sealer.open(verifier, verifierBinding(pk));
-      return { ...common, kind, status, redirectUri, ...present({ codeVerifier }) };
+      const { kind, status, authorization_url: authorizationUrl, redirect_uri: redirectUri } = item;
+      const { code_verifier: verifier, wrong_codes: wrongCodes } = item;
+      const codeVerifier = verifier && (await sealer.open(verifier, binding(pk, 'code_verifier')));
+      return {
+        ...common,
+        ...{ kind, status, authorizationUrl, redirectUri },
+        ...present({ codeVerifier: codeVerifier || undefined, wrongCodes }),
+      };
     }
     case 'device': {
-      const { kind, status, interval, next_poll_at: nextPollAt } = item;
-      const deviceCode = await sealer.open(item.device_code, deviceCodeBinding(pk));
-      return { ...common, kind, status, deviceCode, interval, nextPollAt };
+      const { kind, status, interval, next_poll_at: nextPollAt, verification_uri: verificationUri } = item;
+      const complete = item.verification_uri_complete;
+      return {
+        ...common,
+        ...{ kind, status, interval, nextPollAt, verificationUri },
+        deviceCode: await sealer.open(item.device_code, binding(pk, 'device_code')),
+        userCode: await sealer.open(item.user_code, binding(pk, 'user_code')),
+        ...(complete && {
+          verificationUriComplete: await sealer.open(complete, binding(pk, 'verification_uri')),
+        }),
+      };
     }
     case 'closed': {
       const { kind, status, outcome } = item;
@@ -156,13 +192,11 @@ function startedOf(item: ConsentItem) {
     expiresAt: item.expires_at,
     endpoints: present({ issuer, tokenEndpoint, issInResponse }),
     scopes: item.scopes,
+    browser: item.browser,
+    returnTo: item.return_to,
   });
 }
 
-function verifierBinding(pk: string): Binding {
-  return { item: pk, purpose: 'code_verifier' };
-}
-
-function deviceCodeBinding(pk: string): Binding {
-  return { item: pk, purpose: 'device_code' };
+function binding(pk: string, purpose: string): Binding {
+  return { item: pk, purpose };
 }

@@ -193,6 +193,10 @@ export interface StartedConsent extends GrantKey {
     readonly issInResponse?: boolean;
   };
   readonly scopes: readonly string[];
+  /** Hash of the value that its browser holds; absent until a browser goes on with it. */
+  readonly browser?: string;
+  /** Where the page at its end links back to. */
+  readonly returnTo?: string;
 }
 
 /** `finishing` while its code is being exchanged, so that it is exchanged once. */
@@ -203,7 +207,11 @@ interface Unfinished {
 /** Authorization code (RFC 6749 §4.1): the vendor sends it to the redirect URI, or shows it on screen (out-of-band). */
 export interface CodeConsent extends StartedConsent, Unfinished {
   readonly kind: 'code';
+  /** Where the person goes on at the vendor, but for the `state`. */
+  readonly authorizationUrl: string;
   readonly redirectUri: string;
+  /** Codes that were typed and that the vendor did not take. */
+  readonly wrongCodes?: number;
   /** PKCE (RFC 7636); absent where the vendor does not take it. */
   readonly codeVerifier?: Redacted;
 }
@@ -212,6 +220,9 @@ export interface CodeConsent extends StartedConsent, Unfinished {
 export interface DeviceConsent extends StartedConsent, Unfinished {
   readonly kind: 'device';
   readonly deviceCode: Redacted;
+  readonly userCode: Redacted;
+  readonly verificationUri: string;
+  readonly verificationUriComplete?: Redacted;
   /** Seconds between polls, and when the next poll may be sent. */
   readonly interval: number;
   readonly nextPollAt: number;
@@ -228,7 +239,7 @@ export interface ClosedConsent extends StartedConsent {
 export type OpenConsent = CodeConsent | DeviceConsent;
 export type PendingConsent = OpenConsent | ClosedConsent;
 
-/** Pending consents, in the `tokens` table under the hash of their id (the `state` of RFC 6749 §4.1.1). */
+/** Pending consents, in the `tokens` table under the hash of their handle. */
 export interface ConsentsTable {
   read(id: string): Promise<Stored<PendingConsent> | undefined>;
   write<Consent extends PendingConsent>(

@@ -56,8 +56,10 @@ export interface Connection {
   readonly scopes: readonly string[];
   /** `undefined`: IAM alone decides. */
   readonly callers?: readonly CallerRule[];
-  /** `undefined`: the deployment's own `/callback`. */
+  /** `undefined`: the deployment's own `/callback/CONNECTION`. */
   readonly redirectUri?: string;
+  /** Hosts that the page at the end of a consent may link back to. */
+  readonly returnHosts: readonly string[];
   readonly authorizeParams: Readonly<Record<string, string>>;
   readonly refresh: 'keep_warm' | 'on_use';
   /** Seconds after which an `on_use` grant is rotated, so that it does not idle out. */
@@ -85,6 +87,8 @@ export interface ConnectionsIssue {
 /** What the connections file must know of a vendor to check a connection of its. */
 export interface VendorRules {
   readonly name: string;
+  /** As people know it; absent: the host of its server. */
+  readonly title?: string;
   /** Grants that the vendor offers; the first is the default. */
   readonly grants: readonly GrantType[];
   /** Client authentication that the vendor takes; the first is the default. */

@@ -39,6 +39,7 @@ export function withDefaults(
       callers: members.callers.map((rule) => present({ ...rule, actions: rule.actions ?? DEFAULT_ACTIONS })),
     }),
     ...(members.redirect_uri && { redirectUri: members.redirect_uri }),
+    returnHosts: members.return_hosts ?? [],
     authorizeParams: members.authorize_params ?? {},
     refresh: members.refresh ?? 'keep_warm',
     rotateEvery: members.rotate_every ?? 86_400,

@@ -2,6 +2,7 @@ import { isObject } from '../contract/json.ts';
 import { CONNECTION_NAME } from '../contract/messages.ts';
 import { didYouMean } from '../contract/suggest.ts';
 import type { Connection, ConnectionsIssue, VendorRules } from './connection.ts';
+import { OUT_OF_BAND } from './connection.ts';
 import { withDefaults } from './defaults.ts';
 import { ConnectionsFileError, pathOf, show } from './issues.ts';
 import { parseJson } from './json.ts';
@@ -38,6 +39,7 @@ export function parseConnections(value: unknown, options: ParseOptions): Readonl
   }
   issues.push(...formerNames([...connections.values()]));
   issues.push(...sharedSecrets([...connections.values()], options.vendors));
+  issues.push(...sharedRedirects([...connections.values()], options.vendors));
   if (issues.length > 0) throw new ConnectionsFileError(issues);
   return connections;
 }
@@ -136,6 +138,30 @@ function sharedSecrets(
       path: pathOf('connections', connection.name, 'secret'),
       found: `${show(connection.secret)}, which would go to ${goesTo(connection)}`,
       allowed: `a secret of its own: connection "${other.name}" sends this one to ${goesTo(other)}`,
+    };
+  });
+}
+
+/**
+ * Two servers that send people back to one address can be mixed up: the answer of the one would be taken for the
+ * other's, and its code sent there (RFC 9700 §4.4).
+ */
+function sharedRedirects(
+  connections: readonly Connection[],
+  vendors: ParseOptions['vendors'],
+): ConnectionsIssue[] {
+  const serverOf = (connection: Connection) => vendors[connection.vendor]!.tokenHost(connection);
+  return connections.flatMap((connection, index) => {
+    const { redirectUri } = connection;
+    if (redirectUri === undefined || redirectUri === OUT_OF_BAND) return [];
+    const other = connections
+      .slice(0, index)
+      .find((each) => each.redirectUri === redirectUri && serverOf(each) !== serverOf(connection));
+    if (!other) return [];
+    return {
+      path: pathOf('connections', connection.name, 'redirect_uri'),
+      found: `${show(redirectUri)}, which connection "${other.name}" has for another server`,
+      allowed: "a redirect URI for each server; the default is one of the connection's own",
     };
   });
 }

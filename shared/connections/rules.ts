@@ -70,6 +70,9 @@ const hosts: Rule = ({ members, options }, report) => {
   members.api_hosts?.forEach((text, index) => {
     if (!parseHost(text)) report(['api_hosts', index], show(text), allowed);
   });
+  members.return_hosts?.forEach((text, index) => {
+    if (!parseHost(text)) report(['return_hosts', index], show(text), allowed);
+  });
   members.endpoint_hosts?.forEach((text, index) => {
     const host = parseHost(text);
     const address = host && isIpLiteral(host.hostname);
@@ -90,6 +93,8 @@ const consent: Rule = ({ members, connection, misshapen }, report) => {
     for (const member of ['redirect_uri', 'authorize_params'] as const) {
       if (members[member] !== undefined) report([member], 'present', 'only with grant "authorization_code"');
     }
+    if (members.return_hosts !== undefined && connection.grant === 'client_credentials')
+      report(['return_hosts'], 'present', 'only with grants that people consent to');
     return;
   }
   const uri = members.redirect_uri;

@@ -174,8 +174,14 @@ export const connectionSchema = v.strictObject({
     v.pipe(
       v.string('a redirect URI'),
       v.description(
-        "Where the vendor sends the person after consent; default: the deployment's own /callback.",
+        "Where the vendor sends the person after consent; default: the deployment's own /callback/CONNECTION.",
       ),
+    ),
+  ),
+  return_hosts: v.optional(
+    v.pipe(
+      hosts,
+      v.description('Hosts that the page at the end of a consent may link back to (`return_to`).'),
     ),
   ),
   authorize_params: v.optional(

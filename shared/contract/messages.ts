@@ -64,18 +64,25 @@ export interface ConsentRequestBody {
   subject?: string;
   /** Consent again although a live grant exists; the old one stays until the new one is stored. */
   replace?: boolean;
+  /** Where the page at the end links back to: an https URL on one of the connection's `return_hosts`. */
+  return_to?: string;
 }
 
-export type ConsentAnswer =
-  | { consent: string; authorization_url: string; expires_in: number }
-  | {
-      consent: string;
-      user_code: string;
-      verification_uri: string;
-      verification_uri_complete?: string;
-      expires_in: number;
-      interval: number;
-    };
+interface StartedConsentAnswer {
+  /** What the consent is asked about by. */
+  consent: string;
+  /** The page that leads a person through it. */
+  consent_url: string;
+  expires_in: number;
+}
+/** RFC 8628 §3.2 */
+interface DeviceConsentAnswer extends StartedConsentAnswer {
+  user_code: string;
+  verification_uri: string;
+  verification_uri_complete?: string;
+  interval: number;
+}
+export type ConsentAnswer = StartedConsentAnswer | DeviceConsentAnswer;
 
 type ConsentStatus = 'pending' | 'granted' | 'denied' | 'expired';
 export interface ConsentStatusAnswer {

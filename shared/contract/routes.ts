@@ -24,6 +24,10 @@ export const ROUTES = {
   'POST /connections/{connection}/consent': { operation: 'startConsent', action: 'consent' },
   'POST /connections/{connection}/consent/{consent}': { operation: 'proceedConsent', action: 'consent' },
   'DELETE /connections/{connection}/grants/{subject}': { operation: 'revoke', action: 'revoke' },
+  'GET /consent/{secret}': { operation: 'consentPage', public: true },
+  'POST /consent/{secret}': { operation: 'continueConsent', public: true },
+  'GET /callback/{connection}': { operation: 'callback', public: true },
+  // Only for a connection whose `redirect_uri` names it.
   'GET /callback': { operation: 'callback', public: true },
 } as const satisfies Readonly<Record<`${'GET' | 'POST' | 'DELETE'} /${string}`, CallerRoute | PublicRoute>>;
 
@@ -36,16 +40,18 @@ type ParameterOf<Path> = Path extends `${string}{${infer Name}}${infer Rest}`
   ? Name | ParameterOf<Rest>
   : never;
 export type CallerOperation = Routes[CallerRouteKey]['operation'];
+export type PublicOperation = Routes[PublicRouteKey]['operation'];
 
 /**
  * What a path parameter may be, as it travels. Something that normalises paths between the caller's policy
  * and the handler must not make one connection's path out of another's: no encoded slash, no dots, nothing encoded
  * where a name has nothing to encode. (A connection's name of digits alone passes: it is one that is not there.)
  */
-const PARAMETERS: Readonly<Record<ParameterOf<CallerRouteKey>, RegExp>> = {
+const PARAMETERS: Readonly<Record<ParameterOf<RouteKey>, RegExp>> = {
   connection: /^[A-Za-z0-9_-]{1,64}$/,
   consent: /^[A-Za-z0-9_-]{1,128}$/,
   subject: /^(?!\.{1,2}$)(?:(?!%2f)[^/])+$/i,
+  secret: /^[A-Za-z0-9_-]{43}$/,
 };
 
 const KEYS = Object.keys(ROUTES) as RouteKey[];
@@ -68,8 +74,17 @@ export function actionOf(operation: CallerOperation): Action {
  */
 export function callerOperation(routeKey: string, rawPath: string): CallerOperation | undefined {
   const key = CALLER_ROUTES.find((each) => each === routeKey);
-  const canonical = (name: string, value: string) => PARAMETERS[name as keyof typeof PARAMETERS].test(value);
-  return key && parametersOf(key, rawPath, canonical) && ROUTES[key].operation;
+  return key && parametersOf(key, rawPath, isCanonical) && ROUTES[key].operation;
+}
+
+function isCanonical(name: string, value: string): boolean {
+  return PARAMETERS[name as keyof typeof PARAMETERS].test(value);
+}
+
+/** The same for a route that a browser opens. */
+export function publicOperation(routeKey: string, rawPath: string): PublicOperation | undefined {
+  const key = PUBLIC_ROUTES.find((each) => each === routeKey);
+  return key && parametersOf(key, rawPath, isCanonical) && ROUTES[key].operation;
 }
 
 export interface MatchedRoute {

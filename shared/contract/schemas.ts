@@ -66,6 +66,7 @@ const tokenRequest = v.strictObject({
 const consentRequest = v.strictObject({
   subject: v.optional(subject),
   replace: v.optional(v.boolean('must be true or false')),
+  return_to: v.optional(text('must be a URL of at most 2048 characters', /^[!-~]{1,2048}$/)),
 });
 
 /** RFC 6749 §A.11: a code is visible ASCII and spaces. */

@@ -9,7 +9,6 @@ interface AuthorizationRequest {
   readonly clientId: string;
   readonly redirectUri: string;
   readonly scopes: readonly string[];
-  readonly state: string;
   /** PKCE (RFC 7636); `undefined` where the vendor does not take it. */
   readonly codeVerifier: Redacted | undefined;
   /** More parameters that the vendor wants; they cannot replace ours. */
@@ -20,7 +19,10 @@ export function createCodeVerifier(): Redacted {
   return new Redacted(oauth.generateRandomCodeVerifier());
 }
 
-/** The URL to send a person to (RFC 6749 §4.1.1, with a challenge by S256). A query in the endpoint stays. */
+/**
+ * The URL to send a person to (RFC 6749 §4.1.1, with a challenge by S256), but for the `state`, which is made for the
+ * person's browser. A query in the endpoint stays.
+ */
 export async function authorizationUrl(request: AuthorizationRequest): Promise<string> {
   const url = new URL(request.endpoint);
   for (const [name, value] of Object.entries(request.parameters)) url.searchParams.set(name, value);
@@ -29,12 +31,18 @@ export async function authorizationUrl(request: AuthorizationRequest): Promise<s
   url.searchParams.set('client_id', request.clientId);
   url.searchParams.set('redirect_uri', request.redirectUri);
   if (request.scopes.length > 0) url.searchParams.set('scope', request.scopes.join(' '));
-  url.searchParams.set('state', request.state);
   if (request.codeVerifier !== undefined) {
     const challenge = await oauth.calculatePKCECodeChallenge(request.codeVerifier.reveal());
     url.searchParams.set('code_challenge', challenge);
     url.searchParams.set('code_challenge_method', 'S256');
   }
+  return url.href;
+}
+
+/** The URL for one browser. */
+export function withState(authorizationUrl: string, state: string): string {
+  const url = new URL(authorizationUrl);
+  url.searchParams.set('state', state);
   return url.href;
 }
 

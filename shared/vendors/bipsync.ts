@@ -18,6 +18,7 @@ const TEAM_SCOPE = /^team_./;
  */
 export const bipsync: Vendor = {
   name: 'bipsync',
+  title: 'Bipsync',
   grants: ['client_credentials', 'authorization_code', DEVICE_CODE_GRANT],
   clientAuth: ['client_secret_post', 'none'],
   members: { tenant: 'optional', endpoint_hosts: 'optional' },

@@ -13,6 +13,7 @@ const ORIGIN = 'https://api.bits.bi';
  */
 export const bits: Vendor = {
   name: 'bits',
+  title: 'Bits',
   grants: ['client_credentials'],
   clientAuth: ['client_secret_basic_raw'],
   scopes: ['application', 'application.read', 'application.session'],

@@ -14,6 +14,7 @@ const ORIGIN = 'https://dashboard.bugfender.com';
  */
 export const bugfender: Vendor = {
   name: 'bugfender',
+  title: 'Bugfender',
   grants: ['client_credentials', 'authorization_code'],
   clientAuth: ['client_secret_post', 'private_key_jwt'],
   members: {},

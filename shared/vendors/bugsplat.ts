@@ -17,6 +17,7 @@ const SCOPES = ['symbols', 'restricted'];
  */
 export const bugsplat: Vendor = {
   name: 'bugsplat',
+  title: 'BugSplat',
   grants: ['client_credentials'],
   clientAuth: ['client_secret_post'],
   scopes: SCOPES,

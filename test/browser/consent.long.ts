@@ -45,7 +45,7 @@ describe.skipIf(browserPath === undefined)('in a browser', () => {
   const headingOf = (page: Page) => page.getByRole('heading').textContent();
   const decide = async (page: Page, decision: 'Approve' | 'Deny') => {
     await page.getByRole('button', { name: decision }).click();
-    await page.waitForURL(/\/callback\?/);
+    await page.waitForURL(/\/callback\/[\w-]+\?/);
   };
 
   test.each([
@@ -54,13 +54,15 @@ describe.skipIf(browserPath === undefined)('in a browser', () => {
   ])('a person connects %s on the page of %s, and loads the page again', async (connection, vendor) => {
     const { page, noted } = await phone();
     const subject = 'ada <ada@example.org>';
-    const { consent, authorization_url } = await api('POST', `${connection}/consent`, { subject });
-    await page.goto(authorization_url!);
+    const { consent, consent_url } = await api('POST', `${connection}/consent`, { subject });
+    await page.goto(consent_url!);
+    expect(await readingProblems(page)).toEqual([]);
+    await page.getByRole('button', { name: /^Continue to/ }).click();
     expect(await page.title()).toContain(vendor);
     expect(await readingProblems(page)).toEqual([]);
     await decide(page, 'Approve');
     expect(await headingOf(page)).toBe('Connected');
-    expect(await page.getByRole('definition').allTextContents()).toEqual([connection, subject]);
+    expect(await page.getByRole('definition').allTextContents()).toEqual([vendor, connection, subject]);
     expect(await readingProblems(page)).toEqual([]);
     expect(await api('POST', `${connection}/token`, { subject })).toMatchObject({ source: 'table' });
 
@@ -76,8 +78,10 @@ describe.skipIf(browserPath === undefined)('in a browser', () => {
   test('a person declines, and is told that nothing was stored', async () => {
     const { page, noted } = await phone();
     const subject = 'declines';
-    const { authorization_url } = await api('POST', 'logs-portal/consent', { subject });
-    await page.goto(authorization_url!);
+    const { consent_url } = await api('POST', 'logs-portal/consent', { subject });
+    await page.goto(consent_url!);
+    expect(await readingProblems(page)).toEqual([]);
+    await page.getByRole('button', { name: /^Continue to/ }).click();
     await decide(page, 'Deny');
     expect(await headingOf(page)).toBe('Not connected');
     expect(await page.getByRole('main').textContent()).toContain('Nothing was stored');
@@ -92,8 +96,10 @@ describe.skipIf(browserPath === undefined)('in a browser', () => {
 
   test('a person who comes too late is told so', async () => {
     const { page } = await phone();
-    const { consent, authorization_url } = await api('POST', 'logs-portal/consent', { subject: 'late' });
-    await page.goto(authorization_url!);
+    const { consent, consent_url } = await api('POST', 'logs-portal/consent', { subject: 'late' });
+    await page.goto(consent_url!);
+    expect(await readingProblems(page)).toEqual([]);
+    await page.getByRole('button', { name: /^Continue to/ }).click();
     await expire(consent!);
     await decide(page, 'Approve');
     expect(await headingOf(page)).toBe('Too late');
@@ -105,7 +111,9 @@ describe.skipIf(browserPath === undefined)('in a browser', () => {
 
   test('a link that was made up tells nothing', async () => {
     const { page } = await phone();
-    const response = await page.goto(`${broker.url}/callback?state=${'x'.repeat(43)}&code=y`);
+    const response = await page.goto(
+      `${broker.url}/callback?state=${'x'.repeat(43)}.${'y'.repeat(43)}&code=y`,
+    );
     expect(response?.status()).toBe(404);
     expect(await headingOf(page)).toBe('Nothing to finish here');
     expect(await page.getByRole('definition').count()).toBe(0);

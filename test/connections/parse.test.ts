@@ -19,6 +19,7 @@ test('a connection that names only its vendor gets every default', () => {
     scopes: [],
     authorizeParams: {},
     refresh: 'keep_warm',
+    returnHosts: [],
     rotateEvery: 86_400,
     apiHosts: ['open.example'],
     directInvoke: true,
@@ -51,6 +52,7 @@ test('a connection that says everything is taken at its word', () => {
     redirect_uri: OUT_OF_BAND,
     authorize_params: { prompt: 'consent' },
     refresh: 'on_use',
+    return_hosts: ['portal.example.com'],
     rotate_every: 3600,
     api_hosts: ['api.example.com'],
     direct_invoke: true,
@@ -78,6 +80,7 @@ test('a connection that says everything is taken at its word', () => {
     redirectUri: OUT_OF_BAND,
     authorizeParams: { prompt: 'consent' },
     refresh: 'on_use',
+    returnHosts: ['portal.example.com'],
     rotateEvery: 3600,
     apiHosts: ['api.example.com'],
     directInvoke: true,
@@ -422,6 +425,26 @@ describe('a shared secret', () => {
     const other = ARN.replace('111122223333', '444455556666');
     expect(parse(two({ secret: ARN }, { secret: other, issuer: 'https://b.example' })).size).toBe(2);
   });
+});
+
+test('two servers may not have one redirect URI', () => {
+  const back = {
+    vendor: 'open',
+    issuer: 'https://as.example',
+    grant: 'authorization_code',
+    scope: 'a',
+    redirect_uri: 'https://broker.example/callback',
+  };
+  const both = (b: object) => ({ a: back, b: { ...back, secret: 'another', ...b } });
+  const issues = mistakes(both({ ...back, issuer: 'https://other.example' }));
+  expect(issues).toEqual([
+    {
+      path: 'connections.b.redirect_uri',
+      found: expect.stringContaining('which connection "a" has for another server'),
+      allowed: expect.stringContaining('a redirect URI for each server'),
+    },
+  ]);
+  expect(parse(both(back)).size).toBe(2);
 });
 
 test('http redirects to loopback pass everywhere: it is the person whose machine that is', () => {

@@ -19,6 +19,7 @@ import { fingerprint } from '../../shared/oauth/token.ts';
 import { decide } from '../simulator/support.ts';
 import { brokerWorld } from '../support/broker.ts';
 import { Canaries } from '../support/canaries.ts';
+import { Browser } from '../support/consent-browser.ts';
 import { type HttpPeer, json, type Reply, startHttpPeer, text } from '../support/http-peer.ts';
 import { type HttpsRequest, httpsEvent, INVOKE_ARN, lambdaContext } from '../support/lambda.ts';
 import { openStores } from '../support/stores.ts';
@@ -72,6 +73,14 @@ function deployed(connections: readonly Connection[], stores?: (stores: Stores) 
   const broker = remembering(world.process(connections, options).broker);
   const https = observed(instruments, answered(httpsHandler(broker)));
   const callback = observed(instruments, answered(callbackHandler(broker)));
+  const browser = new Browser(async (event) => {
+    const page = await callback(event, lambdaContext());
+    // The way to the vendor and the cookie are the browser's alone.
+    const { location: _, ...headers } = page.headers ?? {};
+    const { cookies: __, ...rest } = page;
+    shown.push(inspect(page.statusCode === 303 ? { ...rest, body: '', headers } : rest, { depth: 5 }));
+    return page;
+  });
   const invoke = observed(instruments, invokeHandler(broker));
   const refresh = observed(instruments, refreshHandler(broker));
   return {
@@ -80,12 +89,18 @@ function deployed(connections: readonly Connection[], stores?: (stores: Stores) 
       if (statusCode !== 200 || !/token$|consent$/.test(request.request)) shown.push(body, inspect(headers));
       return JSON.parse(body);
     },
+    /** Goes on with a consent in a browser. @returns where the vendor asks the person */
+    async goOn({ consent_url }: Record<string, string>): Promise<string> {
+      const secret = new URL(consent_url!).pathname.split('/').at(-1)!;
+      canaries.add('consent', secret);
+      await browser.open(secret);
+      const { url } = await browser.goOn(secret);
+      const [cookie] = browser.cookies;
+      canaries.add('browser', cookie!.split('=')[1]!);
+      return url;
+    },
     async callback(url: URL): Promise<void> {
-      const event = {
-        ...httpsEvent({ request: 'GET /callback', route: 'GET /callback' }),
-        rawQueryString: url.search.slice(1),
-      };
-      shown.push(inspect(await callback(event, lambdaContext()), { depth: 5 }));
+      await browser.comeBack(url);
     },
     async invoke(connection: string, event: unknown): Promise<void> {
       await invoke(event, lambdaContext(`${INVOKE_ARN}:${connection}`)).catch(remember);
@@ -106,6 +121,7 @@ function remember(error: unknown): void {
 /** Keeps what every operation throws, causes and all, before anybody has made it presentable. */
 function remembering(broker: Broker): Broker {
   const entries = Object.entries(broker).map(([name, operation]) => {
+    if (typeof operation !== 'function') return [name, operation];
     const run = operation as (...parameters: unknown[]) => unknown;
     const watched = (...parameters: unknown[]) => {
       const result = run(...parameters);
@@ -398,14 +414,14 @@ describe('nothing secret is shown', () => {
       { vendor: 'bugfender', grant: 'authorization_code', redirect_uri: CALLBACK },
       { client_id: clientId, client_secret: clientSecret },
     );
-    const { send, callback, sweep } = deployed([connection]);
+    const { send, goOn, callback, sweep } = deployed([connection]);
     const path = `/connections/${connection.name}`;
 
     async function consent(subject: string): Promise<void> {
       const body = JSON.stringify({ subject });
-      const { authorization_url } = await send({ request: `POST ${path}/consent`, body });
-      canaries.add('state', new URL(authorization_url!).searchParams.get('state')!);
-      const back = await decide(authorization_url!);
+      const url = await goOn(await send({ request: `POST ${path}/consent`, body }));
+      canaries.add('state', new URL(url).searchParams.get('state')!);
+      const back = await decide(url);
       canaries.add('authorization code', back.searchParams.get('code')!);
       await callback(back);
       await callback(back);
@@ -422,7 +438,7 @@ describe('nothing secret is shown', () => {
     }
     await sweep();
     const declined = await send({ request: `POST ${path}/consent`, body: JSON.stringify({ subject: 'x' }) });
-    await callback(await decide(declined.authorization_url!, 'deny'));
+    await callback(await decide(await goOn(declined), 'deny'));
     await callback(
       new URL(`${CALLBACK}?code=${plainCanary('stray code')}&state=${plainCanary('stray state')}`),
     );
@@ -444,7 +460,7 @@ describe('nothing secret is shown', () => {
       },
       { client_id: 'client', client_secret },
     );
-    const { send, callback } = deployed([connection]);
+    const { send, goOn, callback } = deployed([connection]);
     const tokens = { access_token: plainCanary('access token'), refresh_token: plainCanary('refresh token') };
     const replies: Reply[] = [
       (response, { body }) =>
@@ -455,13 +471,13 @@ describe('nothing secret is shown', () => {
     ];
     for (const [index, reply] of replies.entries()) {
       const body = JSON.stringify({ subject: `person-${index}` });
-      const { authorization_url } = await send({
-        request: `POST /connections/${connection.name}/consent`,
-        body,
-      });
-      const state = new URL(authorization_url!).searchParams.get('state')!;
+      const url = await goOn(await send({ request: `POST /connections/${connection.name}/consent`, body }));
+      const { searchParams } = new URL(url);
+      const state = searchParams.get('state')!;
       peer.replyWith(reply);
-      await callback(new URL(`${CALLBACK}?code=${plainCanary('code')}&state=${state}`));
+      await callback(
+        new URL(`${searchParams.get('redirect_uri')}?code=${plainCanary('code')}&state=${state}`),
+      );
       const { code_verifier } = peer.received[0]!.parameters;
       canaries.add('state', state);
       canaries.add('code verifier', code_verifier!);

@@ -82,13 +82,13 @@ test('each distinct secret of the broker has one placeholder; one that exists, a
 });
 
 describe('the API', () => {
-  test('asks IAM on every route but the callback', () => {
+  test('asks IAM on every route but those that browsers open', () => {
     const routes = deployed.ofType('AWS::ApiGatewayV2::Route').map(([, { Properties }]) => Properties);
     const authorized = (type: string) =>
       routes.filter(({ AuthorizationType }) => AuthorizationType === type).map(({ RouteKey }) => RouteKey);
     expect(authorized('AWS_IAM').sort()).toEqual([...CALLER_ROUTES].sort());
-    expect(authorized('NONE')).toEqual(['GET /callback']);
-    expect(routes).toHaveLength(CALLER_ROUTES.length + 1);
+    expect(authorized('NONE').sort()).toEqual([...PUBLIC_ROUTES].sort());
+    expect(routes).toHaveLength(CALLER_ROUTES.length + PUBLIC_ROUTES.length);
   });
 
   test('logs neither query strings, which hold codes, nor headers, which hold session tokens', () => {

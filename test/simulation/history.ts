@@ -97,7 +97,7 @@ export interface Operation {
   readonly type: 'operation';
   readonly at: number;
   readonly process: string;
-  readonly name: 'token' | 'consent' | 'callback' | 'proceed' | 'revoke' | 'sweep';
+  readonly name: 'token' | 'consent' | 'goOn' | 'callback' | 'proceed' | 'revoke' | 'sweep';
   readonly connection: string;
   readonly subject?: string;
   readonly principal?: string;

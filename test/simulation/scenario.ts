@@ -176,20 +176,29 @@ class Scenario {
     const { world, random } = this;
     const target = { connection: 'portal', subject };
     const startedAt = world.scheduler.now;
-    void world.startConsent({ subject, replace }, target).then(({ answer }) => {
-      const url = addressOf(answer);
-      if (!url) return;
+    void world.startConsent({ subject, replace }, target).then(async ({ answer: started }) => {
+      if (!started) return;
+      const secret = new URL(started.consent_url).pathname.split('/').at(-1)!;
+      const { answer } = await world.goOn(secret, target);
+      if (!answer || !('location' in answer && 'browser' in answer)) return;
+      const { location, browser } = answer as { location: string; browser: string };
+      const url = new URL(location);
       this.#later(random.pick([300, 3_000, 40_000, 700_000]), () => {
         const state = url.searchParams.get('state') ?? '';
         const code = world.vendor.authorize(subject, url.searchParams.get('scope') ?? '');
-        const back = new URLSearchParams({ code, state });
+        const { pathname: path } = new URL(url.searchParams.get('redirect_uri')!);
+        const back = { path, parameters: new URLSearchParams({ code, state }), browser };
         const reloads = random.integer(0, 3);
         this.#comeBack(back, { ...target, startedAt }, reloads);
       });
     });
   }
 
-  #comeBack(back: URLSearchParams, target: Parameters<World['callback']>[1], reloads: number): void {
+  #comeBack(
+    back: Parameters<World['callback']>[0],
+    target: Parameters<World['callback']>[1],
+    reloads: number,
+  ): void {
     const { world, random } = this;
     let answered = false;
     void world.callback(back, target).then(({ answer }) => {
@@ -316,12 +325,6 @@ class Scenario {
     }
     await world.scheduler.run(world.scheduler.now + 10 * MINUTE, () => open === 0);
   }
-}
-
-function addressOf(answer: object | undefined): URL | undefined {
-  if (!answer) return undefined;
-  const address = 'authorization_url' in answer ? answer.authorization_url : undefined;
-  return typeof address === 'string' ? new URL(address) : undefined;
 }
 
 function pickWeighted<T>(random: Random, choices: readonly (readonly [number, T])[]): readonly [number, T] {

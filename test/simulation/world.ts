@@ -164,8 +164,16 @@ export class World {
     );
   }
 
-  callback(parameters: URLSearchParams, options: Asking): Promise<Asked<{ kind: string }>> {
-    return this.#ask('callback', options, (broker, { span }) => broker.callback(parameters, span));
+  /** Goes on with a consent in a browser. */
+  goOn(secret: string, options: Asking): Promise<Asked<object>> {
+    return this.#ask('goOn', options, (broker, { span }) => broker.continueConsent({ secret, ...span }));
+  }
+
+  callback(
+    request: { readonly path: string; readonly parameters: URLSearchParams; readonly browser: string },
+    options: Asking,
+  ): Promise<Asked<{ kind: string }>> {
+    return this.#ask('callback', options, (broker, { span }) => broker.callback({ ...request, ...span }));
   }
 
   revoke(force: boolean, options: Asking): Promise<Asked<object>> {

@@ -6,6 +6,7 @@ import { httpsCaller } from '../../shared/broker/caller.ts';
 import type { Grant, Stored } from '../../shared/broker/ports.ts';
 import type { Connection } from '../../shared/connections/connection.ts';
 import type { ConsentAnswer, ConsentStatusAnswer } from '../../shared/contract/messages.ts';
+import { present } from '../../shared/contract/present.ts';
 import { jsonBody } from './ask.ts';
 import { type BrokerProcess, type BrokerWorld, CALLER, HTTPS_LIMIT } from './broker.ts';
 
@@ -13,7 +14,9 @@ import { type BrokerProcess, type BrokerWorld, CALLER, HTTPS_LIMIT } from './bro
 export interface GrantProcess extends BrokerProcess {
   readonly connection: Connection;
   /** Begins a consent. */
-  start(body?: object, as?: string): Promise<ConsentAnswer>;
+  begin(body?: object, as?: string): Promise<ConsentAnswer>;
+  /** Begins a consent, and goes on with it in a browser, unless it is for a device. */
+  start(body?: object, as?: string): Promise<ConsentAnswer & { authorization_url?: string }>;
   /** Polls a consent, or finishes it with a code. */
   proceed(consent: string, body?: object, as?: string): Promise<ConsentStatusAnswer>;
   /** Loads the callback page with the vendor's answer. */
@@ -57,9 +60,22 @@ export function grantProcess(
     span: span(),
     ...sent,
   });
-  const start: GrantProcess['start'] = (body = {}, as) =>
+  const begin: GrantProcess['begin'] = (body = {}, as) =>
     broker.startConsent(ask({ body: jsonBody(body) }, as));
-  const callback: GrantProcess['callback'] = (url) => broker.callback(url.searchParams, span());
+  const start: GrantProcess['start'] = async (body, as) => {
+    const answer = await begin(body, as);
+    if ('user_code' in answer) return answer;
+    const secret = secretOf(answer);
+    const next = await broker.continueConsent({ secret, ...span() });
+    if (!('location' in next)) throw new Error(`Nothing to go on with: ${next.kind}`);
+    browsers.set(new URL(next.location).searchParams.get('state')!, next.browser);
+    return { ...answer, authorization_url: next.location };
+  };
+  const callback: GrantProcess['callback'] = (url) => {
+    const { pathname: path, searchParams: parameters } = url;
+    const browser = browsers.get(parameters.get('state') ?? '');
+    return broker.callback({ path, parameters, ...present({ browser }), ...span() });
+  };
   const grant: GrantProcess['grant'] = async (subject = SOMEBODY) => {
     const found = await stores.grants.read({ connection: name, subject });
     // The place of a forgotten one is held for a while.
@@ -69,6 +85,7 @@ export function grantProcess(
   return {
     ...process,
     connection,
+    begin,
     start,
     callback,
     grant,
@@ -139,20 +156,28 @@ export const kiosk = (world: BrokerWorld, members: object = {}) =>
     'bipsync-kiosk',
   );
 
-type Redirecting = Extract<ConsentAnswer, { authorization_url: string }>;
-type Device = Exclude<ConsentAnswer, { authorization_url: string }>;
+/** What the cookie of the browser holds that was sent to the vendor, by the `state` that it was sent with. */
+const browsers = new Map<string, string>();
 
-export function redirecting(answer: ConsentAnswer): Redirecting {
-  if (!('authorization_url' in answer)) throw new Error('A device consent was begun.');
-  return answer;
+/** The secret part of a consent's address. */
+export function secretOf({ consent_url }: ConsentAnswer): string {
+  return new URL(consent_url).pathname.split('/').at(-1)!;
+}
+
+type Redirecting = ConsentAnswer & { authorization_url: string };
+type Device = Extract<ConsentAnswer, { user_code: string }>;
+
+export function redirecting(answer: ConsentAnswer & { authorization_url?: string }): Redirecting {
+  const { authorization_url } = answer;
+  if (authorization_url === undefined) throw new Error('A device consent was begun.');
+  return { ...answer, authorization_url };
 }
 
 export function device(answer: ConsentAnswer): Device {
-  if ('authorization_url' in answer) throw new Error('An authorization was begun.');
+  if (!('user_code' in answer)) throw new Error('An authorization was begun.');
   return answer;
 }
 
-/** The person's answer on the simulated vendor's page; where the vendor sends the browser then. */
 export async function decide(
   authorizationUrl: string,
   decision: 'approve' | 'deny' = 'approve',

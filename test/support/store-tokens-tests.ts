@@ -266,16 +266,16 @@ export function tokensTests(suite: () => StoreSuite): void {
     const code = codeConsent(clock.now());
     const device = deviceConsent(clock.now());
     const cases = [
-      [code, code.codeVerifier],
-      [device, device.deviceCode],
+      [code, [code.codeVerifier]],
+      [device, [device.deviceCode, device.userCode, device.verificationUriComplete]],
     ] as const;
-    for (const [consent, secret] of cases) {
+    for (const [consent, secrets] of cases) {
       const id = randomUUID();
       const stored = await stores.consents.write<OpenConsent>(id, undefined, consent);
       expect(await stores.consents.read(id)).toEqual(stored);
       const raw = JSON.stringify(await rawItem(consentKey(id)));
       expect(raw).not.toContain(id);
-      expect(raw).not.toContain(secret.reveal());
+      for (const secret of secrets) expect(raw).not.toContain(secret.reveal());
     }
   });
 
@@ -326,6 +326,8 @@ function started(now: number): StartedConsent {
     expiresAt: now + 600_000,
     endpoints: { issuer: 'https://vendor.example', tokenEndpoint: 'https://vendor.example/token' },
     scopes: ['read', 'write'],
+    browser: 'hash-of-what-the-browser-holds',
+    returnTo: 'https://portal.example/done',
   };
 }
 
@@ -334,6 +336,7 @@ function codeConsent(now: number) {
     ...started(now),
     kind: 'code',
     status: 'pending',
+    authorizationUrl: 'https://vendor.example/authorize?client_id=broker',
     redirectUri: 'https://broker.example/callback',
     codeVerifier: new Redacted(`verifier-${randomUUID()}`),
   } as const satisfies OpenConsent;
@@ -344,6 +347,9 @@ function deviceConsent(now: number) {
     ...started(now),
     kind: 'device',
     status: 'pending',
+    userCode: new Redacted(`user-code-${randomUUID()}`),
+    verificationUri: 'https://vendor.example/device',
+    verificationUriComplete: new Redacted(`https://vendor.example/device?code=${randomUUID()}`),
     deviceCode: new Redacted(`device-${randomUUID()}`),
     interval: 5,
     nextPollAt: now + 5_000,

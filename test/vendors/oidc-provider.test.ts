@@ -4,6 +4,7 @@ import {
   authorizationUrl,
   createCodeVerifier,
   readAuthorizationResponse,
+  withState,
 } from '../../shared/oauth/authorization.ts';
 import { revokeToken } from '../../shared/oauth/revocation.ts';
 import { getUserinfo } from '../../shared/oauth/userinfo.ts';
@@ -66,15 +67,15 @@ test('a consent gives tokens that are refreshed, rotated, and refused once spent
   const { endpoints, client } = await clientCall(members, peer.secrets.person);
   const { redirectUri } = peer;
   const codeVerifier = createCodeVerifier();
-  const url = await authorizationUrl({
+  const request = await authorizationUrl({
     endpoint: endpoints.authorizationEndpoint!,
     clientId: client.clientId,
     redirectUri,
     scopes: ['openid', 'offline_access'],
-    state: 'state-1',
     codeVerifier,
     parameters: { prompt: 'consent' },
   });
+  const url = withState(request, 'state-1');
   const { searchParams } = await peer.approve(url);
   expect(endpoints.issInResponse).toBe(true);
   const response = readAuthorizationResponse(searchParams, { ...endpoints, state: 'state-1' });

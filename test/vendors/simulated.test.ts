@@ -9,6 +9,7 @@ import {
   authorizationUrl,
   createCodeVerifier,
   readAuthorizationResponse,
+  withState,
 } from '../../shared/oauth/authorization.ts';
 import { requestDeviceAuthorization } from '../../shared/oauth/device.ts';
 import { revokeToken } from '../../shared/oauth/revocation.ts';
@@ -94,15 +95,15 @@ describe.each<[VendorName, string, string]>([
     const secret = secretOf(secretName);
     const { endpoints, client } = await clientCall(members(), secret);
     const codeVerifier = createCodeVerifier();
-    const url = await authorizationUrl({
+    const request = await authorizationUrl({
       endpoint: endpoints.authorizationEndpoint!,
       clientId: client.clientId,
       redirectUri,
       scopes,
-      state: 'state-1',
       codeVerifier,
       parameters: {},
     });
+    const url = withState(request, 'state-1');
     const response = readAuthorizationResponse((await decide(url)).searchParams, {
       ...endpoints,
       state: 'state-1',
@@ -125,15 +126,15 @@ describe.each<[VendorName, string, string]>([
 
   test('that was denied is told as such', async () => {
     const { endpoints, client } = await clientCall(members(), secretOf(secretName));
-    const url = await authorizationUrl({
+    const request = await authorizationUrl({
       endpoint: endpoints.authorizationEndpoint!,
       clientId: client.clientId,
       redirectUri,
       scopes,
-      state: 'state-1',
       codeVerifier: createCodeVerifier(),
       parameters: {},
     });
+    const url = withState(request, 'state-1');
     const { searchParams } = await decide(url, 'deny');
     expect(readAuthorizationResponse(searchParams, { ...endpoints, state: 'state-1' })).toEqual({
       refused: true,

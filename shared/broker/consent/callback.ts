@@ -4,19 +4,29 @@
  * caller brings, or by what the vendor sends a person's browser back with.
  */
 import type { Connection } from '../../connections/connection.ts';
-import { BrokerError, VendorError } from '../../contract/errors.ts';
+import { BrokerError } from '../../contract/errors.ts';
 import type { ConsentStatusAnswer } from '../../contract/messages.ts';
 import { present } from '../../contract/present.ts';
 import type { Redacted } from '../../contract/redacted.ts';
-import { authorizationCodeParameters, readAuthorizationResponse } from '../../oauth/authorization.ts';
+import { readAuthorizationResponse } from '../../oauth/authorization.ts';
 import type { Vendor } from '../../vendors/vendor.ts';
 import { accessDenied } from '../authorize.ts';
-import type { CodeConsent, PendingConsent } from '../ports.ts';
+import type { PendingConsent } from '../ports.ts';
 import { isSamePrincipal } from '../principals.ts';
 import type { FindConnection, Span } from '../request.ts';
+import { handleIn, isSame, stateOf } from './browser.ts';
 import { devicePoller } from './device.ts';
-import { handleOf, type PendingConsentParts, pendingConsents, statusOf, whatFailed } from './pending.ts';
+import {
+  type ConsentPages,
+  type ConsentView,
+  consentPages,
+  namesOf,
+  outcomeOf,
+  standingView,
+} from './page.ts';
+import { type PendingConsentParts, pendingConsents, statusOf, whatFailed } from './pending.ts';
 import { consentStarter, type StartConsentParts } from './start.ts';
+import { codeParameters, typedCodeRedeemer } from './typed-code.ts';
 
 export interface ConsentParts extends PendingConsentParts, StartConsentParts {
   readonly find: FindConnection;
@@ -31,30 +41,32 @@ export interface ContinueConsent extends Span {
   readonly code?: Redacted;
 }
 
-/** What the page of `/callback` says. `unknown` names nothing, since nothing is known of who asks. */
-export type CallbackOutcome =
-  | { readonly kind: 'unknown' }
-  | {
-      readonly kind: 'connected' | 'denied' | 'expired' | 'failed' | 'pending';
-      readonly connection: string;
-      readonly subject: string;
-      readonly detail?: string;
-    };
+/** A browser that comes back from the vendor. */
+export interface Return extends Span {
+  /** The path that it came to, as the vendor was told it. */
+  readonly path: string;
+  readonly parameters: URLSearchParams;
+  /** What its cookie holds. */
+  readonly browser?: string;
+}
 
 export interface Consents {
   readonly start: ReturnType<typeof consentStarter>;
   /** Redeems an out-of-band code, or polls a device consent once. */
   proceed(request: ContinueConsent): Promise<ConsentStatusAnswer>;
   /** Finishes a consent with what the vendor sent the person's browser back with. */
-  callback(parameters: URLSearchParams, span: Span): Promise<CallbackOutcome>;
+  callback(request: Return): Promise<ConsentView>;
+  readonly pages: ConsentPages;
 }
 
 export function consents(parts: ConsentParts): Consents {
   const table = parts.consents;
   const pendings = pendingConsents(parts);
   const poll = devicePoller({ clock: parts.clock, pendings });
+  const redeemTyped = typedCodeRedeemer(pendings);
+  const pages = consentPages({ consents: table, pendings, poll, redeemTyped, find: parts.find });
 
-  return { start: consentStarter(parts), proceed, callback };
+  return { start: consentStarter(parts), proceed, callback, pages };
 
   async function proceed(request: ContinueConsent): Promise<ConsentStatusAnswer> {
     const { connection, vendor, consent: handle, code, endsAt } = request;
@@ -65,22 +77,23 @@ export function consents(parts: ConsentParts): Consents {
     if (!pending || pendings.isOver(pending)) return { status: 'expired' };
     if (pending.kind === 'device') return poll(handle, pending, request);
     if (pending.status !== 'pending') return statusOf(pending);
-    const claim = code && (await pendings.claim(handle, pending, { endsAt }));
-    if (!claim) return { status: 'pending' };
-    const parameters = codeParameters(pending, code);
-    await pendings.redeem(claim, { connection, vendor, parameters, afterFailure: afterTypedCode(pending) });
-    return { status: 'granted' };
+    const redeemed = code && (await redeemTyped(handle, pending, code, { connection, vendor, endsAt }));
+    return { status: redeemed ? 'granted' : 'pending' };
   }
 
-  async function callback(parameters: URLSearchParams, span: Span): Promise<CallbackOutcome> {
+  async function callback({ path, parameters, browser, ...span }: Return): Promise<ConsentView> {
     const state = parameters.get('state') ?? '';
-    const handle = handleOf(state);
-    const pending = await table.read(handle);
+    const handle = handleIn(state);
+    const pending = handle === undefined ? undefined : await table.read(handle);
     const found = pending && parts.find(pending.connection);
-    if (!pending || !found || pending.kind === 'device') return { kind: 'unknown' };
-    const names = { connection: pending.connection, subject: pending.subject };
-    if (pendings.isOver(pending)) return { ...names, kind: 'expired' };
-    if (pending.status !== 'pending') return { ...names, ...outcomeOf(pending) };
+    if (!handle || !found || pending.kind === 'device') return { kind: 'unknown' };
+    // Each server has an address of its own to send people back to: one answer is not taken for another's (RFC 9700 §4.4).
+    if (pending.kind === 'code' && new URL(pending.redirectUri).pathname !== path) return { kind: 'unknown' };
+    const names = namesOf(found, pending);
+    const shown = standingView(found, pending, pendings.isOver(pending), browser);
+    if (shown) return shown;
+    if (pending.kind !== 'code') return { kind: 'unknown' };
+    if (!browser || !isSame(state, stateOf(handle, browser))) return { ...names, kind: 'otherBrowser' };
     const response = readQuietly(parameters, state, pending);
     // Malformed, or of another server: nothing is used up, and the person's true answer may still come.
     if (response instanceof BrokerError) return { ...names, kind: 'failed', detail: response.message };
@@ -106,20 +119,6 @@ export function consents(parts: ConsentParts): Consents {
   }
 }
 
-/**
- * Nobody has taken a code that the vendor refused, or that was not sent: a person may have mistyped it, and types it
- * again. What may have been redeemed is not sent again: that could end the very grant that it gave (RFC 6749 §4.1.2).
- */
-function afterTypedCode(pending: CodeConsent) {
-  return (error: unknown): CodeConsent | 'failed' => {
-    const untaken =
-      error instanceof VendorError
-        ? !error.ambiguous
-        : error instanceof BrokerError && error.code === 'secret_unavailable';
-    return untaken ? pending : 'failed';
-  };
-}
-
 function readQuietly(parameters: URLSearchParams, state: string, { endpoints }: PendingConsent) {
   try {
     return readAuthorizationResponse(parameters, { state, ...endpoints });
@@ -127,25 +126,4 @@ function readQuietly(parameters: URLSearchParams, state: string, { endpoints }: 
     if (error instanceof BrokerError) return error;
     throw error;
   }
-}
-
-function codeParameters({ redirectUri, codeVerifier }: CodeConsent, code: Redacted): Record<string, string> {
-  return authorizationCodeParameters({ code, redirectUri, codeVerifier });
-}
-
-/** What the page calls each status. */
-const SHOWN = {
-  pending: 'pending',
-  finishing: 'pending',
-  granted: 'connected',
-  denied: 'denied',
-  expired: 'expired',
-  failed: 'failed',
-} as const satisfies Record<PendingConsent['status'], CallbackOutcome['kind']>;
-
-function outcomeOf(
-  consent: PendingConsent,
-): Pick<Exclude<CallbackOutcome, { kind: 'unknown' }>, 'kind' | 'detail'> {
-  const detail = consent.kind === 'closed' ? consent.outcome : undefined;
-  return { kind: SHOWN[consent.status], ...present({ detail }) };
 }

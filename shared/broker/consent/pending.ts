@@ -1,13 +1,11 @@
 /**
- * A consent from its start to its end. It is stored under a handle, the hash of the `state` that travels through
- * the browser; a log of handles lets nobody finish a consent. Its code is exchanged by the request that moved the entry to
- * `finishing`.
+ * A consent from its start to its end. It is stored under a handle, the hash of the secret in its address; a log of
+ * handles lets nobody finish a consent. Its code is exchanged by the request that moved the entry to `finishing`.
  */
 
 import { BrokerError, VendorError, type VendorStep } from '../../contract/errors.ts';
 import type { ConsentStatusAnswer } from '../../contract/messages.ts';
 import { present } from '../../contract/present.ts';
-import { sha256Base64url } from '../../contract/sha256.ts';
 import { ignoringUnavailable } from '../ignoring-unavailable.ts';
 import type {
   ClosedConsent,
@@ -143,10 +141,10 @@ function finishing<Consent extends OpenConsent>(
 /** What stays of a consent when its secrets go. */
 function startedOf(consent: PendingConsent): StartedConsent {
   const { connection, subject, generation, endedGeneration } = consent;
-  const { replace, startedBy, expiresAt, endpoints, scopes } = consent;
+  const { replace, startedBy, expiresAt, endpoints, scopes, browser, returnTo } = consent;
   return present({
     ...{ connection, subject, generation, endedGeneration },
-    ...{ replace, startedBy, expiresAt, endpoints, scopes },
+    ...{ replace, startedBy, expiresAt, endpoints, scopes, browser, returnTo },
   });
 }
 
@@ -161,11 +159,6 @@ export function whatFailed(error: unknown): string | undefined {
   const step = error instanceof VendorError ? STEPS[error.step ?? 'code'] : undefined;
   if (!(error instanceof BrokerError)) return undefined;
   return step ? `${step}: ${error.message}` : error.message;
-}
-
-/** The name under which a consent is stored and spoken of. */
-export function handleOf(state: string): string {
-  return sha256Base64url(state);
 }
 
 /** As the caller that started the consent is told of it. */

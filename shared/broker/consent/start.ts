@@ -1,8 +1,9 @@
-import { randomBytes } from 'node:crypto';
 import { type Connection, DEVICE_CODE_GRANT } from '../../connections/connection.ts';
+import { parseEndpoint } from '../../connections/urls.ts';
 import { BrokerError } from '../../contract/errors.ts';
 import type { ConsentAnswer } from '../../contract/messages.ts';
 import { present } from '../../contract/present.ts';
+import { Redacted } from '../../contract/redacted.ts';
 import { authorizationUrl, createCodeVerifier } from '../../oauth/authorization.ts';
 import { requestDeviceAuthorization } from '../../oauth/device.ts';
 import type { Client, Endpoints } from '../../oauth/types.ts';
@@ -11,14 +12,14 @@ import { isLive, readToReplace } from '../grants/binding.ts';
 import type { ConsentsTable, GrantsTable, StartedConsent } from '../ports.ts';
 import { isGrant, type Span } from '../request.ts';
 import type { Acquisition, VendorAccess, VendorAccessParts } from '../vendor/access.ts';
-import { handleOf } from './pending.ts';
+import { handleOf, randomSecret } from './browser.ts';
 
 export interface StartConsentParts extends Pick<VendorAccessParts, 'clock' | 'timing'> {
   readonly consents: ConsentsTable;
   readonly grants: GrantsTable;
   readonly access: VendorAccess;
-  /** The deployment's own redirect URI. */
-  readonly callbackUrl: string;
+  /** The deployment's own address for a consent, and the redirect URI of a connection. */
+  readonly urls: { consent(secret: string): string; callback(connection: string): string };
 }
 
 export interface StartConsent extends Span {
@@ -28,12 +29,13 @@ export interface StartConsent extends Span {
   readonly replace: boolean;
   /** ARN of the caller, which the consent is bound to. */
   readonly principal: string;
+  readonly returnTo?: string;
 }
 
 /** A device consent that lives longer than this is polled no longer, in milliseconds. */
 const LONGEST_DEVICE_LIFE = 1_800_000;
 
-/** Sends a person to the vendor: by a URL to open, or by a code to type on another device. */
+/** Makes the address of a page that leads a person through the consent, at the vendor or with a code for a device. */
 export function consentStarter(parts: StartConsentParts) {
   const { clock, timing, grants, access } = parts;
   const table = parts.consents;
@@ -56,9 +58,10 @@ export function consentStarter(parts: StartConsentParts) {
         `replace: subject "${subject}" has a live grant; send "replace": true to consent again. The old grant stays until the new one is stored.`,
       );
     }
+    const returnTo = checkedReturn(request);
     const acquisition = access.acquire(request);
     const endpoints = await access.endpoints(connection, vendor, acquisition.budget);
-    const state = randomBytes(32).toString('base64url');
+    const secret = randomSecret();
     const started: StartedConsent = {
       connection: connection.name,
       subject,
@@ -68,44 +71,43 @@ export function consentStarter(parts: StartConsentParts) {
       expiresAt: clock.now() + timing.consentLife,
       endpoints,
       scopes: connection.scope,
+      ...present({ returnTo }),
     };
-    return access.withClient(connection, (client) =>
+    const handle = handleOf(secret);
+    const answer = await access.withClient(connection, (client) =>
       connection.grant === DEVICE_CODE_GRANT
-        ? startDevice(request, started, handleOf(state), client, endpoints, acquisition)
-        : startAuthorization(request, started, state, client, endpoints),
+        ? startDevice(request, started, handle, client, endpoints, acquisition)
+        : startAuthorization(request, started, handle, client, endpoints),
     );
+    return { consent: handle, consent_url: parts.urls.consent(secret), ...answer };
   }
 
   async function startAuthorization(
     { connection, vendor }: StartConsent,
     started: StartedConsent,
-    state: string,
+    handle: string,
     client: Client,
     endpoints: Endpoints,
-  ): Promise<ConsentAnswer> {
+  ): Promise<Begun> {
     const endpoint = needEndpoint(endpoints.authorizationEndpoint, 'authorization_endpoint');
-    const redirectUri = connection.redirectUri ?? parts.callbackUrl;
+    const redirectUri = connection.redirectUri ?? parts.urls.callback(connection.name);
     const codeVerifier = vendor.pkce ? createCodeVerifier() : undefined;
-    await table.write(handleOf(state), undefined, {
+    await table.write(handle, undefined, {
       ...started,
       kind: 'code',
       status: 'pending',
       redirectUri,
-      ...present({ codeVerifier }),
-    });
-    return {
-      consent: handleOf(state),
-      authorization_url: await authorizationUrl({
+      authorizationUrl: await authorizationUrl({
         endpoint,
         clientId: client.clientId,
         redirectUri,
         scopes: connection.scope,
-        state,
         codeVerifier,
         parameters: connection.authorizeParams,
       }),
-      expires_in: timing.consentLife / 1000,
-    };
+      ...present({ codeVerifier }),
+    });
+    return { expires_in: timing.consentLife / 1000 };
   }
 
   async function startDevice(
@@ -115,7 +117,7 @@ export function consentStarter(parts: StartConsentParts) {
     client: Client,
     endpoints: Endpoints,
     { budget }: Acquisition,
-  ): Promise<ConsentAnswer> {
+  ): Promise<Begun> {
     needEndpoint(endpoints.deviceAuthorizationEndpoint, 'device_authorization_endpoint');
     const { clientAuth, scope: scopes } = connection;
     const { dialect } = vendor;
@@ -132,11 +134,13 @@ export function consentStarter(parts: StartConsentParts) {
       status: 'pending',
       expiresAt,
       deviceCode,
+      userCode: new Redacted(device.userCode),
+      verificationUri: device.verificationUri,
+      ...present({ verificationUriComplete: redacted(device.verificationUriComplete) }),
       interval,
       nextPollAt,
     });
     return {
-      consent: handle,
       user_code: device.userCode,
       verification_uri: device.verificationUri,
       ...present({ verification_uri_complete: device.verificationUriComplete }),
@@ -144,6 +148,25 @@ export function consentStarter(parts: StartConsentParts) {
       interval,
     };
   }
+}
+
+type Without<Answer> = Answer extends unknown ? Omit<Answer, 'consent' | 'consent_url'> : never;
+type Begun = Without<ConsentAnswer>;
+
+function redacted(text: string | undefined): Redacted | undefined {
+  return text === undefined ? undefined : new Redacted(text);
+}
+
+/** A page that leads anywhere would lend the broker's name to whoever starts a consent (RFC 9700 §4.11). */
+function checkedReturn({ connection, returnTo }: StartConsent): string | undefined {
+  if (returnTo === undefined) return undefined;
+  const url = parseEndpoint(returnTo, { allowLoopbackHttp: true });
+  if (url && connection.returnHosts.includes(url.host)) return url.href;
+  const allowed = connection.returnHosts.map((host) => `"${host}"`).join(', ');
+  throw new BrokerError(
+    'invalid_request',
+    `return_to: must be an https URL on one of the connection's return_hosts: ${allowed || 'it lists none'}.`,
+  );
 }
 
 function needEndpoint(endpoint: string | undefined, member: string): string {

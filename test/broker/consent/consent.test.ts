@@ -49,6 +49,7 @@ describe('authorization code', () => {
     const begun = redirecting(await process.start());
     expect(begun).toEqual({
       consent: expect.stringMatching(/^[\w-]{43}$/),
+      consent_url: expect.stringMatching(/^https:\/\/broker\.example\/consent\/[\w-]{43}$/),
       authorization_url: expect.stringContaining(`${world.vendors.origins.bugfender}/auth/authorize?`),
       expires_in: 600,
     });
@@ -56,6 +57,7 @@ describe('authorization code', () => {
     const url = await decide(begun.authorization_url);
     expect(await process.callback(url)).toEqual({
       kind: 'connected',
+      vendor: 'Bugfender',
       connection: process.connection.name,
       subject: 'default',
     });
@@ -83,7 +85,7 @@ describe('authorization code', () => {
       client_id: 'demo-bipsync-user',
       redirect_uri: 'http://127.0.0.1:8787/callback',
       scope: 'research:read',
-      state: expect.stringMatching(/^[\w-]{43}$/),
+      state: expect.stringMatching(/^[\w-]{43}\.[\w-]{43}$/),
       code_challenge: expect.stringMatching(/^[\w-]{43}$/),
       code_challenge_method: 'S256',
       account_type: 'service',
@@ -286,6 +288,7 @@ describe('authorization code', () => {
     );
     expect(await process.callback(url)).toEqual({
       kind: 'failed',
+      vendor: 'Bugfender',
       connection: process.connection.name,
       subject: 'default',
     });
@@ -380,6 +383,7 @@ describe('device authorization', () => {
     const { process, started, decision } = await begun();
     expect(started).toEqual({
       consent: expect.stringMatching(/^[\w-]{43}$/),
+      consent_url: expect.stringMatching(/^https:\/\/broker\.example\/consent\/[\w-]{43}$/),
       user_code: expect.stringMatching(/^[A-Z]{4}-[A-Z]{4}$/),
       verification_uri: `${world.vendors.origins.bipsync}/oauth/device`,
       verification_uri_complete: expect.stringContaining(started.user_code),
