@@ -7,7 +7,7 @@ import { openInBrowser } from './browser.ts';
 import { withTarget } from './command.ts';
 import { onConnection } from './connection-list.ts';
 import { EXIT, Failure } from './failure.ts';
-import { findTarget, type Target, type TargetOptions } from './target.ts';
+import { findTargetToChange, type Target, type TargetOptions } from './target.ts';
 import { isInteractive, print, styled, tell } from './terminal.ts';
 import { startWaiting } from './waiting.ts';
 
@@ -41,7 +41,7 @@ Examples:
   token-broker connect research-kiosk`,
     )
     .action(async (connection: string, { subject, replace, browser, ...options }: Options) => {
-      const target = await findTarget(options);
+      const target = await findTargetToChange(options);
       const body = { ...(subject !== undefined && { subject }), ...(replace && { replace }) };
       const { answer } = await onConnection(target, connection, () =>
         target.api('POST', pathOf('POST /connections/{connection}/consent', { connection }), body),

@@ -3,7 +3,7 @@ import { DEFAULT_SUBJECT } from '../../shared/contract/messages.ts';
 import { pathOf } from '../../shared/contract/routes.ts';
 import { withTarget } from './command.ts';
 import { onConnection } from './connection-list.ts';
-import { findTarget, type TargetOptions } from './target.ts';
+import { findTargetToChange, type TargetOptions } from './target.ts';
 import { print } from './terminal.ts';
 
 interface Options extends TargetOptions {
@@ -30,7 +30,7 @@ Examples:
   token-broker revoke logs-portal --subject ${DEFAULT_SUBJECT} --force`,
     )
     .action(async (connection: string, { subject, force, ...options }: Options) => {
-      const target = await findTarget(options);
+      const target = await findTargetToChange(options);
       const path = pathOf('DELETE /connections/{connection}/grants/{subject}', {
         connection,
         subject: encodeURIComponent(subject),

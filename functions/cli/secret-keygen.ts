@@ -6,7 +6,7 @@ import { type SecretOptions, settingsOf } from './client-settings.ts';
 import { EXIT, Failure, usage } from './failure.ts';
 import { ask } from './prompts.ts';
 import { readSecret, writeSecret } from './secrets-manager.ts';
-import { findTarget, type TargetOptions } from './target.ts';
+import { findTargetToChange, type TargetOptions } from './target.ts';
 import { isInteractive, print, printJson, tell } from './terminal.ts';
 
 interface KeygenOptions extends TargetOptions, SecretOptions {
@@ -19,7 +19,7 @@ interface KeygenOptions extends TargetOptions, SecretOptions {
 
 /** The private key exists in this process and in Secrets Manager only: never in a file, never on the screen. */
 export async function keygenAction(connection: string, options: KeygenOptions): Promise<void> {
-  const target = await findTarget(options);
+  const target = await findTargetToChange(options);
   const { secretName, methods } = await settingsOf(target, connection, options);
   if (!methods.includes('private_key_jwt')) {
     throw usage(`${connection} proves itself by ${methods.join(' or ')}: it has no use for a key.`);

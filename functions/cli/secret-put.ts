@@ -8,14 +8,14 @@ import { type ClientSettings, type SecretOptions, settingsOf } from './client-se
 import { EXIT, Failure, usage } from './failure.ts';
 import { ask, askSecret, choose } from './prompts.ts';
 import { writeSecret } from './secrets-manager.ts';
-import { findTarget, type TargetOptions } from './target.ts';
+import { findTargetToChange, type TargetOptions } from './target.ts';
 import { isInteractive, print } from './terminal.ts';
 
 /** Secrets Manager's own limit, in bytes. */
 const MAX_SECRET = 65_536;
 
 export async function putAction(connection: string, options: TargetOptions & SecretOptions): Promise<void> {
-  const target = await findTarget(options);
+  const target = await findTargetToChange(options);
   const settings = await settingsOf(target, connection, options);
   const value = process.stdin.isTTY ? await askFor(settings) : parse(await readInput(), settings);
   await check(value, settings);

@@ -1,4 +1,9 @@
-/** Which broker a command talks to, and with which credentials. */
+/**
+ * Which broker a command talks to, and with which credentials. A broker on this machine is one that this user started:
+ * its entry in the registry says its key and where its secrets are kept, and it proves itself before a secret or a
+ * consent is sent to it, since anybody may listen on a port.
+ */
+import { randomBytes } from 'node:crypto';
 
 import { type BrokerApi, brokerApi } from '../../shared/client/broker-api.ts';
 import {
@@ -10,8 +15,11 @@ import { regionOf, secureUrl } from '../../shared/client/region.ts';
 import { isLoopback } from '../../shared/contract/loopback.ts';
 import { SERVICE } from '../../shared/contract/metrics.ts';
 import { prefixOfStack } from '../../shared/contract/stage.ts';
+import { DEMO_KEY, LOCAL_KEY_ID } from '../local/identities.ts';
+import { CHALLENGE_HEADER, proofOf, type Registered, registered } from '../local/registry.ts';
 import { type Aws, AwsRefusal, callJson } from './aws.ts';
 import { EXIT, Failure, usage } from './failure.ts';
+import { tell } from './terminal.ts';
 
 export interface TargetOptions {
   readonly endpoint?: string;
@@ -39,26 +47,87 @@ const LOCAL_AWS = 'http://127.0.0.1:8788';
 const TIMEOUT = 40_000;
 const HEALTH_TIMEOUT = 500;
 
-/** @throws Failure telling where it was looked for */
+/** The target of a command that only looks; where none is named, a broker of this user's on this machine comes first. */
 export async function findTarget(options: TargetOptions): Promise<Target> {
-  const { endpoint = process.env.TOKEN_BROKER_ENDPOINT || undefined } = options;
-  if (options.local) return localTarget(urlOf(LOCAL, '--local'), options);
-  if (options.stack !== undefined) return stackTarget(options.stack, options);
-  if (endpoint !== undefined) {
-    const url = urlOf(endpoint, options.endpoint === undefined ? 'TOKEN_BROKER_ENDPOINT' : '--endpoint');
-    return isLoopback(url.hostname) ? localTarget(url, options) : deployedTarget(url, options);
-  }
-  if (await isHealthy(LOCAL)) return localTarget(urlOf(LOCAL, '--local'), options);
-  return stackTarget(SERVICE, options);
+  const named = await namedTarget(options);
+  const unnamed = async () =>
+    (await isOurs(LOCAL)) ? localTarget(new URL(LOCAL), options) : stackTarget(SERVICE, options);
+  const target = named ?? (await unnamed());
+  // What a script reads stays free of it.
+  return process.stderr.isTTY ? announced(target) : target;
 }
 
-function localTarget(endpoint: URL, options: TargetOptions): Target {
+/**
+ * The target of a command that stores a secret, consents or revokes: it must be named, and one on this machine proves
+ * that it is this user's.
+ * @throws Failure
+ */
+export async function findTargetToChange(options: TargetOptions): Promise<Target> {
+  const target = await namedTarget(options);
+  if (!target)
+    throw usage(
+      'Say which broker this is for: --local, --stack NAME or --endpoint URL (or TOKEN_BROKER_ENDPOINT).',
+    );
+  if (target.isLocal && !(await isOurs(target.endpoint.origin)))
+    throw new Failure(
+      EXIT.denied,
+      `What listens at ${target.endpoint.host}, if anything does, is no broker that you have started: nothing was sent to it.`,
+      'npm start   (as the same user; or give its key: AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=KEY)',
+    );
+  return announced(target);
+}
+
+/** @throws Failure telling where it was looked for */
+async function namedTarget(options: TargetOptions): Promise<Target | undefined> {
+  const { endpoint = process.env.TOKEN_BROKER_ENDPOINT || undefined } = options;
+  if (options.local) return localTarget(new URL(LOCAL), options);
+  if (options.stack !== undefined) return stackTarget(options.stack, options);
+  if (endpoint === undefined) return undefined;
+  const url = urlOf(endpoint, options.endpoint === undefined ? 'TOKEN_BROKER_ENDPOINT' : '--endpoint');
+  return isLoopback(url.hostname) ? localTarget(url, options) : deployedTarget(url, options);
+}
+
+function announced(target: Target): Target {
+  tell(`at ${target.endpoint.origin}`);
+  return target;
+}
+
+async function localTarget(endpoint: URL, options: TargetOptions): Promise<Target> {
   const region = options.region ?? regionOf({ endpoint });
-  const credentials = localCredentials();
-  const awsEndpoint = options.awsEndpoint ?? (process.env.AWS_ENDPOINT_URL || LOCAL_AWS);
-  const aws = { region, credentials, endpoint: urlOf(awsEndpoint, '--aws-endpoint') };
+  const entry = await registered(endpoint.port);
+  const credentials = localCredentials(entry);
+  const fallback = endpoint.origin === LOCAL ? LOCAL_AWS : undefined;
+  // Each broker has its own: another's would take the secret as gladly.
+  const at = options.awsEndpoint ?? entry?.awsUrl ?? (process.env.AWS_ENDPOINT_URL || fallback);
   const api = brokerApi({ endpoint, region, credentials, timeout: TIMEOUT });
-  return { endpoint, isLocal: true, api, aws, stage: '' };
+  return {
+    endpoint,
+    isLocal: true,
+    api,
+    get aws() {
+      if (at !== undefined) return { region, credentials, endpoint: urlOf(at, '--aws-endpoint') };
+      throw usage(`Where ${endpoint.host} keeps its secrets is not known here: add --aws-endpoint URL.`);
+    },
+    stage: '',
+  };
+}
+
+/** Whether what listens there knows what only this user's broker can. */
+async function isOurs(origin: string): Promise<boolean> {
+  const { proof = keyInEnvironment() } = (await registered(new URL(origin).port)) ?? {};
+  if (proof === undefined) return false;
+  const challenge = randomBytes(32).toString('base64url');
+  try {
+    const response = await fetch(`${origin}/health`, {
+      headers: { [CHALLENGE_HEADER]: challenge },
+      redirect: 'error',
+      signal: AbortSignal.timeout(HEALTH_TIMEOUT),
+    });
+    const answer = (await response.json()) as { proof?: unknown };
+    return answer.proof === proofOf(proof, challenge);
+  } catch {
+    return false;
+  }
 }
 
 function deployedTarget(endpoint: URL, options: TargetOptions, stage = ''): Target {
@@ -113,13 +182,22 @@ function awsOf({ region, awsEndpoint }: TargetOptions, endpoint?: URL): Aws {
 }
 
 /**
- * Keys of the local broker only: whatever else listens on that port learns nothing of the person's own. Its keys
- * name who one is (`local`, `role-NAME`); the secret is no secret.
+ * Keys of the local broker only: whatever else listens on that port learns nothing of the person's own. Its key ids
+ * name who one is (`local`, `role-NAME`); the secret of all is the broker's key.
  */
-function localCredentials(): AwsCredentialsProvider {
+function localCredentials(entry: Registered | undefined): AwsCredentialsProvider {
+  const secretAccessKey = entry?.key ?? keyInEnvironment() ?? DEMO_KEY;
+  return async () => ({ accessKeyId: localKeyId() ?? LOCAL_KEY_ID, secretAccessKey });
+}
+
+function localKeyId(): string | undefined {
   const { AWS_ACCESS_KEY_ID: keyId = '' } = process.env;
-  const accessKeyId = /^(?:local|role-.+)$/.test(keyId) ? keyId : 'local';
-  return async () => ({ accessKeyId, secretAccessKey: 'local' });
+  return /^(?:local|role-.+)$/.test(keyId) ? keyId : undefined;
+}
+
+/** The broker's key, where the environment has a key id of its kind. */
+function keyInEnvironment(): string | undefined {
+  return localKeyId() && (process.env.AWS_SECRET_ACCESS_KEY || undefined);
 }
 
 function urlOf(text: string, name: string): URL {
@@ -130,18 +208,8 @@ function urlOf(text: string, name: string): URL {
   }
 }
 
-async function isHealthy(origin: string): Promise<boolean> {
-  try {
-    const response = await fetch(`${origin}/health`, { signal: AbortSignal.timeout(HEALTH_TIMEOUT) });
-    await response.body?.cancel();
-    return response.ok;
-  } catch {
-    return false;
-  }
-}
-
 function notFound(error: AwsRefusal, stack: string, name: string, region: string, named: boolean): Failure {
-  const here = named ? '' : `No token broker runs at ${new URL(LOCAL).host}, and `;
+  const here = named ? '' : `No token broker of yours runs at ${new URL(LOCAL).host}, and `;
   if (error.type !== 'ParameterNotFound') {
     return new Failure(
       EXIT.denied,

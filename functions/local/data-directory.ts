@@ -1,6 +1,9 @@
 /** The folder of everything that the local program keeps: for its owner only, and for one process at a time. */
-import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { randomBytes } from 'node:crypto';
+import { chmod, readdir, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { readIfPresent, writeAtomically } from './atomic-file.ts';
+import { makePrivate, ownedByOther } from './private-folder.ts';
 
 export interface DataDirectory {
   readonly path: string;
@@ -8,6 +11,8 @@ export interface DataDirectory {
   readonly dynamodb: string;
   /** File of the embedded Secrets Manager. */
   readonly secrets: string;
+  /** The secret of the broker's key ids, made once. */
+  key(): Promise<string>;
   /** Lets another process have it. */
   release(): Promise<void>;
 }
@@ -21,10 +26,16 @@ export class DataDirectoryUnusable extends Error {
 export async function openDataDirectory(given: string): Promise<DataDirectory> {
   const path = resolve(given);
   try {
-    await mkdir(path, { recursive: true, mode: 0o700 });
+    await makePrivate(path);
     await keepPrivate(path);
     const release = await lock(join(path, 'lock'));
-    return { path, dynamodb: join(path, 'dynamodb'), secrets: join(path, 'secrets.json'), release };
+    return {
+      path,
+      dynamodb: join(path, 'dynamodb'),
+      secrets: join(path, 'secrets.json'),
+      key: () => keyIn(join(path, 'key')),
+      release,
+    };
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code;
     if (code === undefined) throw error;
@@ -55,8 +66,22 @@ async function lock(path: string): Promise<() => Promise<void>> {
   return () => database.close();
 }
 
+/** Made once and kept, so that what was told of it stays true after a restart. */
+async function keyIn(path: string): Promise<string> {
+  const kept = await readIfPresent(path);
+  if (kept) return kept;
+  const made = randomBytes(24).toString('base64url');
+  await writeAtomically(path, made);
+  return made;
+}
+
 /** An empty folder is made private; one with content may be anything, so its mode is left to its owner. */
 async function keepPrivate(path: string): Promise<void> {
+  if (await ownedByOther(path)) {
+    throw new DataDirectoryUnusable(
+      `--data ${path} belongs to another user, who could read what it will hold: choose another folder`,
+    );
+  }
   const { mode } = await stat(path);
   const empty = (await readdir(path)).length === 0;
   if (empty) {

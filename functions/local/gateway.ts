@@ -10,6 +10,7 @@ import { answerOf, eventOf, withIdentity } from './gateway-event.ts';
 import { type LocalHandlers, run, TimedOut } from './handlers.ts';
 import { type Answer, jsonAnswer, type LocalServer, originRefusal, type Received, serve } from './http.ts';
 import { type Identity, LOCAL_REGION } from './identities.ts';
+import { CHALLENGE, CHALLENGE_HEADER, proofOf } from './registry.ts';
 import { SignatureRefused, verifySignature } from './sigv4.ts';
 
 interface GatewayOptions {
@@ -17,6 +18,10 @@ interface GatewayOptions {
   readonly port: number;
   /** A promise, because the handlers want to know this gateway's URL. */
   readonly handlers: Promise<LocalHandlers>;
+  /** The secret of every key id. */
+  readonly key: string;
+  /** What `GET /health` proves the broker by; absent: the key. */
+  readonly proof?: string;
   /** Milliseconds since the epoch; signatures are judged by it. */
   readonly now?: () => number;
   /** Milliseconds that a function may take; 29,000 where absent. */
@@ -48,11 +53,11 @@ async function respond(request: Received, options: GatewayOptions): Promise<Answ
   const foreign = open ? undefined : originRefusal(request);
   if (foreign) return foreign;
   if (request.tooLarge) return jsonAnswer(413, { message: 'Request Entity Too Large' });
-  if (request.method === 'GET' && request.rawPath === '/health') return jsonAnswer(200, { status: 'ok' });
+  if (request.method === 'GET' && request.rawPath === '/health') return health(request, options);
   if (route === 'malformed') return jsonAnswer(400, { message: 'Bad Request' });
   if (route === undefined) return jsonAnswer(404, { message: 'Not Found' });
   const now = (options.now ?? Date.now)();
-  const identity = open ? undefined : await identify(request, now);
+  const identity = open ? undefined : await identify(request, options.key, now);
   if (identity instanceof SignatureRefused) return forbidden(identity);
   return invoke(request, route, identity, now, options);
 }
@@ -69,9 +74,16 @@ function routeOf({ method, rawPath }: Received): MatchedRoute | 'malformed' | un
   }
 }
 
-async function identify(request: Received, now: number): Promise<Identity | SignatureRefused> {
+/** Whoever is about to send a secret here sees first that this is the broker it means (`registry.ts`). */
+function health({ headers }: Received, { key, proof = key }: GatewayOptions): Answer {
+  const challenge = headers[CHALLENGE_HEADER] ?? '';
+  const proven = CHALLENGE.test(challenge) && { proof: proofOf(proof, challenge) };
+  return jsonAnswer(200, { status: 'ok', ...proven });
+}
+
+async function identify(request: Received, key: string, now: number): Promise<Identity | SignatureRefused> {
   try {
-    return await verifySignature(request, { service: 'execute-api', region: LOCAL_REGION, now });
+    return await verifySignature(request, { service: 'execute-api', region: LOCAL_REGION, now, key });
   } catch (error) {
     if (error instanceof SignatureRefused) return error;
     throw error;

@@ -1,11 +1,11 @@
-/** Who may call the local program. Key ids say who one is; their secret is known to all. */
+/** Who may call the local program. Key ids say who one is; all have one secret. */
 
 export const LOCAL_REGION = 'us-east-1';
 export const LOCAL_ACCOUNT = '000000000000';
 /** The key id that is a user; `role-NAME` is a session of the role NAME. */
 export const LOCAL_KEY_ID = 'local';
-/** The secret of every local key: this proves who calls to the broker, not to an attacker on this machine. */
-export const LOCAL_SECRET = 'local';
+/** The secret of every key id in the demo, which holds no real secret: everybody on this machine knows it. */
+export const DEMO_KEY = 'local';
 
 /** Who signed, as API Gateway describes it to a function. */
 export interface Identity {

@@ -7,6 +7,8 @@ export interface LocalOptions {
   /** Absent: the demo with simulated vendors. */
   readonly connections?: string;
   readonly data: string;
+  /** The secret of every key id; absent: `local` in the demo, else one that is kept with the data. */
+  readonly key?: string;
   /** Seconds. */
   readonly sweepEvery: number;
 }
@@ -73,6 +75,10 @@ function commandLine(mistakes: string[]): Command {
     if (text === '') mistakes.push(`${option} is empty: it must be a path`);
     return text;
   };
+  const secret = (option: string) => (text: string) => {
+    if (!/^[!-~]{1,128}$/.test(text)) mistakes.push(`${option}: it must be 1–128 visible ASCII characters`);
+    return text;
+  };
   return new Command('npm start --')
     .description('Runs the token broker on this machine, on 127.0.0.1 only.')
     .option(
@@ -94,6 +100,11 @@ function commandLine(mistakes: string[]): Command {
     )
     .option('--data <dir>', 'where secrets and tokens are kept', path('--data'), '.token-broker')
     .option(
+      '--key <secret>',
+      'secret of the key ids; default: "local" in the demo, else a random one that is kept in DIR',
+      secret('--key'),
+    )
+    .option(
       '--sweep-every <seconds>',
       'how often the refresher runs: 1–86400',
       integer('--sweep-every', 1, 86_400),
@@ -105,7 +116,7 @@ function commandLine(mistakes: string[]): Command {
 }
 
 const ALLOWED =
-  'Allowed: --port N, --aws-port N, --connections FILE, --data DIR, --sweep-every SECONDS, --help';
+  'Allowed: --port N, --aws-port N, --connections FILE, --data DIR, --key SECRET, --sweep-every SECONDS, --help';
 
 const NOTES = `
 If AWS_ENDPOINT_URL is set, DynamoDB and Secrets Manager are used there, and nothing is kept in DIR.

@@ -10,7 +10,7 @@ import { createHash, timingSafeEqual } from 'node:crypto';
 import { Sha256 } from '@aws-crypto/sha256-js';
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { Received } from './http.ts';
-import { type Identity, identityOf, LOCAL_KEY_ID, LOCAL_SECRET } from './identities.ts';
+import { DEMO_KEY, type Identity, identityOf, LOCAL_KEY_ID } from './identities.ts';
 
 const MAX_SKEW = 5 * 60_000;
 const SCHEME = 'AWS4-HMAC-SHA256';
@@ -38,6 +38,8 @@ export interface Expected {
   readonly region?: string;
   /** Milliseconds since the epoch. */
   readonly now: number;
+  /** The secret of every key id. */
+  readonly key: string;
 }
 
 interface Authorization {
@@ -51,16 +53,17 @@ interface Authorization {
 
 /** @throws SignatureRefused */
 export async function verifySignature(request: Received, expected: Expected): Promise<Identity> {
-  const authorization = parseAuthorization(request);
+  const hint = hintOf(expected.key);
+  const authorization = parseAuthorization(request, hint);
   checkSignedHeaders(request, authorization.signedHeaders);
   const signedAt = checkDate(request, authorization, expected.now);
   checkScope(authorization, expected);
-  const identity = identityFor(authorization.keyId);
+  const identity = identityFor(authorization.keyId, hint);
   const bodyHash = checkBody(request);
-  const signature = await sign(request, authorization, signedAt, bodyHash);
+  const signature = await sign(request, authorization, expected.key, signedAt, bodyHash);
   if (!equal(signature, authorization.signature)) {
     throw invalid(
-      `The signature does not match: the secret of key id ${authorization.keyId} is "${LOCAL_SECRET}", and method, path, ` +
+      `The signature does not match: the secret of key id ${authorization.keyId} is ${hint}, and method, path, ` +
         'query, signed headers and body must be those that were signed. (curl 7.88 signs encoded paths and ' +
         'unsorted queries wrongly.)',
     );
@@ -68,7 +71,7 @@ export async function verifySignature(request: Received, expected: Expected): Pr
   return identity;
 }
 
-function parseAuthorization({ headers, rawQuery }: Received): Authorization {
+function parseAuthorization({ headers, rawQuery }: Received, hint: string): Authorization {
   const inQuery = /^x-amz-(signature|algorithm|credential)$/i;
   if ([...new URLSearchParams(rawQuery).keys()].some((name) => inQuery.test(name))) {
     throw invalid('Presigned URLs are not accepted: send the signature in the Authorization header');
@@ -77,7 +80,7 @@ function parseAuthorization({ headers, rawQuery }: Received): Authorization {
   if (header === undefined) {
     throw new SignatureRefused(
       'MissingAuthenticationTokenException',
-      `The request is not signed: sign it with SigV4 (key id "${LOCAL_KEY_ID}", secret "${LOCAL_SECRET}")`,
+      `The request is not signed: sign it with SigV4 (key id "${LOCAL_KEY_ID}"; its secret is ${hint})`,
     );
   }
   const match =
@@ -129,12 +132,17 @@ function checkScope({ region, service }: Authorization, expected: Expected): voi
   }
 }
 
-function identityFor(keyId: string): Identity {
+/** Only the demo's may be told to whoever asks. */
+function hintOf(key: string): string {
+  return key === DEMO_KEY ? `"${key}"` : 'the one that the broker printed when it started';
+}
+
+function identityFor(keyId: string, hint: string): Identity {
   const identity = identityOf(keyId);
   if (identity) return identity;
   throw new SignatureRefused(
     'UnrecognizedClientException',
-    `Unknown key id: use "${LOCAL_KEY_ID}" or "role-NAME", both with the secret "${LOCAL_SECRET}"`,
+    `Unknown key id: use "${LOCAL_KEY_ID}" or "role-NAME", the secret of both is ${hint}`,
   );
 }
 
@@ -151,11 +159,12 @@ function checkBody({ headers, body }: Received): string {
 async function sign(
   { method, rawPath, rawQuery, headers }: Received,
   { keyId, region, service, signedHeaders }: Authorization,
+  key: string,
   signingDate: Date,
   bodyHash: string,
 ): Promise<string> {
   const signer = new SignatureV4({
-    credentials: { accessKeyId: keyId, secretAccessKey: LOCAL_SECRET },
+    credentials: { accessKeyId: keyId, secretAccessKey: key },
     region,
     service,
     sha256: Sha256,

@@ -1,4 +1,5 @@
 /** Starts the parts of the local program in order, and stops them in the reverse one. */
+import { randomBytes } from 'node:crypto';
 import type { AwsConfig } from '../../shared/aws/clients.ts';
 import { composeLocal } from './compose-local.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
@@ -6,7 +7,9 @@ import { startAwsEndpoint } from './emulator/endpoint.ts';
 import { lambdaService } from './emulator/lambda.ts';
 import { startGateway } from './gateway.ts';
 import type { LocalHandlers } from './handlers.ts';
+import { DEMO_KEY } from './identities.ts';
 import type { LocalOptions } from './options.ts';
+import { register } from './registry.ts';
 import { startSchedule } from './scheduler.ts';
 import { embeddedConfig, environmentConfig, prepareStores } from './stores.ts';
 import type { Welcome } from './welcome.ts';
@@ -49,12 +52,18 @@ async function start(
   // Each of the two servers and the handlers wants to know of the other two: the handlers come last.
   const { promise: handlers, resolve } = Promise.withResolvers<LocalHandlers>();
   const lambda = lambdaService({ handlers, aliases: [...connections.keys()] });
-  const aws = await startAwsEndpoint({ port: options.awsPort, services: { lambda, ...data?.services } });
+  const key = options.key ?? (demo ? DEMO_KEY : ((await directory?.key()) ?? newKey()));
+  const services = { lambda, ...data?.services };
+  const aws = await startAwsEndpoint({ port: options.awsPort, services, key });
   onClose(() => aws.close());
-  const gateway = await startGateway({ port: options.port, handlers });
+  // The demo's key is known to all and proves nothing.
+  const proof = key === DEMO_KEY ? newKey() : key;
+  const gateway = await startGateway({ port: options.port, handlers, key, proof });
   onClose(() => gateway.close());
 
-  const config: AwsConfig = endpointUrl ? environmentConfig(endpointUrl) : embeddedConfig(aws.url);
+  const config: AwsConfig = endpointUrl
+    ? environmentConfig(endpointUrl, options.key)
+    : embeddedConfig(aws.url, key);
   const [secrets, composed] = await Promise.all([
     prepareStores(config, demo?.seeds ?? {}),
     composeLocal({ connections, aws: config, publicUrl: gateway.url }),
@@ -63,9 +72,11 @@ async function start(
   resolve(composed);
   const schedule = startSchedule(composed.refresh, options.sweepEvery);
   onClose(() => schedule.stop());
+  onClose(await register({ url: gateway.url, awsUrl: endpointUrl ?? aws.url, key, proof }));
   return {
     url: gateway.url,
     awsUrl: aws.url,
+    key,
     connections,
     kept: directory?.path ?? `${endpointUrl} (AWS_ENDPOINT_URL)`,
     ...(demo ? { vendors: demo.origins } : {}),
@@ -78,6 +89,11 @@ async function chooseConnections(file: string | undefined) {
   const { startDemo } = await import('./demo.ts');
   const demo = await startDemo();
   return { connections: demoConnections(demo.file), demo };
+}
+
+/** For as long as this process runs. */
+function newKey(): string {
+  return randomBytes(24).toString('base64url');
 }
 
 async function embedData(directory: DataDirectory) {

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import type { AwsConfig } from '../../shared/aws/clients.ts';
 import { NAMES } from '../../shared/contract/names.ts';
-import { LOCAL_KEY_ID, LOCAL_REGION, LOCAL_SECRET } from './identities.ts';
+import { DEMO_KEY, LOCAL_KEY_ID, LOCAL_REGION } from './identities.ts';
 
 /** Values of secrets by name; each is made when there is none yet. */
 export type Seeds = Readonly<Record<string, () => object | Promise<object>>>;
@@ -12,23 +12,23 @@ export type Seeds = Readonly<Record<string, () => object | Promise<object>>>;
 const BOUNDS = { connectionTimeout: 3_000, requestTimeout: 10_000, throwOnRequestTimeout: true };
 
 /** The endpoint embedded in this process. */
-export function embeddedConfig(endpoint: string): AwsConfig {
+export function embeddedConfig(endpoint: string, key: string = DEMO_KEY): AwsConfig {
   return {
     region: LOCAL_REGION,
     endpoint,
-    credentials: { accessKeyId: LOCAL_KEY_ID, secretAccessKey: LOCAL_SECRET },
+    credentials: { accessKeyId: LOCAL_KEY_ID, secretAccessKey: key },
   };
 }
 
 /**
  * The endpoint that `AWS_ENDPOINT_URL` names, with the environment's region and credentials where it has any:
- * such endpoints commonly take all, and another broker's takes the local ones.
+ * such endpoints commonly take all, and another broker's takes the local ones with its key.
  */
-export function environmentConfig(endpoint: string, environment = process.env): AwsConfig {
+export function environmentConfig(endpoint: string, key?: string, environment = process.env): AwsConfig {
   const { AWS_REGION, AWS_DEFAULT_REGION, AWS_ACCESS_KEY_ID, AWS_PROFILE } = environment;
   const region = AWS_REGION || AWS_DEFAULT_REGION || LOCAL_REGION;
   if (AWS_ACCESS_KEY_ID || AWS_PROFILE) return { region, endpoint };
-  return { ...embeddedConfig(endpoint), region };
+  return { ...embeddedConfig(endpoint, key), region };
 }
 
 /** The endpoint cannot be used; the message says which one, and why. */

@@ -1,12 +1,14 @@
 /** What the local program prints when it is ready: where it is, and how to get a token, ready to paste. */
 import type { Connection } from '../../shared/connections/connection.ts';
 import { FUNCTIONS } from '../../shared/contract/names.ts';
-import { LOCAL_KEY_ID, LOCAL_REGION, LOCAL_SECRET } from './identities.ts';
+import { LOCAL_KEY_ID, LOCAL_REGION } from './identities.ts';
 
 export interface Welcome {
   /** Of the HTTPS routes. */
   readonly url: string;
   readonly awsUrl: string;
+  /** The secret of every key id. */
+  readonly key: string;
   readonly connections: ReadonlyMap<string, Connection>;
   /** Where secrets and tokens are: a folder, or another endpoint. */
   readonly kept: string;
@@ -30,13 +32,13 @@ function exampleOf(connections: ReadonlyMap<string, Connection>): Connection | u
   return immediate.find(({ directInvoke }) => directInvoke) ?? immediate[0] ?? all[0];
 }
 
-function places({ url, awsUrl, connections, kept, vendors, seconds }: Welcome): string {
+function places({ url, awsUrl, key, connections, kept, vendors, seconds }: Welcome): string {
   const lines = [
     `The token broker is ready (${seconds.toFixed(1)} s).`,
     '',
     `  Routes       ${url}   signed with SigV4: service execute-api, region ${LOCAL_REGION}`,
     `  AWS          ${awsUrl}   Lambda Invoke, DynamoDB, Secrets Manager`,
-    `  Keys         key id ${LOCAL_KEY_ID} (a user) or role-NAME (a role); the secret is always ${LOCAL_SECRET}`,
+    `  Keys         key id ${LOCAL_KEY_ID} (a user) or role-NAME (a role); the secret of all is ${key}`,
     `  Kept in      ${kept}`,
     `  Connections  ${wrap([...connections.keys()])}`,
   ];
@@ -56,44 +58,44 @@ function wrap(items: readonly string[]): string {
   return lines.join(`,\n${' '.repeat(15)}`);
 }
 
-function awsEnvironment(awsUrl: string): string {
+function awsEnvironment({ awsUrl, key }: Welcome): string {
   return (
-    `AWS_ACCESS_KEY_ID=${LOCAL_KEY_ID} AWS_SECRET_ACCESS_KEY=${LOCAL_SECRET} AWS_DEFAULT_REGION=${LOCAL_REGION} \\\n` +
+    `AWS_ACCESS_KEY_ID=${LOCAL_KEY_ID} AWS_SECRET_ACCESS_KEY=${key} AWS_DEFAULT_REGION=${LOCAL_REGION} \\\n` +
     `  AWS_ENDPOINT_URL=${awsUrl}`
   );
 }
 
-function secretHint({ awsUrl }: Welcome, example: Connection | undefined): string | undefined {
+function secretHint(about: Welcome, example: Connection | undefined): string | undefined {
   if (!example) return undefined;
   return `Give a connection its secret (once):
 
-${awsEnvironment(awsUrl)} \\
+${awsEnvironment(about)} \\
   aws secretsmanager create-secret --name ${example.secret} \\
   --secret-string '{"client_id":"…","client_secret":"…"}'`;
 }
 
-function curl({ url }: Welcome, { name }: Connection): string {
+function curl({ url, key }: Welcome, { name }: Connection): string {
   return `Get a token with curl (curl 7.88 and older sign encoded paths and unsorted queries wrongly):
 
-curl -sS --aws-sigv4 aws:amz:${LOCAL_REGION}:execute-api --user ${LOCAL_KEY_ID}:${LOCAL_SECRET} \\
+curl -sS --aws-sigv4 aws:amz:${LOCAL_REGION}:execute-api --user ${LOCAL_KEY_ID}:${key} \\
   -H 'content-type: application/json' -d '{}' ${url}/connections/${name}/token`;
 }
 
-function cli({ awsUrl }: Welcome, { name }: Connection): string {
+function cli(about: Welcome, { name }: Connection): string {
   return `… with the AWS CLI (it exits 0 even when the function fails: look for "FunctionError"; version 1 knows no
 --cli-binary-format and needs none):
 
-${awsEnvironment(awsUrl)} \\
+${awsEnvironment(about)} \\
   aws lambda invoke --function-name ${FUNCTIONS.invoke.name} --qualifier ${name} \\
   --cli-binary-format raw-in-base64-out --payload '{}' /dev/stdout`;
 }
 
-function sdk({ awsUrl }: Welcome, { name }: Connection): string {
+function sdk({ awsUrl, key }: Welcome, { name }: Connection): string {
   return `… with the AWS SDK:
 
 import { InvokeCommand, LambdaClient } from '@aws-sdk/client-lambda';
 const lambda = new LambdaClient({ region: '${LOCAL_REGION}', endpoint: '${awsUrl}',
-  credentials: { accessKeyId: '${LOCAL_KEY_ID}', secretAccessKey: '${LOCAL_SECRET}' } });
+  credentials: { accessKeyId: '${LOCAL_KEY_ID}', secretAccessKey: '${key}' } });
 const { FunctionError, Payload } = await lambda.send(
   new InvokeCommand({ FunctionName: '${FUNCTIONS.invoke.name}', Qualifier: '${name}', Payload: '{}' }));
 console.log(FunctionError ?? 'success', JSON.parse(Payload.transformToString()));`;

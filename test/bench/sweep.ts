@@ -47,7 +47,7 @@ async function sweepOf(count: number): Promise<Measurement[]> {
     dynamodb: writes.service,
     secretsmanager: await secretsManagerService(join(folder, 'secrets.json')),
   };
-  const endpoint = await startAwsEndpoint({ port: 0, services });
+  const endpoint = await startAwsEndpoint({ port: 0, key: 'local', services });
   try {
     const { broker, stores } = await brokerOn(endpoint.url, vendor.origin);
     await seed(stores, vendor.origin, count);

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { text } from 'node:stream/consumers';
 import { stripVTControlCharacters } from 'node:util';
 import { programOf } from '../support/compile-programs.ts';
-import type { LocalBrokerProcess } from '../support/local-broker.ts';
+import { type LocalBrokerProcess, STATE_HOME } from '../support/local-broker.ts';
 
 export const MAIN = programOf('functions/cli/main');
 
@@ -32,6 +32,7 @@ export function environmentOf(broker?: Pick<LocalBrokerProcess, 'url' | 'awsUrl'
   );
   return {
     ...(Object.fromEntries(inherited) as Record<string, string>),
+    XDG_STATE_HOME: STATE_HOME,
     ...(broker && { TOKEN_BROKER_ENDPOINT: broker.url, AWS_ENDPOINT_URL: broker.awsUrl }),
   };
 }

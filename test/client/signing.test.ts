@@ -34,7 +34,7 @@ function verified({ method, path, headers, body }: Received, now = Date.now()) {
   const request = { method, rawPath, rawQuery, headers: headers as Record<string, string> };
   return verifySignature(
     { ...request, body: Buffer.from(body), tooLarge: false, sourceIp: '127.0.0.1' },
-    { ...expected, now },
+    { ...expected, now, key: credentials.secretAccessKey },
   );
 }
 

@@ -26,7 +26,7 @@ test('500 callers in several processes whose token is refused cause one mint', a
     api_hosts: [api.host],
   };
   await writeFile(file, JSON.stringify({ connections: { 'crash-symbols': connection } }));
-  const broker = await startLocalBrokerProcess({ args: ['--connections', file] });
+  const broker = await startLocalBrokerProcess({ args: ['--connections', file, '--key', 'local'] });
   onTestFinished(async () => {
     await Promise.all([broker.dispose(), vendors.close(), api.close()]);
     await rm(folder, { recursive: true });

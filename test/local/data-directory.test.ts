@@ -51,7 +51,7 @@ test('a file in its place is refused with a reason', async () => {
   const path = join(folder, 'file');
   await writeFile(path, '');
   await expect(openDataDirectory(path)).rejects.toThrow(DataDirectoryUnusable);
-  await expect(openDataDirectory(path)).rejects.toThrow(/EEXIST.*must be a folder/);
+  await expect(openDataDirectory(path)).rejects.toThrow(/ENOTDIR.*must be a folder/);
 });
 
 test('belongs to one at a time, and is free after its release', async () => {

@@ -13,7 +13,7 @@ const handlers = echoHandlers();
 let gateway: LocalServer;
 
 beforeAll(async () => {
-  gateway = await startGateway({ port: 0, handlers: Promise.resolve(handlers) });
+  gateway = await startGateway({ port: 0, key: 'local', handlers: Promise.resolve(handlers) });
 });
 afterAll(() => gateway.close());
 beforeEach(() => {
@@ -51,6 +51,7 @@ async function withHandlers<T>(
 ): Promise<T> {
   const server = await startGateway({
     port: 0,
+    key: 'local',
     handlers: Promise.resolve({ ...handlers, https }),
     ...(timeout === undefined ? {} : { timeout }),
   });
@@ -304,7 +305,12 @@ describe('refused at the door', () => {
   });
 
   test('a client that does not finish its request', async () => {
-    const server = await startGateway({ port: 0, handlers: Promise.resolve(handlers), requestTimeout: 50 });
+    const server = await startGateway({
+      port: 0,
+      key: 'local',
+      handlers: Promise.resolve(handlers),
+      requestTimeout: 50,
+    });
     const socket = connect(server.port, '127.0.0.1');
     socket.write(
       `POST /connections/c/token HTTP/1.1\r\nHost: 127.0.0.1:${server.port}\r\nContent-Length: 5\r\n\r\nab`,
@@ -315,7 +321,7 @@ describe('refused at the door', () => {
 });
 
 test('a port that is taken is named, with the option that changes it', async () => {
-  const second = startGateway({ port: gateway.port, handlers: Promise.resolve(handlers) });
+  const second = startGateway({ port: gateway.port, key: 'local', handlers: Promise.resolve(handlers) });
   await expect(second).rejects.toThrow(PortUnavailable);
   await expect(second).rejects.toThrow(`Port ${gateway.port} is in use`);
   await expect(second).rejects.toThrow('--port N');

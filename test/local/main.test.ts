@@ -177,7 +177,7 @@ test('data survives a stop and a start, and the keyring stays the same', async (
 describe('with a connections file', () => {
   test('it serves that, simulates nothing, and tells how to give it its secret', async () => {
     const path = await temporaryFile('{"connections":{"mine":{"vendor":"bits","scope":"application"}}}');
-    const own = await startLocalBrokerProcess({ args: ['--connections', path] });
+    const own = await startLocalBrokerProcess({ args: ['--connections', path, '--key', 'local'] });
     try {
       expect(own.output()).toContain('aws secretsmanager create-secret --name token-broker/mine');
       expect(own.output()).not.toContain('Simulated');
@@ -233,7 +233,15 @@ test('a port in use is told with the option that changes it', async () => {
 
 test('--help tells every option with examples', async () => {
   const { code, output } = await runLocalBroker(['--help']);
-  for (const part of ['--port', '--aws-port', '--connections', '--data', '--sweep-every', 'Examples:']) {
+  for (const part of [
+    '--port',
+    '--aws-port',
+    '--connections',
+    '--data',
+    '--key',
+    '--sweep-every',
+    'Examples:',
+  ]) {
     expect(output).toContain(part);
   }
   expect(code).toBe(0);

@@ -16,7 +16,7 @@ beforeAll(async () => {
   const file = join(folder, 'connections.json');
   const crash = { vendor: 'bugsplat', base_url: vendors.origins.bugsplat, scope: 'symbols' };
   await writeFile(file, JSON.stringify({ connections: { crash } }));
-  const args = ['--connections', file];
+  const args = ['--connections', file, '--key', 'local'];
   first = await startLocalBrokerProcess({ args });
   second = await startLocalBrokerProcess({ args, environment: { AWS_ENDPOINT_URL: first.awsUrl } });
 });

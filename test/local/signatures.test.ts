@@ -11,7 +11,7 @@ const handlers = echoHandlers();
 let gateway: LocalServer;
 
 beforeAll(async () => {
-  gateway = await startGateway({ port: 0, handlers: Promise.resolve(handlers) });
+  gateway = await startGateway({ port: 0, key: 'local', handlers: Promise.resolve(handlers) });
 });
 afterAll(() => gateway.close());
 beforeEach(() => {
@@ -237,7 +237,12 @@ describe('refused before any code of ours runs', () => {
 
   test('what was signed in time, once the clock has moved on', async () => {
     let now = Date.now();
-    const later = await startGateway({ port: 0, handlers: Promise.resolve(handlers), now: () => now });
+    const later = await startGateway({
+      port: 0,
+      key: 'local',
+      handlers: Promise.resolve(handlers),
+      now: () => now,
+    });
     try {
       const signingDate = new Date(now);
       expect((await signedFetch(later.url + token, { ...post, signingDate })).status).toBe(200);

@@ -6,7 +6,7 @@ import { SignatureRefused, verifySignature } from '../../functions/local/sigv4.t
 import { signedRequest } from '../support/signed-fetch.ts';
 
 const NOW = Date.UTC(2030, 0, 2, 3, 4, 5);
-const expected = { service: 'execute-api', region: 'us-east-1', now: NOW };
+const expected = { service: 'execute-api', region: 'us-east-1', now: NOW, key: 'local' };
 
 const segment = fc
   .string({ unit: 'binary', minLength: 1, maxLength: 8 })

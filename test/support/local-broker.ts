@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtempSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -7,6 +8,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { programOf } from './compile-programs.ts';
 
 const MAIN = programOf('functions/local/main');
+
+/** Where brokers and commands of one test process find each other. */
+export const STATE_HOME = mkdtempSync(join(tmpdir(), 'token-broker-state-'));
 
 /** The local program as a process of its own, ready to answer. */
 export interface LocalBrokerProcess {
@@ -74,7 +78,7 @@ export async function runLocalBroker(
 function spawnLocalBroker(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('AWS_'));
   return spawn(process.execPath, [MAIN, ...args], {
-    env: { ...Object.fromEntries(inherited), ...environment },
+    env: { ...Object.fromEntries(inherited), XDG_STATE_HOME: STATE_HOME, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
 }

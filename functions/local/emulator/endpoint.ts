@@ -20,6 +20,8 @@ interface AwsEndpointOptions {
   /** 0 for any free port. */
   readonly port: number;
   readonly services: AwsServices;
+  /** The secret of every key id. */
+  readonly key: string;
   /** Milliseconds since the epoch; signatures are judged by it. */
   readonly now?: () => number;
 }
@@ -39,14 +41,17 @@ export function startAwsEndpoint(options: AwsEndpointOptions): Promise<LocalServ
   });
 }
 
-async function respond(request: Received, { services, now = Date.now }: AwsEndpointOptions): Promise<Answer> {
+async function respond(
+  request: Received,
+  { services, key, now = Date.now }: AwsEndpointOptions,
+): Promise<Answer> {
   const foreign = originRefusal(request);
   if (foreign) return foreign;
   try {
     if (request.tooLarge)
       throw new AwsError('RequestEntityTooLargeException', 'The request is too large', 413);
     const name = serviceOf(request);
-    await verifySignature(request, { service: name, now: now() });
+    await verifySignature(request, { service: name, now: now(), key });
     const service = services[name];
     if (!service) throw elsewhere(name);
     return await service(request);

@@ -26,6 +26,7 @@ describe.skipIf(version === undefined)('the AWS CLI', () => {
     const secretsmanager = await secretsManagerService(join(folder, 'secrets.json'));
     const lambda = lambdaService({ handlers: Promise.resolve(echoHandlers()), aliases: ['crash'] });
     endpoint = await startAwsEndpoint({
+      key: 'local',
       port: 0,
       services: { lambda, dynamodb: dynamodb.service, secretsmanager },
     });

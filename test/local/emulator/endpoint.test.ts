@@ -34,7 +34,11 @@ let endpoint: LocalServer;
 async function start() {
   dynamodb = await embedDynamoDb(join(folder, 'dynamodb'));
   const lambda = lambdaService({ handlers: Promise.resolve(handlers), aliases: ['crash', 'logs-jobs'] });
-  endpoint = await startAwsEndpoint({ port: 0, services: { lambda, dynamodb: dynamodb.service } });
+  endpoint = await startAwsEndpoint({
+    port: 0,
+    key: 'local',
+    services: { lambda, dynamodb: dynamodb.service },
+  });
 }
 
 async function stop() {
@@ -297,7 +301,7 @@ describe('refused', () => {
 
 test('what another endpoint serves is not served here, and the answer says so', async () => {
   const lambda = lambdaService({ handlers: Promise.resolve(handlers), aliases: [] });
-  const without = await startAwsEndpoint({ port: 0, services: { lambda } });
+  const without = await startAwsEndpoint({ port: 0, key: 'local', services: { lambda } });
   const response = await signedFetch(`${without.url}/`, {
     service: 'secretsmanager',
     method: 'POST',

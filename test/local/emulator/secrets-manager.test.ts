@@ -32,7 +32,7 @@ let now: number;
 async function start() {
   const secretsmanager = await secretsManagerService(path, () => now);
   const lambda = async () => ({ status: 500 });
-  endpoint = await startAwsEndpoint({ port: 0, services: { lambda, secretsmanager } });
+  endpoint = await startAwsEndpoint({ port: 0, key: 'local', services: { lambda, secretsmanager } });
   client = new SecretsManagerClient({
     region: 'eu-central-1',
     endpoint: endpoint.url,
