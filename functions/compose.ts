@@ -27,6 +27,7 @@ import { consents } from '../shared/broker/consent/callback.ts';
 import { grantStorer } from '../shared/broker/consent/store-grant.ts';
 import type { Observe } from '../shared/broker/events.ts';
 import { describer } from '../shared/broker/grants/describe.ts';
+import { grantLister } from '../shared/broker/grants/list-grants.ts';
 import { refresher } from '../shared/broker/grants/refresh.ts';
 import { followingRenames } from '../shared/broker/grants/renamed.ts';
 import { type Forget, revoker } from '../shared/broker/grants/revoke.ts';
@@ -61,6 +62,7 @@ import {
   toConsentStart,
   toConsentStep,
   toDescription,
+  toGrantList,
   toRevocation,
   toTokenRequest,
   toUserinfoRequest,
@@ -187,6 +189,7 @@ export function compose(composition: Composition) {
     userinfo: operation('userinfo', toUserinfoRequest, userinfo(resolve, access)),
     describe,
     list: lister(gate.authorizer, describe),
+    grants: operation('grants', toGrantList, grantLister(stores)),
     startConsent: operation('startConsent', toConsentStart, consenting.start),
     proceedConsent: operation('proceedConsent', toConsentStep, consenting.proceed),
     revoke: operation('revoke', toRevocation, revoke),

@@ -8,10 +8,12 @@ import type { Target } from '../shared/broker/authorize.ts';
 import type { ContinueConsent } from '../shared/broker/consent/callback.ts';
 import type { StartConsent } from '../shared/broker/consent/start.ts';
 import type { DescribeRequest } from '../shared/broker/grants/describe.ts';
+import type { ListGrantsRequest } from '../shared/broker/grants/list-grants.ts';
 import type { RevokeRequest } from '../shared/broker/grants/revoke.ts';
 import { type Found, subjectOf, type TokenRequest, tokenRequest } from '../shared/broker/request.ts';
 import { parseBody } from '../shared/contract/body.ts';
 import { BrokerError } from '../shared/contract/errors.ts';
+import { GRANTS_A_PAGE, MOST_GRANTS_A_PAGE } from '../shared/contract/messages.ts';
 import { present } from '../shared/contract/present.ts';
 import {
   parseConsentCompletion,
@@ -30,6 +32,11 @@ export function toUserinfoRequest({ connection, vendor }: Found, ask: Ask): Toke
 
 export function toDescription(found: Found, ask: Ask): DescribeRequest {
   return { ...found, ...ask.span, ...queriedSubject(ask) };
+}
+
+export function toGrantList(found: Found, ask: Ask): ListGrantsRequest {
+  const { limit, cursor } = ask.query ?? {};
+  return { ...found, ...ask.span, limit: parseLimit(limit), ...present({ cursor }) };
 }
 
 /** A consent covers the connection's scopes, so a caller that may not have them may not give it either. */
@@ -80,6 +87,15 @@ function withoutConnection(event: unknown, invoked: string): unknown {
 
 function queriedSubject({ query }: Ask): { readonly subject?: string } {
   return query?.subject === undefined ? {} : { subject: parseSubject(query.subject) };
+}
+
+function parseLimit(limit: string | undefined): number {
+  const value = limit === undefined ? GRANTS_A_PAGE : Number(limit);
+  if (Number.isInteger(value) && value >= 1 && value <= MOST_GRANTS_A_PAGE) return value;
+  throw new BrokerError(
+    'invalid_request',
+    `limit: must be a whole number from 1 to ${MOST_GRANTS_A_PAGE}; ${GRANTS_A_PAGE} where it is left out.`,
+  );
 }
 
 function parseForce(force: string | undefined): boolean {

@@ -11,7 +11,7 @@ import type { Clock } from '../shared/oauth/clock.ts';
  * noted for the audit by its fingerprint.
  */
 export function tokenAnswers(source: TokenSource, clock: Clock): Permitted<TokenRequest, TokenAnswer> {
-  return async (request, note, permits) => {
+  return async (request, note, { permits }) => {
     const found = await source(request);
     const given = scopesGiven(found.token.scope);
     if (given && !permits({ subject: request.subject, scopes: given })) throw tooBroad(given);

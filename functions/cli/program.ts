@@ -4,6 +4,7 @@ import { connectionsCommand } from './connections-command.ts';
 import { doctorCommand } from './doctor/command.ts';
 import { execCommand } from './exec-command.ts';
 import { EXIT, EXIT_CODES_HELP } from './failure.ts';
+import { grantsCommand } from './grants-command.ts';
 import { revokeCommand } from './revoke-command.ts';
 import { secretCommand } from './secret-command.ts';
 import { tokenCommand } from './token-command.ts';
@@ -33,6 +34,7 @@ ${EXIT_CODES_HELP}`,
     tokenCommand(),
     execCommand(),
     connectionsCommand(),
+    grantsCommand(),
     connectCommand(),
     revokeCommand(),
     secretCommand(),

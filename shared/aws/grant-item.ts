@@ -1,7 +1,7 @@
 /** A grant as an item of the precious table. Its refresh token and access tokens are sealed, each for its own place. */
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
-import type { Grant, GrantKey, Stored } from '../broker/ports.ts';
+import type { Grant, GrantKey, GrantOutline, Stored } from '../broker/ports.ts';
 import { present } from '../contract/present.ts';
 import type { Token } from '../oauth/token.ts';
 import { failureItem, fromFailureItem, leaseItem, time, toFailureItem, toLeaseItem } from './item-parts.ts';
@@ -18,7 +18,14 @@ export const outlineItem = v.object({
   attempts: v.array(v.string()),
   binding: v.object({ issuer: v.optional(v.string()), token_endpoint: v.string(), client_id: v.string() }),
   scopes: v.array(v.string()),
+  consented_at: time,
+  consented_by: v.string(),
+  last_refresh_at: v.optional(time),
+  last_failure: v.optional(failureItem),
+  failures: v.optional(v.array(v.object({ scope: v.string(), failure: failureItem }))),
+  expires_at: v.optional(time),
 });
+export type OutlineItem = v.InferOutput<typeof outlineItem>;
 
 export const grantItem = v.object({
   ...outlineItem.entries,
@@ -31,11 +38,6 @@ export const grantItem = v.object({
   last_attempt: v.optional(v.string()),
   due_at: time,
   redirect_uri: v.optional(v.string()),
-  consented_at: time,
-  consented_by: v.string(),
-  last_refresh_at: v.optional(time),
-  last_failure: v.optional(failureItem),
-  failures: v.optional(v.array(v.object({ scope: v.string(), failure: failureItem }))),
   forced: v.optional(v.array(v.object({ scope: v.string(), at: time }))),
 });
 type GrantItem = v.InferOutput<typeof grantItem>;
@@ -90,6 +92,7 @@ export async function toGrantItem(
     failures:
       grant.failures &&
       Object.entries(grant.failures).map(([scope, failure]) => ({ scope, failure: toFailureItem(failure) })),
+    expires_at: grant.tokens[grant.scopes.join(' ')]?.expiresAt,
     forced: grant.forcedAt && Object.entries(grant.forcedAt).map(([scope, at]) => ({ scope, at })),
     shard: shardOf(grant, shards),
     kids: [...new Set([...(keysOfRescues(grant) ?? []), ...sealed.map(kidOf)])],
@@ -141,15 +144,39 @@ export async function fromGrantItem(sealer: Sealer, item: GrantItem, now: number
     consentedAt: item.consented_at,
     consentedBy: item.consented_by,
     lastRefreshAt: item.last_refresh_at,
-    lastFailure: item.last_failure && fromFailureItem(item.last_failure),
-    failures:
-      item.failures &&
-      Object.fromEntries(item.failures.map(({ scope, failure }) => [scope, fromFailureItem(failure)])),
+    ...failuresOf(item),
     forcedAt: item.forced && Object.fromEntries(item.forced.map(({ scope, at }) => [scope, at])),
   });
 }
 
-export function fromBindingItem(item: GrantItem['binding']): Grant['binding'] {
+/** What a grant is, without anything of it being opened. */
+export function fromOutlineItem(item: OutlineItem): GrantOutline {
+  return present({
+    connection: item.connection,
+    subject: item.subject,
+    generation: item.generation,
+    endedGeneration: item.ended_generation,
+    status: item.status,
+    attempts: item.attempts,
+    binding: fromBindingItem(item.binding),
+    scopes: item.scopes,
+    consentedAt: item.consented_at,
+    consentedBy: item.consented_by,
+    lastRefreshAt: item.last_refresh_at,
+    expiresAt: item.expires_at,
+    ...failuresOf(item),
+  });
+}
+
+function failuresOf({ last_failure: last, failures }: OutlineItem) {
+  const byScope = failures?.map(({ scope, failure }) => [scope, fromFailureItem(failure)] as const);
+  return present({
+    lastFailure: last && fromFailureItem(last),
+    failures: byScope && Object.fromEntries(byScope),
+  });
+}
+
+function fromBindingItem(item: GrantItem['binding']): Grant['binding'] {
   const { issuer, token_endpoint: tokenEndpoint, client_id: clientId } = item;
   return present({ issuer, tokenEndpoint, clientId });
 }

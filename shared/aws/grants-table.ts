@@ -1,12 +1,11 @@
 import { QueryCommand, type QueryCommandInput } from '@aws-sdk/client-dynamodb';
 import * as v from 'valibot';
 import type { Grant, GrantKey, GrantOutline, GrantsTable } from '../broker/ports.ts';
-import { present } from '../contract/present.ts';
 import { GRANTS_TABLE, MAX_SHARDS } from '../contract/tables.ts';
 import type { Clock } from '../oauth/clock.ts';
 import { fromItem } from './attributes.ts';
 import { aloneIfTooLarge, type Dynamo } from './clients.ts';
-import { fromBindingItem, fromGrantItem, grantItem, outlineItem, toGrantItem } from './grant-item.ts';
+import { fromGrantItem, fromOutlineItem, grantItem, outlineItem, toGrantItem } from './grant-item.ts';
 import type { Sealer } from './sealing.ts';
 import { type Members, parseItem, Table } from './table.ts';
 
@@ -65,9 +64,9 @@ export function createGrantsTable({
       return keys;
     },
 
-    async outlines(connection, limit) {
+    async outlines(connection, limit, after) {
       const outlines: GrantOutline[] = [];
-      for await (const item of queryAll(table, { ...outlineQuery(connection), Limit: limit })) {
+      for await (const item of queryAll(table, { ...outlineQuery(connection, after), Limit: limit })) {
         outlines.push(outlineOf(item));
         if (outlines.length === limit) break;
       }
@@ -112,9 +111,7 @@ function itemKey({ connection, subject }: GrantKey): { connection: string; subje
 const nameOf = ({ connection }: GrantKey) => `A grant of ${connection}`;
 
 function outlineOf(found: Record<string, unknown>): GrantOutline {
-  const item = parseItem(outlineItem, found, 'A grant');
-  const { ended_generation: endedGeneration, ...outline } = item;
-  return { ...outline, ...present({ endedGeneration }), binding: fromBindingItem(item.binding) };
+  return fromOutlineItem(parseItem(outlineItem, found, 'A grant'));
 }
 
 /** Placeholders stand for DynamoDB's reserved words. */
@@ -140,18 +137,17 @@ function kidsQuery(shard: number): Query {
   };
 }
 
-function outlineQuery(connection: string): Query {
+function outlineQuery(connection: string, after: string | undefined): Query {
+  const names = Object.keys(outlineItem.entries).map((name) => [`#${name}`, name] as const);
+  const beyond = after === undefined ? '' : ' AND #subject > :after';
   return {
-    KeyConditionExpression: '#connection = :connection',
-    ProjectionExpression:
-      '#connection, subject, generation, ended_generation, #status, attempts, #binding, #scopes',
-    ExpressionAttributeNames: {
-      '#connection': 'connection',
-      '#status': 'status',
-      '#binding': 'binding',
-      '#scopes': 'scopes',
+    KeyConditionExpression: `#connection = :connection${beyond}`,
+    ProjectionExpression: names.map(([placeholder]) => placeholder).join(', '),
+    ExpressionAttributeNames: Object.fromEntries(names),
+    ExpressionAttributeValues: {
+      ':connection': { S: connection },
+      ...(after !== undefined && { ':after': { S: after } }),
     },
-    ExpressionAttributeValues: { ':connection': { S: connection } },
   };
 }
 

@@ -6,6 +6,7 @@
 import type { Body } from '../contract/body.ts';
 import { BrokerError, type ErrorCode, UnreadableValue } from '../contract/errors.ts';
 import type { Action } from '../contract/messages.ts';
+import { present } from '../contract/present.ts';
 import type { Clock } from '../oauth/clock.ts';
 import { type Authorizer, accessDenied, type Target } from './authorize.ts';
 import type { Caller } from './caller.ts';
@@ -32,11 +33,15 @@ type Note = (facts: Partial<AuditRecord>) => void;
 export type Operation<Output> = (ask: Ask) => Promise<Output>;
 type Noted<Output> = (ask: Ask, note: Note) => Promise<Output>;
 
-/** Whether the caller may have what turns out to be asked for, or answered, only later. */
-type Permits = (target: Target) => boolean;
+/** What the caller's rules say of what turns out to be asked for, or answered, only later. */
+export interface Rights {
+  permits(target: Target): boolean;
+  /** All that the caller may know of; absent: every one. */
+  readonly subjects?: readonly string[];
+}
 
 /** The work itself, for a caller who may have it done. */
-export type Permitted<Request, Output> = (request: Request, note: Note, permits: Permits) => Promise<Output>;
+export type Permitted<Request, Output> = (request: Request, note: Note, rights: Rights) => Promise<Output>;
 
 interface AuditParts {
   readonly clock: Clock;
@@ -119,11 +124,14 @@ export function authorized<Request extends Target, Output>(
     const found = find(connection.name);
     if (!found) throw accessDenied();
     const request = toRequest(found, ask);
-    const permits: Permits = (target) => authorizer.permits(ask.caller, connection, action, target);
-    if (!permits(request)) throw accessDenied();
+    const rights: Rights = {
+      permits: (target) => authorizer.permits(ask.caller, connection, action, target),
+      ...present({ subjects: authorizer.subjects(ask.caller, connection, action) }),
+    };
+    if (!rights.permits(request)) throw accessDenied();
     const { subject, scopes } = request;
     note({ ...(subject !== undefined && { subject }), ...(scopes && { scope: scopes.join(' ') }) });
-    return operation(request, note, permits);
+    return operation(request, note, rights);
   };
 }
 

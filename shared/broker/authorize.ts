@@ -21,6 +21,8 @@ export interface Authorizer {
   admit(caller: Caller, name: string, action: Action): Connection;
   /** Does one and the same rule cover principal, action, subject and all of the scopes? */
   permits(caller: Caller, connection: Connection, action: Action, target?: Target): boolean;
+  /** The subjects that its rules limit the caller to; `undefined` when to none. */
+  subjects(caller: Caller, connection: Connection, action: Action): readonly string[] | undefined;
   /** The connections that the caller may read, in the file's order. */
   list(caller: Caller): Connection[];
 }
@@ -66,6 +68,13 @@ export function authorizer(connections: ReadonlyMap<string, Connection>): Author
 
   return {
     permits,
+    subjects(caller, { name, callers }, action) {
+      if (!callers || caller.via === 'invoke' || !caller.principal) return undefined;
+      const { principal } = caller;
+      const own = rules.get(name)?.filter((rule) => allows(rule, principal, action, {})) ?? [];
+      if (own.some(({ subjects }) => subjects === undefined)) return undefined;
+      return [...new Set(own.flatMap(({ subjects = [] }) => subjects))];
+    },
     admit(caller, name, action) {
       const connection = connections.get(name);
       if (connection && permits(caller, connection, action)) return connection;

@@ -139,8 +139,22 @@ export type RefreshableGrant = Stored<Grant> & { readonly refreshToken: Redacted
 /** What can be seen of a grant without opening what is sealed in it. */
 export type GrantOutline = Pick<
   Grant,
-  keyof GrantKey | 'generation' | 'endedGeneration' | 'status' | 'attempts' | 'binding' | 'scopes'
->;
+  | keyof GrantKey
+  | 'generation'
+  | 'endedGeneration'
+  | 'status'
+  | 'attempts'
+  | 'binding'
+  | 'scopes'
+  | 'consentedAt'
+  | 'consentedBy'
+  | 'lastRefreshAt'
+  | 'lastFailure'
+  | 'failures'
+> & {
+  /** Of the token for the scopes that were consented to, in milliseconds since the epoch. */
+  readonly expiresAt?: number;
+};
 
 /**
  * The precious table. Every write is conditional on `rev` and `generation`; nothing in it expires.
@@ -154,8 +168,11 @@ export interface GrantsTable {
   remove(seen: Stored<GrantOutline>): Promise<boolean>;
   /** Keys of grants due at `now`, soonest first, through the due index of one shard; `limit` at most. */
   due(shard: number, now: number, limit: number): Promise<GrantKey[]>;
-  /** The first grants of a connection by subject, `limit` at most: what it costs does not grow with their number. */
-  outlines(connection: string, limit: number): Promise<GrantOutline[]>;
+  /**
+   * Grants of a connection by subject, `limit` at most, those after a subject where one is given: what it costs does
+   * not grow with their number.
+   */
+  outlines(connection: string, limit: number, after?: string): Promise<GrantOutline[]>;
   /** For a grant whose sealed values do not open: what it is, so that it can be ended or replaced. */
   outline(key: GrantKey): Promise<Stored<GrantOutline> | undefined>;
   /** Moves the due time and nothing else, so that a grant that does not open is not first for ever. */

@@ -1,11 +1,12 @@
 import { CONNECTION_NAME, type ConnectionAnswer } from '../contract/messages.ts';
 import { apiFetch } from './api-fetch.ts';
 import { vendorApis } from './apis.ts';
-import { brokerApi } from './broker-api.ts';
+import { type BrokerApi, brokerApi } from './broker-api.ts';
 import { type AwsCredentialsProvider, defaultCredentials, remembered } from './credentials.ts';
 import { TokenBrokerError } from './errors.ts';
 import { httpsTransport } from './https.ts';
 import { invokeTransport } from './invoke.ts';
+import { type Management, management, tokensOnly } from './management.ts';
 import { lambdaEndpoint, regionOf, secureUrl } from './region.ts';
 import type { Token } from './token.ts';
 import { TokenCache, type TokenOptions } from './token-cache.ts';
@@ -59,7 +60,7 @@ export interface TokenClientOptions {
  *   broker.fetch('crash-symbols', 'https://app.bugsplat.com/api/versions', { method: 'POST', body });
  * ```
  */
-export interface TokenClient {
+export interface TokenClient extends Management {
   /**
    * A token that is valid now.
    * @throws TokenBrokerError, or the signal's reason when it is aborted
@@ -108,7 +109,7 @@ const DEFAULT_TIMEOUT = 30_000;
  * ```
  */
 export function createTokenClient(location: BrokerLocation, options: TokenClientOptions = {}): TokenClient {
-  const transport = transportTo(location, options);
+  const { api, ...transport } = transportTo(location, options);
   const { describe } = transport;
   const tokens = new TokenCache({ request: transport.token, now: Date.now });
   const apiOf = vendorApis({
@@ -130,22 +131,25 @@ export function createTokenClient(location: BrokerLocation, options: TokenClient
 
     async connection(connection) {
       if (describe) return describe(checked(connection));
-      throw new TokenBrokerError(
-        'invalid_request',
-        'A direct invoke gives tokens only: use `endpoint` to ask for more.',
-      );
+      throw tokensOnly();
     },
+
+    ...management(api, checked),
   };
 }
 
-function transportTo({ endpoint, functionName }: BrokerLocation, options: TokenClientOptions): Transport {
+function transportTo(
+  { endpoint, functionName }: BrokerLocation,
+  options: TokenClientOptions,
+): Transport & { readonly api?: BrokerApi } {
   const timeout = options.timeout ?? DEFAULT_TIMEOUT;
   if (!(timeout > 0)) throw new TypeError('timeout: must be a number of milliseconds above 0.');
   const credentials = remembered(options.credentials ?? defaultCredentials());
   if (endpoint !== undefined) {
     const url = secureUrl(endpoint, 'endpoint');
     const region = options.region ?? regionOf({ endpoint: url });
-    return httpsTransport(brokerApi({ endpoint: url, region, credentials, timeout }));
+    const api = brokerApi({ endpoint: url, region, credentials, timeout });
+    return { ...httpsTransport(api), api };
   }
   if (!functionName) throw new TypeError('createTokenClient needs an `endpoint` or a `functionName`.');
   const region = options.region ?? regionOf({ functionName });

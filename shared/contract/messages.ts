@@ -45,6 +45,10 @@ export interface TokenRequestBody {
  */
 export type TokenOrigin = 'memory' | 'table' | 'vendor';
 
+/** How many grants one answer lists, unless `limit` says otherwise, and at most. */
+export const GRANTS_A_PAGE = 50;
+export const MOST_GRANTS_A_PAGE = 100;
+
 /** RFC 6749 §5.1, plus ours. */
 export interface TokenAnswer {
   access_token: string;
@@ -82,6 +86,14 @@ interface DeviceConsentAnswer extends StartedConsentAnswer {
   verification_uri_complete?: string;
   interval: number;
 }
+/**
+ * A consent that was begun.
+ * @example
+ * ```ts
+ * import type { ConsentAnswer } from 'token-broker';
+ * const codeOf = (answer: ConsentAnswer) => ('user_code' in answer ? answer.user_code : undefined);
+ * ```
+ */
 export type ConsentAnswer = StartedConsentAnswer | DeviceConsentAnswer;
 
 type ConsentStatus = 'pending' | 'granted' | 'denied' | 'expired';
@@ -108,6 +120,64 @@ const GRANT_STATES = ['active', 'in_doubt', 'consent_required', 'revoked'] as co
  */
 export type GrantState = (typeof GRANT_STATES)[number];
 
+interface LastFailure {
+  error: string;
+  /** What the vendor was asked for, and the HTTP status of its answer, where it was asked and answered. */
+  step?: VendorStep;
+  http_status?: number;
+  vendor_error?: string;
+  at: string;
+}
+
+/**
+ * One grant as `GET /connections/{connection}/grants` lists it.
+ * @example
+ * ```ts
+ * import type { GrantAnswer } from 'token-broker';
+ * const mustConsentAgain = ({ grant_status }: GrantAnswer) => grant_status === 'consent_required';
+ * ```
+ */
+export interface GrantAnswer {
+  subject: string;
+  grant_status: GrantState;
+  /** As consented to. */
+  scope?: string;
+  /** Of the current token. */
+  expires_at?: string;
+  last_refresh_at?: string;
+  consented_at: string;
+  /** ARN of the principal that began the consent. */
+  consented_by: string;
+  last_failure?: LastFailure;
+}
+
+/**
+ * A page of grants; `cursor`: there is more, and this asks for it.
+ * @example
+ * ```ts
+ * import type { GrantListAnswer } from 'token-broker';
+ * const isLast = ({ cursor }: GrantListAnswer) => cursor === undefined;
+ * ```
+ */
+export interface GrantListAnswer {
+  grants: GrantAnswer[];
+  cursor?: string;
+}
+
+/**
+ * What became of a grant that was revoked. `vendor`: whether the vendor ended its part; `not_supported`: it has no
+ * revocation endpoint (RFC 7009).
+ * @example
+ * ```ts
+ * import type { RevokeAnswer } from 'token-broker';
+ * const wasThere = ({ status }: RevokeAnswer) => status === 'revoked';
+ * ```
+ */
+export interface RevokeAnswer {
+  status: 'revoked' | 'none';
+  vendor?: 'revoked' | 'not_supported' | 'failed';
+}
+
 /**
  * One connection as `GET /connections` and `GET /connections/{connection}` show it.
  * @example
@@ -132,14 +202,7 @@ export interface ConnectionAnswer {
   grant_status?: GrantState | 'none';
   expires_at?: string;
   last_refresh?: string;
-  last_failure?: {
-    error: string;
-    /** What the vendor was asked for, and the HTTP status of its answer, where it was asked and answered. */
-    step?: VendorStep;
-    http_status?: number;
-    vendor_error?: string;
-    at: string;
-  };
+  last_failure?: LastFailure;
   /** Without `?subject=`, for connections with grants. */
   grants?: Record<GrantState, number>;
   /** There are more grants than were counted, which are the first 1,000 by subject. */

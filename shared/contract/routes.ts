@@ -21,6 +21,7 @@ export const ROUTES = {
   'GET /connections': { operation: 'list', action: 'read' },
   'GET /connections/{connection}': { operation: 'describe', action: 'read' },
   'GET /connections/{connection}/userinfo': { operation: 'userinfo', action: 'read' },
+  'GET /connections/{connection}/grants': { operation: 'grants', action: 'read' },
   'POST /connections/{connection}/consent': { operation: 'startConsent', action: 'consent' },
   'POST /connections/{connection}/consent/{consent}': { operation: 'proceedConsent', action: 'consent' },
   'DELETE /connections/{connection}/grants/{subject}': { operation: 'revoke', action: 'revoke' },

@@ -121,6 +121,20 @@ describe('secret keygen', () => {
   });
 });
 
+test('grants are listed, for people and for programs', async () => {
+  expect(await run(['grants', 'person'])).toMatchObject({
+    code: 0,
+    stdout: '',
+    stderr: expect.stringContaining('token-broker connect person'),
+  });
+  const { stdout } = await run(['grants', 'person', '--json']);
+  expect(JSON.parse(stdout)).toEqual({ grants: [] });
+  expect(await run(['grants', 'crash'])).toMatchObject({
+    code: 2,
+    stderr: expect.stringContaining('acts for itself'),
+  });
+});
+
 describe('doctor', () => {
   test('ticks what is well', async () => {
     const { code, stdout } = await run(['doctor', 'crash']);

@@ -180,7 +180,7 @@ test('a healthy deployment gets a tick for each check, and nothing stays behind'
   expect(stdout.replaceAll(/verify-[0-9a-f]{8}/g, 'verify-ID').replaceAll(aws.origin, '')).toBe(
     `✔ stack: dev-token-broker in us-east-1, as arn:aws:iam::111122223333:user/operator
 ✔ temporary role: may get a token of first
-✔ what first's role is refused over HTTPS: neighbours, other actions and odd paths: all 18
+✔ what first's role is refused over HTTPS: neighbours, other actions and odd paths: all 19
 ✔ what first's role is refused by direct invoke: other aliases, $LATEST and no alias
 ✔ token of first: the broker gives one
 ✔ token of second: the broker gives one

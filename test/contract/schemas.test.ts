@@ -113,7 +113,7 @@ describe('a consent', () => {
     expect(parseConsentRequest({ subject: 'ann', replace: true })).toEqual({ subject: 'ann', replace: true });
     expect(refusal(() => parseConsentRequest({ replace: 'yes' }))).toBe('replace: must be true or false.');
     expect(refusal(() => parseConsentRequest({ scope: 'a' }))).toBe(
-      'Unknown: "scope". Allowed: subject, replace.',
+      'Unknown: "scope". Allowed: subject, replace, return_to.',
     );
   });
 

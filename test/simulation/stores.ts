@@ -112,9 +112,11 @@ export class SimulatedStores {
             .slice(0, limit)
             .map(({ connection, subject }) => ({ connection, subject })),
         ),
-      outlines: (connection, limit) =>
+      outlines: (connection, limit, after = '') =>
         run('grants', 'outlines', connection, () =>
-          [...this.grants.values()].filter((grant) => grant.connection === connection).slice(0, limit),
+          [...this.grants.values()]
+            .filter((grant) => grant.connection === connection && grant.subject > after)
+            .slice(0, limit),
         ),
       outline: (key) => run('grants', 'outline', nameOf(key), () => this.grants.get(nameOf(key))),
       // Values that do not open are none of what is simulated.

@@ -26,7 +26,9 @@ export interface GrantProcess extends BrokerProcess {
   revoke(subject?: string, force?: string): ReturnType<BrokerProcess['broker']['revoke']>;
   describe(subject?: string): ReturnType<BrokerProcess['broker']['describe']>;
   /** The number of the connection's grants by state. */
-  counts(): ReturnType<BrokerProcess['broker']['describe']>;
+  counts(as?: string): ReturnType<BrokerProcess['broker']['describe']>;
+  /** A page of the connection's grants. */
+  grants(query?: Record<string, string>, as?: string): ReturnType<BrokerProcess['broker']['grants']>;
   sweep(options?: { lookAhead?: number; within?: number }): ReturnType<BrokerProcess['broker']['sweep']>;
   /** The grant as it is stored. @throws Error when there is none */
   grant(subject?: string): Promise<Stored<Grant>>;
@@ -99,7 +101,8 @@ export function grantProcess(
     },
     revoke: (subject = SOMEBODY, force) => broker.revoke(ask({ path: { subject }, query: { force } })),
     describe: (subject = SOMEBODY) => broker.describe(ask({ query: { subject } })),
-    counts: () => broker.describe(ask({})),
+    counts: (as) => broker.describe(ask({}, as)),
+    grants: (query = {}, as) => broker.grants(ask({ query }, as)),
     sweep: ({ lookAhead = 0, within = 300_000 } = {}) =>
       broker.sweep({ shard: 0, lookAhead, endsAt: world.clock.now() + within }),
     changes: (subject = SOMEBODY) =>

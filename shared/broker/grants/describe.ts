@@ -1,5 +1,6 @@
-import type { ConnectionAnswer, GrantState } from '../../contract/messages.ts';
+import type { ConnectionAnswer, GrantAnswer, GrantState } from '../../contract/messages.ts';
 import { present } from '../../contract/present.ts';
+import type { Permitted } from '../audit.ts';
 import type { Failure, Grant, GrantOutline, GrantsTable, TokenEntry, TokensTable } from '../ports.ts';
 import { type Found, isGrant, type Span, subjectOf, tokenRequest } from '../request.ts';
 import { cacheKey } from '../tokens/cache-key.ts';
@@ -23,18 +24,26 @@ const MOST_COUNTED = 1_000;
  * One connection's state, never a secret. A connection that acts for itself shows its default token's; one
  * that acts for others shows one subject's grant, or the number of its grants by state.
  */
-export function describer({ tokens, grants }: DescribeParts) {
-  return async (request: DescribeRequest): Promise<ConnectionAnswer> => {
+export function describer({ tokens, grants }: DescribeParts): Permitted<DescribeRequest, ConnectionAnswer> {
+  return async (request, _note, { subjects }) => {
     const settings = settingsOf(request);
     if (!isGrant(request.connection)) return { ...settings, ...(await tokenState(request)) };
     const { name } = request.connection;
-    if (request.subject === undefined) return { ...settings, ...(await counts(request)) };
+    if (request.subject === undefined) return { ...settings, ...(await counts(request, subjects)) };
     const { subject } = request;
     return { ...settings, subject, ...grantState(request, await grants.read({ connection: name, subject })) };
   };
 
-  async function counts(found: DescribeRequest): Promise<Partial<ConnectionAnswer>> {
-    const outlines = await grants.outlines(found.connection.name, MOST_COUNTED);
+  /** @param subjects all that the caller may know of; absent: every one */
+  async function counts(
+    found: DescribeRequest,
+    subjects: readonly string[] | undefined,
+  ): Promise<Partial<ConnectionAnswer>> {
+    const { name: connection } = found.connection;
+    const admitted = subjects?.map((subject) => grants.outline({ connection, subject }));
+    const outlines = admitted
+      ? (await Promise.all(admitted)).filter((outline) => outline !== undefined)
+      : await grants.outlines(connection, MOST_COUNTED);
     const counted: Record<GrantState, number> = { active: 0, in_doubt: 0, consent_required: 0, revoked: 0 };
     for (const outline of outlines) {
       const status = statusOf(found, outline);
@@ -86,6 +95,23 @@ function grantState(found: Found, grant: Grant | undefined): Partial<ConnectionA
     grant_status: statusOf(found, grant),
     ...(token && { expires_at: rfc3339(token.expiresAt) }),
     last_refresh: rfc3339(grant.lastRefreshAt ?? grant.consentedAt),
+    ...(failure && { last_failure: shown(failure) }),
+  };
+}
+
+/** One of a list, without anything of it being opened. */
+export function shownGrant(found: Found, grant: GrantOutline): GrantAnswer {
+  const { subject, scopes, expiresAt, lastRefreshAt, consentedAt, consentedBy } = grant;
+  const failure = latestFailure(grant, scopeKey(warmScopes(grant, found.connection)));
+  const status = statusOf(found, grant);
+  return {
+    subject,
+    grant_status: status === 'none' ? 'revoked' : status,
+    ...(scopes.length > 0 && { scope: scopes.join(' ') }),
+    ...(expiresAt !== undefined && { expires_at: rfc3339(expiresAt) }),
+    ...(lastRefreshAt !== undefined && { last_refresh_at: rfc3339(lastRefreshAt) }),
+    consented_at: rfc3339(consentedAt),
+    consented_by: consentedBy,
     ...(failure && { last_failure: shown(failure) }),
   };
 }

@@ -12,6 +12,7 @@ import type { Connection } from '../../connections/connection.ts';
 import { BrokerError } from '../../contract/errors.ts';
 import type { Clock } from '../../oauth/clock.ts';
 import type { Grant, GrantKey, GrantsTable, Rescues, Stored } from '../ports.ts';
+import { bySubject } from './list-grants.ts';
 import { buried, forgotten, isGone } from './states.ts';
 
 /** Milliseconds: a move is a handful of writes. */
@@ -94,12 +95,13 @@ function followingGrants(parts: RenamedParts, { before, former, current }: Names
       );
     },
 
-    async outlines(connection, limit) {
+    async outlines(connection, limit, after) {
       const old = former.get(connection);
       const names = old === undefined ? [connection] : [connection, old];
-      const found = await Promise.all(names.map((name) => grants.outlines(name, limit)));
+      const found = await Promise.all(names.map((name) => grants.outlines(name, limit, after)));
       const unmoved = (found[1] ?? []).filter((grant) => !isGone(grant));
-      return [...(found[0] ?? []), ...unmoved.map((grant) => ({ ...grant, connection }))].slice(0, limit);
+      const all = [...(found[0] ?? []), ...unmoved.map((grant) => ({ ...grant, connection }))];
+      return all.sort((a, b) => bySubject(a.subject, b.subject)).slice(0, limit);
     },
   };
 }

@@ -3,6 +3,7 @@
  */
 import type { Connection } from '../../connections/connection.ts';
 import { BrokerError, UnreadableValue, VendorError } from '../../contract/errors.ts';
+import type { RevokeAnswer } from '../../contract/messages.ts';
 import { revokeToken } from '../../oauth/revocation.ts';
 import type { Vendor } from '../../vendors/vendor.ts';
 import type { Grant, GrantKey, GrantsTable, Rescues, Stored } from '../ports.ts';
@@ -29,12 +30,6 @@ export interface RevokeRequest extends Span {
   readonly subject: string;
   /** Forget even if the vendor cannot be reached. */
   readonly force: boolean;
-}
-
-/** `vendor`: whether the vendor ended its part. `not_supported`: it has no revocation endpoint (RFC 7009). */
-export interface RevokeAnswer {
-  readonly status: 'revoked' | 'none';
-  readonly vendor?: 'revoked' | 'not_supported' | 'failed';
 }
 
 /** A token that the vendor is to end, as `revokeToken` takes it. */

@@ -64,7 +64,7 @@ export function scopeKey(scopes: readonly string[]): string {
 }
 
 /** The scopes that callers get by default, as far as they were consented to: the sweep renews their token. */
-export function warmScopes({ scopes }: Grant, connection: Connection): readonly string[] {
+export function warmScopes({ scopes }: Pick<Grant, 'scopes'>, connection: Connection): readonly string[] {
   const covered = scopes.length === 0 || connection.scope.every((scope) => scopes.includes(scope));
   return covered ? connection.scope : scopes;
 }
@@ -76,7 +76,10 @@ export function begun(grant: Grant, lease: Lease): Grant {
 }
 
 /** Of what stands against a key and of what stands against its whole grant, the one that does so for longer. */
-export function latestFailure({ lastFailure, failures }: Grant, key: string): Failure | undefined {
+export function latestFailure(
+  { lastFailure, failures }: Pick<Grant, 'lastFailure' | 'failures'>,
+  key: string,
+): Failure | undefined {
   const own = failures?.[key];
   return own && lastFailure ? (own.until > lastFailure.until ? own : lastFailure) : (own ?? lastFailure);
 }

@@ -372,8 +372,10 @@ describe('where a grant is sent', () => {
       );
       const process = grantProcess(world, connection, { timing: quick });
       const { authorization_url } = redirecting(await process.start());
-      const state = new URL(authorization_url).searchParams.get('state')!;
-      await process.callback(new URL(`https://broker.example/callback?code=x&state=${state}`));
+      const { searchParams } = new URL(authorization_url);
+      const back = new URL(searchParams.get('redirect_uri')!);
+      back.search = new URLSearchParams({ code: 'x', state: searchParams.get('state')! }).toString();
+      await process.callback(back);
       untilDue(world);
       world.clock.advance(90_000);
       await use(process, connection);

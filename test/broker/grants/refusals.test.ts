@@ -22,8 +22,10 @@ async function consentedAt(origin: string): Promise<GrantProcess> {
   );
   const process = grantProcess(world, connection, { timing: quick });
   const { authorization_url } = redirecting(await process.start());
-  const state = new URL(authorization_url).searchParams.get('state')!;
-  await process.callback(new URL(`https://broker.example/callback?code=x&state=${state}`));
+  const { searchParams } = new URL(authorization_url);
+  const back = new URL(searchParams.get('redirect_uri')!);
+  back.search = new URLSearchParams({ code: 'x', state: searchParams.get('state')! }).toString();
+  await process.callback(back);
   return process;
 }
 
