@@ -6,6 +6,7 @@
  * This is the only place that sees the stores on AWS and the list of vendors at once.
  */
 
+import { createBudgetTable } from '../shared/aws/budget-table.ts';
 import { type AwsConfig, grantsClient, secretsManagerClient, tokensClient } from '../shared/aws/clients.ts';
 import { createConsentsTable } from '../shared/aws/consents-table.ts';
 import { createGrantsTable } from '../shared/aws/grants-table.ts';
@@ -35,6 +36,7 @@ import { refreshingSupply } from '../shared/broker/grants/supply.ts';
 import { sweeper } from '../shared/broker/grants/sweep.ts';
 import { lister } from '../shared/broker/list.ts';
 import type {
+  BudgetTable,
   ConsentsTable,
   GrantsTable,
   RefusalsTable,
@@ -49,6 +51,7 @@ import { mintingSupply } from '../shared/broker/tokens/mint.ts';
 import { type Remembered, resolver } from '../shared/broker/tokens/resolve.ts';
 import { userinfo } from '../shared/broker/tokens/userinfo.ts';
 import { vendorAccess } from '../shared/broker/vendor/access.ts';
+import { vendorBudget } from '../shared/broker/vendor/budget.ts';
 import { clientRefusals } from '../shared/broker/vendor/refusals.ts';
 import type { Connection } from '../shared/connections/connection.ts';
 import { MemoryCache } from '../shared/contract/memory-cache.ts';
@@ -74,6 +77,7 @@ export interface Stores {
   readonly tokens: TokensTable;
   readonly refusals: RefusalsTable;
   readonly consents: ConsentsTable;
+  readonly budgets: BudgetTable;
   readonly grants: GrantsTable;
   readonly rescues: Rescues;
   readonly secrets: Secrets;
@@ -100,6 +104,7 @@ export function awsStores(parts: AwsStoresParts): Stores {
   return {
     tokens: createTokensTable(disposable),
     refusals: createRefusalsTable(disposable),
+    budgets: createBudgetTable(disposable),
     // A consent that cannot be read is a person sent away, not a cache miss: it gets the grants' client.
     consents: createConsentsTable({ ...disposable, dynamo }),
     grants: createGrantsTable({
@@ -142,7 +147,8 @@ export function compose(composition: Composition) {
     ...composition.stores,
     ...followingRenames(connections.values(), { ...composition.stores, clock }),
   };
-  const common = { ...stores, clock, timing, observe, ...(pause && { pause }) };
+  const spend = vendorBudget({ budgets: stores.budgets, clock });
+  const common = { ...stores, clock, timing, observe, spend, ...(pause && { pause }) };
 
   const find: FindConnection = (name) => {
     const connection = connections.get(name);
@@ -186,7 +192,7 @@ export function compose(composition: Composition) {
   const describe = operation('describe', toDescription, describer(stores));
   const operations = {
     token: operation('token', toTokenRequest, tokenAnswers(resolve, clock)),
-    userinfo: operation('userinfo', toUserinfoRequest, userinfo(resolve, access)),
+    userinfo: operation('userinfo', toUserinfoRequest, userinfo({ source: resolve, access, spend, clock })),
     describe,
     list: lister(gate.authorizer, describe),
     grants: operation('grants', toGrantList, grantLister(stores)),

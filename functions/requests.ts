@@ -10,7 +10,13 @@ import type { StartConsent } from '../shared/broker/consent/start.ts';
 import type { DescribeRequest } from '../shared/broker/grants/describe.ts';
 import type { ListGrantsRequest } from '../shared/broker/grants/list-grants.ts';
 import type { RevokeRequest } from '../shared/broker/grants/revoke.ts';
-import { type Found, subjectOf, type TokenRequest, tokenRequest } from '../shared/broker/request.ts';
+import {
+  type Found,
+  type Spender,
+  subjectOf,
+  type TokenRequest,
+  tokenRequest,
+} from '../shared/broker/request.ts';
 import { parseBody } from '../shared/contract/body.ts';
 import { BrokerError } from '../shared/contract/errors.ts';
 import { GRANTS_A_PAGE, MOST_GRANTS_A_PAGE } from '../shared/contract/messages.ts';
@@ -23,11 +29,11 @@ import {
 } from '../shared/contract/schemas.ts';
 
 export function toTokenRequest({ connection, vendor }: Found, ask: Ask): TokenRequest {
-  return tokenRequest(connection, vendor, parseTokenRequest(bodyOf(ask)), ask.span);
+  return tokenRequest(connection, vendor, parseTokenRequest(bodyOf(ask)), ask.span, spenderOf(ask));
 }
 
 export function toUserinfoRequest({ connection, vendor }: Found, ask: Ask): TokenRequest {
-  return tokenRequest(connection, vendor, queriedSubject(ask), ask.span);
+  return tokenRequest(connection, vendor, queriedSubject(ask), ask.span, spenderOf(ask));
 }
 
 export function toDescription(found: Found, ask: Ask): DescribeRequest {
@@ -65,6 +71,11 @@ export function toConsentStep(found: Found, ask: Ask): ContinueConsent & Target 
 export function toRevocation(found: Found, ask: Ask): RevokeRequest {
   const subject = parseSubject(ask.path?.subject);
   return { ...found, ...ask.span, subject, force: parseForce(ask.query?.force) };
+}
+
+/** Lambda tells nothing of who invokes. */
+function spenderOf({ caller }: Ask): Spender {
+  return caller.via === 'https' ? { principal: caller.arn } : {};
 }
 
 function bodyOf({ body, connection }: Ask): unknown {

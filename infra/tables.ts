@@ -89,7 +89,8 @@ export function readWriteTokens(table: ITable, key: IKey): Binding {
     environment: { tokensTable: table.tableName },
     statements: [
       new PolicyStatement({
-        actions: ['dynamodb:GetItem', 'dynamodb:PutItem'],
+        // UpdateItem counts what a vendor is asked for.
+        actions: ['dynamodb:GetItem', 'dynamodb:PutItem', 'dynamodb:UpdateItem'],
         resources: [table.tableArn],
       }),
       useKeyForTables(key),

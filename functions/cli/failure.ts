@@ -72,6 +72,7 @@ function nextStep({ code, retryAfter }: TokenBrokerError, connection = 'CONNECTI
     case 'broker_unavailable':
       return 'Is it running, and is this its address? npm start runs one here; --endpoint or --stack names another.';
     case 'vendor_unavailable':
+    case 'rate_limited':
     case 'busy':
     case 'store_unavailable':
       return retryAfter === undefined ? 'Try again in a while.' : `Try again in ${Math.ceil(retryAfter)} s.`;

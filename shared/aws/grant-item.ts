@@ -4,7 +4,15 @@ import * as v from 'valibot';
 import type { Grant, GrantKey, GrantOutline, Stored } from '../broker/ports.ts';
 import { present } from '../contract/present.ts';
 import type { Token } from '../oauth/token.ts';
-import { failureItem, fromFailureItem, leaseItem, time, toFailureItem, toLeaseItem } from './item-parts.ts';
+import {
+  failureItem,
+  forcedItem,
+  fromFailureItem,
+  leaseItem,
+  time,
+  toFailureItem,
+  toLeaseItem,
+} from './item-parts.ts';
 import { openToken, sealToken } from './sealed-token.ts';
 import { type Binding, kidOf, type Sealer } from './sealing.ts';
 
@@ -38,7 +46,7 @@ export const grantItem = v.object({
   last_attempt: v.optional(v.string()),
   due_at: time,
   redirect_uri: v.optional(v.string()),
-  forced: v.optional(v.array(v.object({ scope: v.string(), at: time }))),
+  forced: v.optional(v.array(v.object({ scope: v.string(), ...forcedItem.entries }))),
 });
 type GrantItem = v.InferOutput<typeof grantItem>;
 
@@ -93,7 +101,7 @@ export async function toGrantItem(
       grant.failures &&
       Object.entries(grant.failures).map(([scope, failure]) => ({ scope, failure: toFailureItem(failure) })),
     expires_at: grant.tokens[grant.scopes.join(' ')]?.expiresAt,
-    forced: grant.forcedAt && Object.entries(grant.forcedAt).map(([scope, at]) => ({ scope, at })),
+    forced: grant.forced && Object.entries(grant.forced).map(([scope, last]) => ({ scope, ...last })),
     shard: shardOf(grant, shards),
     kids: [...new Set([...(keysOfRescues(grant) ?? []), ...sealed.map(kidOf)])],
   };
@@ -145,7 +153,8 @@ export async function fromGrantItem(sealer: Sealer, item: GrantItem, now: number
     consentedBy: item.consented_by,
     lastRefreshAt: item.last_refresh_at,
     ...failuresOf(item),
-    forcedAt: item.forced && Object.fromEntries(item.forced.map(({ scope, at }) => [scope, at])),
+    forced:
+      item.forced && Object.fromEntries(item.forced.map(({ scope, ...last }) => [scope, present(last)])),
   });
 }
 

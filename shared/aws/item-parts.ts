@@ -51,6 +51,8 @@ export function fromFailureItem(item: v.InferOutput<typeof failureItem>): Failur
   return present({ ...rest, vendorError, vendorStatus, secretVersion });
 }
 
+export const forcedItem = v.object({ at: time, by: v.optional(v.string()) });
+
 /** How long a failure, and the time of a forced mint, are kept after they have stopped to count, in milliseconds. */
 export const REMEMBERED = 3_600_000;
 

@@ -81,10 +81,8 @@ export class Table {
     }
   }
 
-  private async conditionally(
-    operation: string,
-    call: (signal: AbortSignal) => Promise<unknown>,
-  ): Promise<boolean> {
+  /** @returns whether its condition held. @throws StoreUnavailable */
+  async conditionally(operation: string, call: (signal: AbortSignal) => Promise<unknown>): Promise<boolean> {
     try {
       await within(this.dynamo.timeout, call);
       return true;

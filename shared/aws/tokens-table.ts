@@ -7,6 +7,7 @@ import type { Token } from '../oauth/token.ts';
 import { aloneIfTooLarge, type Dynamo } from './clients.ts';
 import {
   failureItem,
+  forcedItem,
   fromFailureItem,
   leaseItem,
   REMEMBERED,
@@ -33,7 +34,7 @@ const tokenItem = v.object({
   token: v.optional(v.object({ sealed: v.string(), expires_at: time })),
   lease: v.optional(leaseItem),
   failure: v.optional(failureItem),
-  forced_at: v.optional(time),
+  forced: v.optional(forcedItem),
 });
 
 /**
@@ -51,20 +52,20 @@ export function createTokensTable({ dynamo, table: name, sealer, clock }: Tokens
       if (!found) return undefined;
       const item = parseItem(tokenItem, found, `The item ${pk} of ${name}`);
       const now = clock.now();
-      const { token, lease, failure, forced_at: forcedAt } = item;
+      const { token, lease, failure, forced } = item;
       const alive = token && token.expires_at > now;
       return present({
         rev: item.rev,
         ...(alive && (await tryOpen(token.sealed, pk))),
         lease: lease && lease.until > now ? lease : undefined,
         failure: failure && failure.until + REMEMBERED > now ? fromFailureItem(failure) : undefined,
-        forcedAt: forcedAt !== undefined && forcedAt + REMEMBERED > now ? forcedAt : undefined,
+        forced: forced && forced.at + REMEMBERED > now ? present(forced) : undefined,
       });
     },
 
     async write(key, seen, next) {
       const pk = itemKey(key);
-      const { token, lease, failure, forcedAt } = next;
+      const { token, lease, failure, forced } = next;
       const put = async (kept: Token | undefined) => {
         const rev = await table.put(
           { pk },
@@ -75,17 +76,17 @@ export function createTokensTable({ dynamo, table: name, sealer, clock }: Tokens
             },
             lease: lease && toLeaseItem(lease),
             failure: failure && toFailureItem(failure),
-            forced_at: forcedAt,
+            forced: forced && { ...forced },
             ttl: timeToLive(clock.now(), [
               kept?.expiresAt,
               lease?.until,
               failure && failure.until + REMEMBERED,
-              forcedAt === undefined ? undefined : forcedAt + REMEMBERED,
+              forced && forced.at + REMEMBERED,
             ]),
           },
           seen && { rev: seen.rev },
         );
-        return rev === undefined ? undefined : present({ token: kept, lease, failure, forcedAt, rev });
+        return rev === undefined ? undefined : present({ token: kept, lease, failure, forced, rev });
       };
       // What follows from the mint must be known, its lease's end above all, though its token does not fit.
       return aloneIfTooLarge(

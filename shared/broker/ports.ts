@@ -42,13 +42,20 @@ export interface Failure {
   readonly since?: number;
 }
 
+/** The last mint, or refresh, that was forced by `rejected` or `min_ttl`. */
+export interface Forced {
+  /** When it was sent, in milliseconds since the epoch. */
+  readonly at: number;
+  /** For whose sake (`reporterOf`). */
+  readonly by?: string;
+}
+
 /** One cache key of the `tokens` table. */
 export interface TokenEntry {
   readonly token?: Token;
   readonly lease?: Lease;
   readonly failure?: Failure;
-  /** When the last mint forced by `rejected` or `min_ttl` was sent. */
-  readonly forcedAt?: number;
+  readonly forced?: Forced;
   /** Set by a read: there is a sealed token that does not open, and why. The next write replaces it. */
   readonly unreadable?: string;
 }
@@ -82,6 +89,27 @@ export interface RefusalsTable {
     seen: Stored<ClientRefusal> | undefined,
     next: ClientRefusal,
   ): Promise<Stored<ClientRefusal> | undefined>;
+}
+
+/** How many calls of a vendor may be counted in a minute: for a connection, and for one principal of it. */
+export interface BudgetLimits {
+  readonly perMinute: number;
+  readonly perPrincipal: number;
+}
+
+/** @throws StoreUnavailable */
+export interface BudgetTable {
+  /**
+   * Counts one more call, unless that is more than may be. `window`: the number of the minute since the epoch;
+   * `principal` absent: it counts for the connection alone.
+   * @returns whether it was counted
+   */
+  spend(
+    connection: string,
+    window: number,
+    principal: string | undefined,
+    limits: BudgetLimits,
+  ): Promise<boolean>;
 }
 
 export interface GrantKey {
@@ -129,8 +157,8 @@ export interface Grant extends GrantKey {
   readonly lastFailure?: Failure;
   /** By requested scope, as the tokens are: the last failure since the last success. The newest few. */
   readonly failures?: Readonly<Record<string, Failure>>;
-  /** By requested scope: when the last refresh forced by `rejected` or `min_ttl` was sent. The newest few. */
-  readonly forcedAt?: Readonly<Record<string, number>>;
+  /** By requested scope. The newest few. */
+  readonly forced?: Readonly<Record<string, Forced>>;
 }
 
 /** A grant with something to refresh: no other can be sent to the vendor. */

@@ -11,6 +11,12 @@ export interface Span {
   readonly endsAt: number;
 }
 
+/** For whose sake the vendor is asked: a direct invoker cannot be told, and counts for its connection alone. */
+export interface Spender {
+  /** ARN. */
+  readonly principal?: string;
+}
+
 /** What a caller asks for, after defaulting: everything that tells one token from another, and its needs. */
 export interface TokenRequest extends Span {
   readonly connection: Connection;
@@ -23,6 +29,8 @@ export interface TokenRequest extends Span {
   readonly minTtl: number;
   /** Fingerprint of the token that the vendor's API refused. */
   readonly rejected?: string;
+  /** For whose sake a vendor is asked; absent: for nobody's, and it is not counted. */
+  readonly spender?: Spender;
 }
 
 export interface ServedToken {
@@ -43,6 +51,7 @@ export function tokenRequest(
   vendor: Vendor,
   body: TokenRequestBody,
   span: Span,
+  spender?: Spender,
 ): TokenRequest {
   const scopes = body.scope === undefined ? connection.scope : scopeTokens(body.scope);
   checkScopes(connection, vendor, scopes);
@@ -57,6 +66,7 @@ export function tokenRequest(
     minTtl: (body.min_ttl ?? 0) * 1000,
     ...(body.rejected === undefined ? {} : { rejected: body.rejected }),
     ...span,
+    ...(spender && { spender }),
   };
 }
 

@@ -70,6 +70,8 @@ export interface Connection {
   readonly directInvoke: boolean;
   /** Seconds between two mints forced by `rejected` or `min_ttl`. */
   readonly minMintInterval: number;
+  /** Calls of the vendor for callers' sake, a minute. */
+  readonly vendorBudget: { readonly perMinute: number; readonly perPrincipal: number };
   readonly owner?: string;
   readonly tags?: Readonly<Record<string, string>>;
 }

@@ -46,7 +46,20 @@ export function withDefaults(
     apiHosts: members.api_hosts ?? [],
     directInvoke: members.direct_invoke ?? members.callers === undefined,
     minMintInterval: members.min_mint_interval ?? 30,
+    vendorBudget: budgetOf(
+      members.vendor_budget,
+      (members.grant ?? vendor.grants[0]!) === 'client_credentials',
+    ),
     ...(members.owner && { owner: members.owner }),
     ...(members.tags && { tags: members.tags }),
   };
+}
+
+/**
+ * What an honest program needs, several times over: one token an hour for each scope, or for each person. Twice as much
+ * for a connection as for one of its principals, so that one leaves the others something.
+ */
+function budgetOf(given: ConnectionMembers['vendor_budget'], forItself: boolean): Connection['vendorBudget'] {
+  const perPrincipal = given?.per_principal ?? Math.min(forItself ? 60 : 300, given?.per_minute ?? 600);
+  return { perPrincipal, perMinute: given?.per_minute ?? perPrincipal * 2 };
 }

@@ -90,6 +90,9 @@ export const callerRuleSchema = v.strictObject(
 const endpoint = (what: string, rfc: string) =>
   v.optional(v.pipe(url, v.description(`${what} (${rfc}). Only where the vendor does not fix it.`)));
 
+const CALLS = 'a whole number from 1 to 1000000';
+const calls = v.pipe(v.number(CALLS), v.integer(CALLS), v.minValue(1, CALLS), v.maxValue(1_000_000, CALLS));
+
 const vendorMembers = {
   tenant: v.optional(
     v.pipe(
@@ -220,6 +223,29 @@ export const connectionSchema = v.strictObject({
     v.pipe(
       seconds(0, 86_400),
       v.description('Seconds between two mints forced by "rejected" or "min_ttl"; default: 30.'),
+    ),
+  ),
+  vendor_budget: v.optional(
+    v.pipe(
+      v.strictObject(
+        {
+          per_minute: v.optional(
+            v.pipe(calls, v.description('For the whole connection; default: twice per_principal.')),
+          ),
+          per_principal: v.optional(
+            v.pipe(
+              calls,
+              v.description(
+                'For one role, user or federated user; default: 60, or 300 with grants that people consent to.',
+              ),
+            ),
+          ),
+        },
+        'an object with "per_minute", "per_principal" or both',
+      ),
+      v.description(
+        'How often a minute the vendor is asked for the sake of callers; the sweep is not counted.',
+      ),
     ),
   ),
   owner: v.optional(v.pipe(label, v.description('Who answers for the connection.'))),

@@ -6,6 +6,7 @@ export const ERROR_CODES = {
   consent_required: { status: 409, retryable: false },
   vendor_rejected: { status: 502, retryable: false },
   vendor_unavailable: { status: 503, retryable: true },
+  rate_limited: { status: 429, retryable: true },
   busy: { status: 503, retryable: true },
   secret_unavailable: { status: 500, retryable: false },
   store_unavailable: { status: 503, retryable: true },

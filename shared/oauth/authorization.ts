@@ -30,6 +30,7 @@ export async function authorizationUrl(request: AuthorizationRequest): Promise<s
   url.searchParams.set('response_type', 'code');
   url.searchParams.set('client_id', request.clientId);
   url.searchParams.set('redirect_uri', request.redirectUri);
+  url.searchParams.delete('state');
   if (request.scopes.length > 0) url.searchParams.set('scope', request.scopes.join(' '));
   if (request.codeVerifier !== undefined) {
     const challenge = await oauth.calculatePKCECodeChallenge(request.codeVerifier.reveal());

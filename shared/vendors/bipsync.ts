@@ -39,6 +39,7 @@ export const bipsync: Vendor = {
   pkce: true,
   refreshSendsRedirectUri: false,
   refreshKillsAccessToken: true,
+  userinfoMembers: [],
   graceWindow: 0,
   // 403 says that the caller's address is not allowed, which a new token would not change.
   rejectionStatuses: [401],

@@ -33,6 +33,7 @@ export const bits: Vendor = {
   pkce: true,
   refreshSendsRedirectUri: false,
   refreshKillsAccessToken: false,
+  userinfoMembers: ['customerId'],
   graceWindow: 0,
   rejectionStatuses: [401, 403],
 };

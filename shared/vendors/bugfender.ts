@@ -39,6 +39,7 @@ export const bugfender: Vendor = {
   pkce: true,
   refreshSendsRedirectUri: true,
   refreshKillsAccessToken: false,
+  userinfoMembers: [],
   graceWindow: 0,
   rejectionStatuses: [401],
 };

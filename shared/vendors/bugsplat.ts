@@ -33,6 +33,7 @@ export const bugsplat: Vendor = {
   pkce: true,
   refreshSendsRedirectUri: false,
   refreshKillsAccessToken: false,
+  userinfoMembers: [],
   graceWindow: 0,
   rejectionStatuses: [401],
 };

@@ -6,6 +6,13 @@ import type { Endpoints } from '../oauth/types.ts';
 import { hostOf, rebase } from './endpoints.ts';
 import type { DiscoveredServer, Vendor } from './vendor.ts';
 
+/** OpenID Connect Core §5.1: the standard claims of a token's owner. */
+const CLAIMS = [
+  ...['sub', 'name', 'given_name', 'family_name', 'middle_name', 'nickname', 'preferred_username', 'profile'],
+  ...['picture', 'website', 'email', 'email_verified', 'gender', 'birthdate', 'zoneinfo', 'locale'],
+  ...['phone_number', 'phone_number_verified', 'address', 'updated_at'],
+];
+
 /**
  * Any other OAuth server, as the standards have it: endpoints by discovery (RFC 8414) or one by one, HTTP
  * Basic unless told otherwise (RFC 8414 §2's default), and a short life for tokens that name none.
@@ -39,6 +46,7 @@ export const custom: Vendor = {
   pkce: true,
   refreshSendsRedirectUri: false,
   refreshKillsAccessToken: false,
+  userinfoMembers: CLAIMS,
   graceWindow: 0,
   rejectionStatuses: [401],
 };

@@ -32,6 +32,8 @@ export interface Vendor extends VendorRules {
   readonly refreshKillsAccessToken: boolean;
   /** Seconds for which a spent refresh token still works; 0 where the vendor declares none. */
   readonly graceWindow: number;
+  /** What the token-owner endpoint may tell callers, by member. */
+  readonly userinfoMembers: readonly string[];
   /** HTTP statuses of the vendor's API that mean "this token is no good". */
   readonly rejectionStatuses: readonly number[];
 }

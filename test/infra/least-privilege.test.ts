@@ -29,6 +29,7 @@ const allowed = (fn: string, request: Request) =>
 const BROKER_CALLS: [string, string][] = [
   ['dynamodb:GetItem', tokens],
   ['dynamodb:PutItem', tokens],
+  ['dynamodb:UpdateItem', tokens],
   ['dynamodb:GetItem', grants],
   ['dynamodb:PutItem', grants],
   ['secretsmanager:GetSecretValue', clientSecret],

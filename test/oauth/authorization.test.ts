@@ -7,6 +7,7 @@ import {
   authorizationUrl,
   createCodeVerifier,
   readAuthorizationResponse,
+  withState,
 } from '../../shared/oauth/authorization.ts';
 
 const REQUEST = {
@@ -21,7 +22,7 @@ const REQUEST = {
 
 describe('the authorization URL', () => {
   test('asks for a code, and keeps the query that the endpoint has', async () => {
-    const url = new URL(await authorizationUrl(REQUEST));
+    const url = new URL(withState(await authorizationUrl(REQUEST), 'state-1'));
     expect(url.origin + url.pathname).toBe('https://as.example/authorize');
     expect(Object.fromEntries(url.searchParams)).toEqual({
       tenant: '1',

@@ -197,6 +197,8 @@ export class SimulatedStores {
       tokens,
       rescues,
       refusals: plain('tokens', 'refusal', this.refusals),
+      // Nobody here asks so often that it matters.
+      budgets: { spend: async () => true },
       consents: {
         read: async (id) => {
           const found = await consents.read(id);

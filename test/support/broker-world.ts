@@ -44,7 +44,10 @@ export interface BrokerProcess {
   readonly events: BrokerEvent[];
   readonly stores: Stores;
   /** A token of the first connection, unless another is named; `remaining`: milliseconds of the invocation. */
-  token(body?: object, options?: { connection?: string; remaining?: number }): Promise<TokenAnswer>;
+  token(
+    body?: object,
+    options?: { connection?: string; remaining?: number; as?: string },
+  ): Promise<TokenAnswer>;
 }
 
 export interface BrokerWorld {
@@ -129,11 +132,11 @@ export async function startBrokerWorld(): Promise<{ world: BrokerWorld; close():
         timing: { ...PRODUCTION, ...timing },
       });
       const token: BrokerProcess['token'] = (body = {}, options = {}) => {
-        const { connection = list[0]!.name, remaining = HTTPS_LIMIT } = options;
+        const { connection = list[0]!.name, remaining = HTTPS_LIMIT, as = CALLER } = options;
         const begunAt = clock.now();
         const span = { begunAt, endsAt: begunAt + remaining };
         return broker.token({
-          caller: httpsCaller(CALLER),
+          caller: httpsCaller(as),
           connection,
           span,
           body: jsonBody(body),

@@ -27,6 +27,7 @@ export interface GrantProcess extends BrokerProcess {
   describe(subject?: string): ReturnType<BrokerProcess['broker']['describe']>;
   /** The number of the connection's grants by state. */
   counts(as?: string): ReturnType<BrokerProcess['broker']['describe']>;
+  userinfo(): Promise<object>;
   /** A page of the connection's grants. */
   grants(query?: Record<string, string>, as?: string): ReturnType<BrokerProcess['broker']['grants']>;
   sweep(options?: { lookAhead?: number; within?: number }): ReturnType<BrokerProcess['broker']['sweep']>;
@@ -102,6 +103,7 @@ export function grantProcess(
     revoke: (subject = SOMEBODY, force) => broker.revoke(ask({ path: { subject }, query: { force } })),
     describe: (subject = SOMEBODY) => broker.describe(ask({ query: { subject } })),
     counts: (as) => broker.describe(ask({}, as)),
+    userinfo: () => broker.userinfo(ask({})),
     grants: (query = {}, as) => broker.grants(ask({ query }, as)),
     sweep: ({ lookAhead = 0, within = 300_000 } = {}) =>
       broker.sweep({ shard: 0, lookAhead, endsAt: world.clock.now() + within }),

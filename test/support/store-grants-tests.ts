@@ -49,7 +49,7 @@ export function grantsTests(suite: () => StoreSuite): void {
       failures: {
         read: { code: 'vendor_rejected', description: '400', at: now, until: now, count: 1, since: now },
       },
-      forcedAt: { read: now },
+      forced: { read: { at: now, by: 'somebody' } },
     });
     const stored = await stores.grants.write(undefined, grant);
     const read = await faulty.grants.read(grant);

@@ -37,10 +37,10 @@ export function tokensTests(suite: () => StoreSuite): void {
     const key = randomUUID();
     const lease = { id: randomUUID(), until: clock.now() + 30_000 };
     const taken = await stores.tokens.write(key, undefined, { lease });
-    const forcedAt = clock.now();
-    await stores.tokens.write(key, taken, { token: aLongToken(clock.now(), 400_000), forcedAt });
+    const forced = { at: clock.now(), by: 'somebody' };
+    await stores.tokens.write(key, taken, { token: aLongToken(clock.now(), 400_000), forced });
     const read = await stores.tokens.read(key, CONSISTENT);
-    expect(read).toStrictEqual({ forcedAt, rev: expect.any(String) });
+    expect(read).toStrictEqual({ forced, rev: expect.any(String) });
   });
 
   test('another process reads an entry as it was written', async () => {
@@ -58,7 +58,7 @@ export function tokensTests(suite: () => StoreSuite): void {
         until: now + 2_000,
         count: 1,
       },
-      forcedAt: now,
+      forced: { at: now, by: 'somebody' },
     };
     const key = randomUUID();
     const stored = await stores.tokens.write(key, undefined, entry);
@@ -103,10 +103,10 @@ export function tokensTests(suite: () => StoreSuite): void {
   test('an entry that was changed and changed back is not the one that was read', async () => {
     const { stores } = suite();
     const key = randomUUID();
-    const seen = await stores.tokens.write(key, undefined, { forcedAt: 1 });
-    const between = await stores.tokens.write(key, seen, { forcedAt: 2 });
-    await stores.tokens.write(key, between, { forcedAt: 1 });
-    expect(await stores.tokens.write(key, seen, { forcedAt: 3 })).toBeUndefined();
+    const seen = await stores.tokens.write(key, undefined, { forced: { at: 1 } });
+    const between = await stores.tokens.write(key, seen, { forced: { at: 2 } });
+    await stores.tokens.write(key, between, { forced: { at: 1 } });
+    expect(await stores.tokens.write(key, seen, { forced: { at: 3 } })).toBeUndefined();
   });
 
   test('what is over is left out, and the entry can still be written over', async () => {
@@ -116,13 +116,13 @@ export function tokensTests(suite: () => StoreSuite): void {
     await stores.tokens.write(key, undefined, {
       token: aToken(now, { expiresAt: now + 60_000 }),
       lease: { id: randomUUID(), until: now + 30_000 },
-      forcedAt: now,
+      forced: { at: now, by: 'somebody' },
     });
     clock.advance(30_000);
     const withoutLease = await stores.tokens.read(key, CONSISTENT);
-    expect(Object.keys(withoutLease!).sort()).toEqual(['forcedAt', 'rev', 'token']);
+    expect(Object.keys(withoutLease!).sort()).toEqual(['forced', 'rev', 'token']);
     clock.advance(30_000);
-    expect(Object.keys((await stores.tokens.read(key, CONSISTENT))!).sort()).toEqual(['forcedAt', 'rev']);
+    expect(Object.keys((await stores.tokens.read(key, CONSISTENT))!).sort()).toEqual(['forced', 'rev']);
     clock.advance(3_600_000);
     const empty = await stores.tokens.read(key, CONSISTENT);
     expect(Object.keys(empty!)).toEqual(['rev']);
@@ -142,10 +142,10 @@ export function tokensTests(suite: () => StoreSuite): void {
   test('a stale read cannot overwrite what was written since', async () => {
     const { stores, faulty, dynamodbProxy, clock } = suite();
     const key = randomUUID();
-    const first = await stores.tokens.write(key, undefined, { forcedAt: clock.now() });
+    const first = await stores.tokens.write(key, undefined, { forced: { at: clock.now() } });
     dynamodbProxy.freezeReads();
     await faulty.tokens.read(key, { consistent: false });
-    const second = await stores.tokens.write(key, first, { forcedAt: clock.now() + 1 });
+    const second = await stores.tokens.write(key, first, { forced: { at: clock.now() + 1 } });
     const stale = await faulty.tokens.read(key, { consistent: false });
     expect(stale).toEqual(first);
     expect(await faulty.tokens.write(key, stale, {})).toBeUndefined();

@@ -1,6 +1,7 @@
 /** The stores on a real SDK and a real endpoint, as one process of the broker has them. */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { CreateSecretCommand } from '@aws-sdk/client-secrets-manager';
+import { createBudgetTable } from '../../shared/aws/budget-table.ts';
 import { grantsClient, secretsManagerClient, tokensClient } from '../../shared/aws/clients.ts';
 import { createConsentsTable } from '../../shared/aws/consents-table.ts';
 import { createTables, type TableNames } from '../../shared/aws/create-tables.ts';
@@ -79,6 +80,7 @@ export function openStores(
     sealer,
     tokens: createTokensTable(tokensTable),
     refusals: createRefusalsTable(tokensTable),
+    budgets: createBudgetTable(tokensTable),
     consents: createConsentsTable(tokensTable),
     grants: createGrantsTable(grantsTable),
     rescues: createRescues(manager, { prefix: names.rescuePrefix, sealer }),

@@ -12,12 +12,14 @@ import { isLive, readToReplace } from '../grants/binding.ts';
 import type { ConsentsTable, GrantsTable, StartedConsent } from '../ports.ts';
 import { isGrant, type Span } from '../request.ts';
 import type { Acquisition, VendorAccess, VendorAccessParts } from '../vendor/access.ts';
+import type { SpendBudget } from '../vendor/budget.ts';
 import { handleOf, randomSecret } from './browser.ts';
 
 export interface StartConsentParts extends Pick<VendorAccessParts, 'clock' | 'timing'> {
   readonly consents: ConsentsTable;
   readonly grants: GrantsTable;
   readonly access: VendorAccess;
+  readonly spend: SpendBudget;
   /** The deployment's own address for a consent, and the redirect URI of a connection. */
   readonly urls: { consent(secret: string): string; callback(connection: string): string };
 }
@@ -121,6 +123,7 @@ export function consentStarter(parts: StartConsentParts) {
     needEndpoint(endpoints.deviceAuthorizationEndpoint, 'device_authorization_endpoint');
     const { clientAuth, scope: scopes } = connection;
     const { dialect } = vendor;
+    await parts.spend(connection, { principal: started.startedBy });
     const device = await access.timed(connection, 'device', () =>
       requestDeviceAuthorization({ endpoints, client, clientAuth, dialect, budget, scopes }),
     );

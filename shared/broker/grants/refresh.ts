@@ -25,6 +25,7 @@ import { ignoringUnavailable } from '../ignoring-unavailable.ts';
 import type { Failure, Grant, RefreshableGrant, Stored } from '../ports.ts';
 import type { TokenRequest } from '../request.ts';
 import type { Acquisition, VendorAccess, VendorAccessParts } from '../vendor/access.ts';
+import { reporterOf, type SpendBudget } from '../vendor/budget.ts';
 import { isRefusedClient } from '../vendor/client.ts';
 import { endedAlready, nextFailure } from '../vendor/failure.ts';
 import { checkBinding, consentRequired } from './binding.ts';
@@ -46,12 +47,13 @@ import { tryReadToken } from './try-read-token.ts';
 
 export interface RefreshParts extends CommitParts, Pick<VendorAccessParts, 'timing' | 'observe'> {
   readonly access: VendorAccess;
+  readonly spend: SpendBudget;
   readonly endLate: EndLate;
 }
 
 /** What a refresh is to bring; the sweep asks for the scopes that it keeps warm and no particular life. */
 export interface RefreshRequest
-  extends Pick<TokenRequest, 'connection' | 'vendor' | 'scopes' | 'minTtl' | 'endsAt'> {
+  extends Pick<TokenRequest, 'connection' | 'vendor' | 'scopes' | 'minTtl' | 'endsAt' | 'spender'> {
   /** Brought about by `rejected` or `min_ttl`. */
   readonly forced: boolean;
 }
@@ -92,13 +94,14 @@ export function refresher(parts: RefreshParts): Refresher {
     return commit(held, request, acquisition, reply);
   }
 
-  function send(
+  async function send(
     held: Stored<Grant>,
     refreshToken: Redacted,
     request: RefreshRequest,
     { budget }: Acquisition,
   ): Promise<TokenReply> {
     const parameters = refreshParameters(held, refreshToken, request);
+    if (request.spender) await parts.spend(request.connection, request.spender);
     return access.asClient(request, 'refresh', budget, async (call) => {
       checkBinding(held, call.endpoints, call.client.clientId);
       const resend = request.vendor.graceWindow > 0 ? 'idempotent' : 'unsent';
@@ -124,7 +127,9 @@ export function refresher(parts: RefreshParts): Refresher {
     const onDemand = token && (request.forced || token.expiresAt - token.mintedAt < request.minTtl);
     const next = (grant: Grant): Grant => ({
       ...committed(grant, answer, policy(request), failure),
-      ...(onDemand && { forcedAt: noted(grant.forcedAt, key, token.mintedAt) }),
+      ...(onDemand && {
+        forced: noted(grant.forced, key, { at: token.mintedAt, by: reporterOf(request) }),
+      }),
     });
     const result = await commitRefresh(parts, held, answer, next, acquisition.deadline);
     if (result === 'revoked' || result === 'superseded' || result === 'outrun') {

@@ -45,7 +45,7 @@ export function refreshingSupply(parts: RefreshingSupplyParts, request: TokenReq
     const name = scopeKey(scopes);
     const noted = latestFailure(grant, name);
     const failure = noted && !(await parts.access.isMended(connection, noted)) ? noted : undefined;
-    const state = present({ token: grant.tokens[name], lease, failure, forcedAt: grant.forcedAt?.[name] });
+    const state = present({ token: grant.tokens[name], lease, failure, forced: grant.forced?.[name] });
     return isRefreshable(grant)
       ? { ...state, renew: (forced) => refresh(grant, { ...request, forced }) }
       : { ...state, blockedBy: notRefreshable(grant) };

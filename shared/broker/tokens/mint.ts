@@ -17,6 +17,7 @@ import { requestToken } from '../../oauth/token-endpoint.ts';
 import type { Stored, TokenEntry, TokensTable } from '../ports.ts';
 import type { TokenRequest } from '../request.ts';
 import type { Acquisition, VendorAccess, VendorAccessParts } from '../vendor/access.ts';
+import { reporterOf, type SpendBudget } from '../vendor/budget.ts';
 import { endedAlready, nextFailure } from '../vendor/failure.ts';
 import { cacheKey } from './cache-key.ts';
 import type { KeyState, Renew, TokenSupply } from './resolve.ts';
@@ -26,6 +27,7 @@ interface MintParts extends Pick<VendorAccessParts, 'clock' | 'timing' | 'observ
   /** What this process knows of its keys while the table fails. */
   readonly fallback: MemoryCache<TokenEntry>;
   readonly access: VendorAccess;
+  readonly spend: SpendBudget;
 }
 
 export function mintingSupply(parts: MintParts, request: TokenRequest): TokenSupply {
@@ -92,8 +94,8 @@ export function mintingSupply(parts: MintParts, request: TokenRequest): TokenSup
       const token = await mint(budget);
       // A vendor whose tokens never live that long is asked once per interval, not once per caller.
       const onDemand = forced || token.expiresAt - token.mintedAt < request.minTtl;
-      const forcedAt = onDemand ? token.mintedAt : kept.forcedAt;
-      await remember({ token, ...(forcedAt && { forcedAt }) });
+      const last = onDemand ? { at: token.mintedAt, by: reporterOf(request) } : kept.forced;
+      await remember({ token, ...(last && { forced: last }) });
       return token;
     } catch (error) {
       await remember({
@@ -108,7 +110,8 @@ export function mintingSupply(parts: MintParts, request: TokenRequest): TokenSup
     return nextFailure(error, before, timing, clock.now(), await access.secretVersion(connection));
   }
 
-  function mint(budget: Acquisition['budget']): Promise<Token> {
+  async function mint(budget: Acquisition['budget']): Promise<Token> {
+    if (request.spender) await parts.spend(connection, request.spender);
     return access.asClient(request, 'mint', budget, async (call) => {
       const parameters = {
         ...request.params,

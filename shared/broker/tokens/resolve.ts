@@ -12,9 +12,10 @@ import { present } from '../../contract/present.ts';
 import type { Clock } from '../../oauth/clock.ts';
 import type { Token } from '../../oauth/token.ts';
 import type { Observe } from '../events.ts';
-import type { Failure, GrantKey, Lease } from '../ports.ts';
+import type { Failure, Forced, GrantKey, Lease } from '../ports.ts';
 import type { ServedToken, TokenRequest, TokenSource } from '../request.ts';
 import type { Timing } from '../times.ts';
+import { reporterOf } from '../vendor/budget.ts';
 import { busy, endedAlready, rememberedError, stillStands } from '../vendor/failure.ts';
 import { fitnessOf, renewalDue } from './fitness.ts';
 import { type Flight, SingleFlight } from './single-flight.ts';
@@ -24,8 +25,7 @@ interface SeenState {
   readonly token?: Token;
   readonly lease?: Lease;
   readonly failure?: Failure;
-  /** When the last mint forced by `rejected` or `min_ttl` was sent. */
-  readonly forcedAt?: number;
+  readonly forced?: Forced;
   /** Set when the table could not say: the token is what this process remembers. */
   readonly source?: 'memory';
 }
@@ -188,8 +188,11 @@ export function resolver(parts: ResolverParts): TokenSource {
     }
     const forced = fitness === 'short' || fitness === 'refused';
     const nextForced =
-      (state.forcedAt ?? Number.NEGATIVE_INFINITY) + request.connection.minMintInterval * 1000;
-    if (forced && nextForced > now) return { ...seen, reason: { kind: 'interval', until: nextForced } };
+      (state.forced?.at ?? Number.NEGATIVE_INFINITY) + request.connection.minMintInterval * 1000;
+    // One caller's reports do not stand in the way of another's, which may be true.
+    const isAnothers = fitness === 'refused' && state.forced?.by !== reporterOf(request);
+    if (forced && nextForced > now && !isAnothers)
+      return { ...seen, reason: { kind: 'interval', until: nextForced } };
     if (leased) return { ...seen, reason: { kind: 'leased', until: leased.until } };
     try {
       const token = await state.renew(forced);

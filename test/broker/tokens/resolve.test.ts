@@ -38,11 +38,15 @@ describe('memory and table', () => {
     expect(mints(world, 'bugsplat')).toBe(1);
   });
 
-  test('a mint costs a read, a lease write and a result write; a table hit one read; a memory hit nothing', async () => {
+  test('a mint costs a read, a lease write, a result write and a count; a table hit one read; a memory hit nothing', async () => {
     const connection = await symbols();
     const process = world.process(connection);
     // The second read is for a remembered refusal of the connection's client.
-    expect(await counted(world.dynamodb, () => process.token())).toEqual({ GetItem: 2, PutItem: 2 });
+    expect(await counted(world.dynamodb, () => process.token())).toEqual({
+      GetItem: 2,
+      PutItem: 2,
+      UpdateItem: 1,
+    });
     expect(await counted(world.dynamodb, () => process.token())).toEqual({});
     expect(await counted(world.dynamodb, () => world.process(connection).token())).toEqual({ GetItem: 1 });
   });
@@ -69,7 +73,7 @@ describe('memory and table', () => {
   test('a thousand callers at once share one look at the table and one mint', async () => {
     const process = world.process(await symbols());
     const answers = Promise.all(Array.from({ length: 1_000 }, () => process.token()));
-    expect(await counted(world.dynamodb, () => answers)).toEqual({ GetItem: 2, PutItem: 2 });
+    expect(await counted(world.dynamodb, () => answers)).toEqual({ GetItem: 2, PutItem: 2, UpdateItem: 1 });
     expect(new Set((await answers).map((answer) => answer.access_token)).size).toBe(1);
     expect(mints(world, 'bugsplat')).toBe(1);
   });

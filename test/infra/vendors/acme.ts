@@ -15,6 +15,7 @@ const acme: Vendor = {
   pkce: true,
   refreshSendsRedirectUri: false,
   refreshKillsAccessToken: false,
+  userinfoMembers: [],
   graceWindow: 0,
   rejectionStatuses: [401],
 };
