@@ -24,7 +24,7 @@ const SERVES = 60_000;
  * the vendor's description names are handed on: a server may put anything there, the token included.
  */
 export function userinfo({ source, access, spend, clock }: UserinfoParts) {
-  const answers = new MemoryCache<{ readonly at: number; readonly answer: Userinfo }>();
+  const answers = new MemoryCache<{ readonly at: number; readonly answer: Promise<Userinfo> }>();
 
   return async (request: TokenRequest): Promise<Userinfo> => {
     const { connection, vendor } = request;
@@ -43,17 +43,23 @@ export function userinfo({ source, access, spend, clock }: UserinfoParts) {
       return ask(token, userinfoEndpoint);
     }
 
-    async function ask(token: Token, endpoint: string): Promise<Userinfo> {
+    /** Those who ask at one time share one call, too; a failure is nobody's answer but theirs. */
+    function ask(token: Token, endpoint: string): Promise<Userinfo> {
       const known = answers.get(token.fingerprint);
       if (known && clock.now() - known.at < SERVES) return known.answer;
+      const answer = askVendor(token, endpoint);
+      answers.put(token.fingerprint, { at: clock.now(), answer });
+      answer.catch(() => answers.delete(token.fingerprint));
+      return answer;
+    }
+
+    async function askVendor(token: Token, endpoint: string): Promise<Userinfo> {
       if (request.spender) await spend(connection, request.spender);
       const whole = await access.timed(connection, 'userinfo', () =>
         getUserinfo(endpoint, token, budget, vendor.rejectionStatuses),
       );
       const told = vendor.userinfoMembers.filter((member) => Object.hasOwn(whole, member));
-      const answer = Object.fromEntries(told.map((member) => [member, whole[member]]));
-      answers.put(token.fingerprint, { at: clock.now(), answer });
-      return answer;
+      return Object.fromEntries(told.map((member) => [member, whole[member]]));
     }
   };
 }

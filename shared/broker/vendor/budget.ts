@@ -21,7 +21,7 @@ const WINDOW = 60_000;
 export function vendorBudget({ budgets, clock }: { budgets: BudgetTable; clock: Clock }): SpendBudget {
   // Whoever has used up the budget is told so without another write.
   const exhausted = new MemoryCache<number>();
-  // While the table is silent a process counts for itself: a failing cache is a miss (invariant 6).
+  // What this process has had counted: while the table is silent it keeps to that (invariant 6).
   const alone = new MemoryCache<number>();
 
   return async (connection, { principal }) => {
@@ -30,18 +30,19 @@ export function vendorBudget({ budgets, clock }: { budgets: BudgetTable; clock: 
     const who = principal === undefined ? undefined : nameOf(principal);
     const key = `${name} ${who}`;
     if (exhausted.get(key) === window) throw exceeded();
+    const own = ownCounts(connection, window, who);
     const counted = await ignoringUnavailable(budgets.spend(name, window, who, limits));
-    if (counted ?? countAlone(connection, window, who)) return;
+    if (counted ?? own.every(({ key, limit }) => (alone.get(key) ?? 0) < limit)) {
+      for (const { key } of own) alone.put(key, (alone.get(key) ?? 0) + 1);
+      return;
+    }
     exhausted.put(key, window);
     throw exceeded();
   };
 
-  function countAlone({ name, vendorBudget }: Connection, window: number, who: string | undefined): boolean {
-    const counts: [string, number][] = [[`${name} ${window}`, vendorBudget.perMinute]];
-    if (who !== undefined) counts.push([`${name} ${window} ${who}`, vendorBudget.perPrincipal]);
-    if (counts.some(([key, limit]) => (alone.get(key) ?? 0) >= limit)) return false;
-    for (const [key] of counts) alone.put(key, (alone.get(key) ?? 0) + 1);
-    return true;
+  function ownCounts({ name, vendorBudget }: Connection, window: number, who: string | undefined) {
+    const all = { key: `${name} ${window}`, limit: vendorBudget.perMinute };
+    return who === undefined ? [all] : [all, { key: `${all.key} ${who}`, limit: vendorBudget.perPrincipal }];
   }
 
   function exceeded(): BrokerError {
