@@ -5,6 +5,7 @@ import type { Connection } from '../shared/connections/connection.ts';
 import { ConnectionsFileError, pathOf } from '../shared/connections/issues.ts';
 import { parseJson } from '../shared/connections/json.ts';
 import { type ParseOptions, parseConnections } from '../shared/connections/parse.ts';
+import { maySecretsBeSame } from '../shared/connections/secret.ts';
 import { VENDORS } from '../shared/vendors/index.ts';
 import type { Vendor } from '../shared/vendors/vendor.ts';
 import { OperatorError } from './operator-error.ts';
@@ -64,6 +65,7 @@ function merged(folder: string, options: ParseOptions): Document {
     .sort();
   if (files.length === 0) throw new OperatorError(`There is no *.json in the folder ${folder}.`);
   const origin = new Map<string, string>();
+  const others: Connection[] = [];
   const connections: Record<string, object> = {};
   for (const file of files) {
     const document = readDocument(join(folder, file));
@@ -73,9 +75,27 @@ function merged(folder: string, options: ParseOptions): Document {
       if (other) throw duplicate(name, join(folder, file), join(folder, other));
       origin.set(name, file);
     }
+    for (const connection of checked.values()) {
+      const owner = others.find(({ secret }) => maySecretsBeSame(secret, connection.secret));
+      if (owner)
+        throw foreignSecret(connection, join(folder, file), owner, join(folder, origin.get(owner.name)!));
+    }
+    others.push(...checked.values());
     Object.assign(connections, (document as Document).connections);
   }
   return { connections };
+}
+
+/** A secret is its file's: who may change another file must not have it sent where that one says. */
+function foreignSecret(
+  { name, secret }: Connection,
+  file: string,
+  owner: Connection,
+  where: string,
+): OperatorError {
+  return new OperatorError(
+    `${file}: The connections file has a mistake:\n  ${pathOf('connections', name, 'secret')}\n    found:   ${JSON.stringify(secret)}, which connection "${owner.name}" in ${where} has\n    allowed: a secret that no other file of the folder names`,
+  );
 }
 
 function readDocument(file: string): unknown {

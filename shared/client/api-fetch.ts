@@ -25,12 +25,12 @@ export async function apiFetch(
   if (!mayReceive(api, target)) throw notAllowed(ask.connection, target, api);
   const token = await tokens.get(ask);
   init.signal?.throwIfAborted();
-  const { response, bore } = await sendWithToken(target, init, token, api);
-  if (!bore || !api.rejectionStatuses.includes(response.status)) return response;
+  const response = await sendWithToken(target, init, token);
+  if (!api.rejectionStatuses.includes(response.status)) return response;
   const replacement = await replace(tokens, ask, token);
   if (!replacement || !canBeSentAgain(init.body)) return response;
   await response.body?.cancel();
-  return (await sendWithToken(target, init, replacement, api)).response;
+  return sendWithToken(target, init, replacement);
 }
 
 /** `undefined` when there is none to be had: the API's own answer then says more than ours would. */

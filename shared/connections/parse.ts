@@ -120,13 +120,16 @@ function formerNames(connections: readonly Connection[]): ConnectionsIssue[] {
   });
 }
 
-/** A secret goes to one place only: whoever holds one connection's vendor must not get another's secret. */
+/**
+ * A secret goes to the same places whichever connection sends it: whoever has a say in one connection must not get
+ * another's secret, not by any of the endpoints that a client proves itself at.
+ */
 function sharedSecrets(
   connections: readonly Connection[],
   vendors: ParseOptions['vendors'],
 ): ConnectionsIssue[] {
   const goesTo = (connection: Connection) =>
-    `vendor "${connection.vendor}" at ${vendors[connection.vendor]!.tokenHost(connection)}`;
+    `vendor "${connection.vendor}" at ${hostsOf(connection, vendors).join(', ')}`;
   return connections.flatMap((connection, index) => {
     const other = connections
       .slice(0, index)
@@ -140,6 +143,17 @@ function sharedSecrets(
       allowed: `a secret of its own: connection "${other.name}" sends this one to ${goesTo(other)}`,
     };
   });
+}
+
+/** Every host that a client's secret may be sent to: token, device authorization and revocation endpoint. */
+function hostsOf(connection: Connection, vendors: ParseOptions['vendors']): string[] {
+  const token = vendors[connection.vendor]!.tokenHost(connection);
+  const { baseUrl, deviceAuthorizationEndpoint, revocationEndpoint, endpointHosts } = connection;
+  if (baseUrl !== undefined) return [token];
+  const explicit = [deviceAuthorizationEndpoint, revocationEndpoint].flatMap(
+    (url) => URL.parse(url ?? '')?.host ?? [],
+  );
+  return [...new Set([token, ...explicit, ...endpointHosts])].sort();
 }
 
 /**

@@ -37,7 +37,9 @@ function assertion(client: Client, audience: string, clock: Clock): oauth.Client
   if (client.privateKey === undefined) throw missing('private key');
   const key = { key: client.privateKey, ...present({ kid: client.keyId }) };
   return oauth.PrivateKeyJwt(key, {
-    [oauth.modifyAssertion]: (_header, claims) => {
+    [oauth.modifyAssertion]: (header, claims) => {
+      // RFC 8725 §3.11: so that it is taken for nothing else.
+      header.typ = 'JWT';
       claims.aud = audience;
       claims.iat = Math.floor(clock.now() / 1000);
       claims.exp = claims.iat + ASSERTION_LIFE;

@@ -106,34 +106,18 @@ describe('a redirect', () => {
     expect(authorizations(api)).toEqual(['Token t1', 'Token t1']);
   });
 
-  test('to another host of the connection bears it too', async () => {
+  test('to another origin is not followed, not even to a host of the connection', async () => {
     hosts = [api.host, elsewhere.host];
-    api.replyWith(redirect(`${elsewhere.origin}/next`));
-    await clientOf(context.peer).fetch('crash', api.origin);
-    expect(authorizations(elsewhere)).toEqual(['Token t1']);
-  });
-
-  test('to any other host bears no token, nor cookies', async () => {
-    api.replyWith(redirect(`${elsewhere.origin}/download`));
-    const response = await clientOf(context.peer).fetch('crash', api.origin, { headers: { cookie: 'a=b' } });
-    expect(await response.text()).toBe('foreign');
-    expect(authorizations(elsewhere)).toEqual([undefined]);
-    expect(elsewhere.received[0]!.headers.cookie).toBeUndefined();
-  });
-
-  test('back from there does not put it on again', async () => {
-    api.replyWith(redirect(`${elsewhere.origin}/away`), text(200, 'back'));
-    elsewhere.replyWith(redirect(`${api.origin}/back`));
-    await clientOf(context.peer).fetch('crash', api.origin);
-    expect(authorizations(api)).toEqual(['Token t1', undefined]);
-  });
-
-  test('to a host that answers 401 says nothing about the token', async () => {
-    api.replyWith(redirect(elsewhere.origin));
-    elsewhere.replyWith(text(401, ''));
-    const response = await clientOf(context.peer).fetch('crash', api.origin);
-    expect(response.status).toBe(401);
-    expect(mints).toBe(1);
+    for (const to of [`${elsewhere.origin}/next`, 'file:///etc/passwd', 'http://']) {
+      api.replyWith(redirect(to, 307));
+      const response = await clientOf(context.peer).fetch('crash', api.origin, {
+        method: 'POST',
+        body: 'of the caller',
+        headers: { cookie: 'a=b' },
+      });
+      expect([response.status, response.headers.get('location')]).toEqual([307, to]);
+    }
+    expect(elsewhere.received).toHaveLength(0);
   });
 
   test.each([
@@ -149,12 +133,10 @@ describe('a redirect', () => {
     expect(api.received[1]!.headers['content-type']).toBe(body ? 'text/plain;charset=UTF-8' : undefined);
   });
 
-  test('that never ends, or leads to no web address, ends the call', async () => {
+  test('that never ends, ends the call', async () => {
     api.replyWith(redirect('/again'));
     expect(await caught(clientOf(context.peer).fetch('crash', api.origin))).toBeInstanceOf(TypeError);
     expect(api.received).toHaveLength(21);
-    api.replyWith(redirect('file:///etc/passwd'));
-    expect(await caught(clientOf(context.peer).fetch('crash', api.origin))).toBeInstanceOf(TypeError);
   });
 
   test('is the caller’s own with redirect: manual', async () => {

@@ -408,6 +408,16 @@ describe('a shared secret', () => {
       { secret: 'shared' },
       { vendor: 'narrow', tenant: 't', scope: 'symbols', secret: 'shared' },
     ],
+    [
+      'another host, by its revocation endpoint',
+      { secret: 'shared' },
+      { secret: 'shared', revocation_endpoint: 'https://evil.example/revoke' },
+    ],
+    [
+      'another host, where endpoints may be discovered on it',
+      { secret: 'shared' },
+      { secret: 'shared', endpoint_hosts: ['evil.example'] },
+    ],
     ['another host, once by ARN', { secret: ARN }, { secret: 'shared', issuer: 'https://evil.example' }],
     ['another host, by its default name', {}, { secret: 'token-broker/a', issuer: 'https://evil.example' }],
     [

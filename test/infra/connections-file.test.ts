@@ -41,6 +41,21 @@ describe('a folder of connections files', () => {
     expect(() => loadConnections(path, plain)).toThrow(/b\.json: .*connections\.one.*a\.json has already/s);
   });
 
+  test.each([
+    ['by its default name', 'token-broker/one'],
+    ['by ARN', 'arn:aws:secretsmanager:us-east-1:111122223333:secret:token-broker/one-AbCdEf'],
+  ])("may not name another file's secret (%s): it would be sent where that file says", (_, secret) => {
+    const path = files({
+      'a.json': { connections: { one: BITS } },
+      'b.json': {
+        connections: { two: { ...BITS, secret, callers: [{ principal: 'arn:aws:iam::111122223333:root' }] } },
+      },
+    });
+    expect(() => loadConnections(path, plain)).toThrow(
+      /b\.json: .*connections\.two\.secret.*"one".*a\.json has/s,
+    );
+  });
+
   test('names the file that is wrong, and every mistake in it', () => {
     const path = files({
       'a.json': { connections: { one: BITS } },

@@ -120,7 +120,7 @@ describe('what is sent', () => {
         audience: `${peer.origin}/token`,
         currentDate: new Date(clock.now()),
       });
-      expect(protectedHeader).toEqual({ alg: 'RS256', kid: 'k1' });
+      expect(protectedHeader).toEqual({ alg: 'RS256', kid: 'k1', typ: 'JWT' });
       expect(payload).toMatchObject({ iss: 'client-1', sub: 'client-1' });
       expect(Object.keys(payload).sort()).toEqual(['aud', 'exp', 'iat', 'iss', 'jti', 'sub']);
       expect((payload.exp ?? 0) - (payload.iat ?? 0)).toBe(60);
