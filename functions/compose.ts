@@ -21,6 +21,7 @@ import {
   authorized,
   type Operation,
   type Permitted,
+  unreadRefusals,
   watched,
 } from '../shared/broker/audit.ts';
 import { authorizer, type Target } from '../shared/broker/authorize.ts';
@@ -203,6 +204,7 @@ export function compose(composition: Composition) {
   return {
     ...operations,
     publicUrl,
+    refuseUnread: unreadRefusals(common),
     callback: watched(common, consenting.callback),
     consentPage: watched(common, consenting.pages.view),
     continueConsent: watched(common, consenting.pages.goOn),

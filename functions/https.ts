@@ -19,11 +19,12 @@ type HttpsHandler = (event: HttpsEvent, context: Context) => Promise<APIGatewayP
 
 export function httpsHandler(broker: Broker): HttpsHandler {
   return async (event, context) => {
+    const arn = event.requestContext.authorizer?.iam?.userArn ?? '';
     const operation = callerOperation(event.routeKey, event.rawPath);
-    if (!operation) throw accessDenied();
+    if (!operation) throw broker.refuseUnread(arn, accessDenied());
     const begunAt = Date.now();
     const answer = await broker[operation]({
-      caller: httpsCaller(event.requestContext.authorizer?.iam?.userArn ?? ''),
+      caller: httpsCaller(arn),
       connection: event.pathParameters?.connection ?? '',
       span: { begunAt, endsAt: begunAt + context.getRemainingTimeInMillis() },
       body: bodyOf(event),

@@ -25,7 +25,8 @@ export function invokeHandler(broker: Broker): InvokeHandler {
     const begunAt = Date.now();
     const span = { begunAt, endsAt: begunAt + context.getRemainingTimeInMillis() };
     try {
-      const connection = connectionOf(context.invokedFunctionArn);
+      const connection = aliasOf(context.invokedFunctionArn);
+      if (!connection) throw broker.refuseUnread(DIRECT_INVOKER.arn, notAnAlias());
       return await broker.token({ caller: DIRECT_INVOKER, connection, span, body: { event } });
     } catch (error) {
       throw new InvokeError(error instanceof BrokerError ? error : internalError(context.awsRequestId));
@@ -34,10 +35,13 @@ export function invokeHandler(broker: Broker): InvokeHandler {
 }
 
 /** `arn:PARTITION:lambda:REGION:ACCOUNT:function:NAME:ALIAS`; versions are digits and `$LATEST`, names are neither. */
-function connectionOf(invokedFunctionArn: string): string {
+function aliasOf(invokedFunctionArn: string): string | undefined {
   const alias = invokedFunctionArn.split(':')[7] ?? '';
-  if (CONNECTION_NAME.test(alias)) return alias;
-  throw new BrokerError(
+  return CONNECTION_NAME.test(alias) ? alias : undefined;
+}
+
+function notAnAlias(): BrokerError {
+  return new BrokerError(
     'access_denied',
     'Invoke this function by the alias that is named as the connection (qualifier CONNECTION), not unqualified or by version.',
   );

@@ -28,8 +28,10 @@ import {
   parseTokenRequest,
 } from '../shared/contract/schemas.ts';
 
-export function toTokenRequest({ connection, vendor }: Found, ask: Ask): TokenRequest {
-  return tokenRequest(connection, vendor, parseTokenRequest(bodyOf(ask)), ask.span, spenderOf(ask));
+export function toTokenRequest({ connection, vendor }: Found, ask: Ask): TokenRequest & Target {
+  const body = parseTokenRequest(bodyOf(ask));
+  const asks = (['params', 'min_ttl', 'rejected'] as const).filter((name) => body[name] !== undefined);
+  return { ...tokenRequest(connection, vendor, body, ask.span, spenderOf(ask)), asks };
 }
 
 export function toUserinfoRequest({ connection, vendor }: Found, ask: Ask): TokenRequest {

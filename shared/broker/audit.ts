@@ -87,6 +87,25 @@ export function watched<Arguments extends readonly unknown[], Output>(
   };
 }
 
+/** What is refused before it is known which connection it is for, or what it asks, leaves a record too. */
+export type RefuseUnread = (principal: string, error: BrokerError) => BrokerError;
+
+export function unreadRefusals({ observe }: Pick<AuditParts, 'observe'>): RefuseUnread {
+  return (principal, error) => {
+    const { code: outcome, message: detail } = error;
+    observe({
+      type: 'audit',
+      action: 'unknown',
+      principal,
+      connection: 'unknown',
+      outcome,
+      detail,
+      duration: 0,
+    });
+    return error;
+  };
+}
+
 /** Records what comes of one request, which begins now. */
 function recorder(
   { clock, observe }: AuditParts,
@@ -128,9 +147,13 @@ export function authorized<Request extends Target, Output>(
       permits: (target) => authorizer.permits(ask.caller, connection, action, target),
       ...present({ subjects: authorizer.subjects(ask.caller, connection, action) }),
     };
+    const { subject, scopes, asks = [] } = request;
+    note({
+      ...(subject !== undefined && { subject }),
+      ...(scopes && { scope: scopes.join(' ') }),
+      ...(asks.length > 0 && { asks }),
+    });
     if (!rights.permits(request)) throw accessDenied();
-    const { subject, scopes } = request;
-    note({ ...(subject !== undefined && { subject }), ...(scopes && { scope: scopes.join(' ') }) });
     return operation(request, note, rights);
   };
 }

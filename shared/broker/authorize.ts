@@ -9,6 +9,8 @@ import { covers, type Principal } from './principals.ts';
 export interface Target {
   readonly subject?: string;
   readonly scopes?: readonly string[];
+  /** What else was asked for, by name, for the audit. */
+  readonly asks?: readonly string[];
 }
 
 /** Decides from the connections and the caller alone: nothing is looked up before it has said yes (invariant 7). */

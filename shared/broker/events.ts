@@ -9,12 +9,15 @@ import type { Action, TokenOrigin } from '../contract/messages.ts';
 /** One per outcome of a caller's request: who asked for what, and what came of it. */
 export interface AuditRecord {
   readonly type: 'audit';
-  readonly action: Action;
+  /** `unknown` where the request was refused before it was known what it asks for. */
+  readonly action: Action | 'unknown';
   /** ARN of the caller, or `lambda:invoke` where Lambda has authorized it. */
   readonly principal: string;
   readonly connection: string;
   readonly subject?: string;
   readonly scope?: string;
+  /** Which of `params`, `min_ttl` and `rejected` were there. */
+  readonly asks?: readonly string[];
   readonly outcome: 'success' | ErrorCode;
   readonly source?: TokenOrigin;
   readonly fingerprint?: string;
