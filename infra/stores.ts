@@ -1,5 +1,5 @@
 /** What the broker keeps: key, tables, keyring and client secrets, made here or brought along. */
-import type { ITable } from 'aws-cdk-lib/aws-dynamodb';
+import { type ITable, Table } from 'aws-cdk-lib/aws-dynamodb';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Construct, IConstruct } from 'constructs';
 import { MAX_SHARDS } from '../shared/contract/tables.ts';
@@ -19,6 +19,7 @@ import {
 } from './secrets.ts';
 import type { Stage } from './stage.ts';
 import {
+  admitOnly,
   countAndForgetGrants,
   createGrantsTable,
   createTokensTable,
@@ -26,6 +27,7 @@ import {
   queryDueGrants,
   readWriteGrants,
   readWriteTokens,
+  removeGrants,
 } from './tables.ts';
 
 export class Stores {
@@ -75,6 +77,10 @@ export class Stores {
     return countAndForgetGrants(this.grants, this.key);
   }
 
+  get sweepBindings(): Binding[] {
+    return [this.dueBinding, removeGrants(this.grants)];
+  }
+
   get dueBinding(): Binding {
     return queryDueGrants(this.grants, this.key);
   }
@@ -83,11 +89,16 @@ export class Stores {
     return [rotateKeyring(this.#keyring, this.key), this.dueBinding];
   }
 
+  /** Of the tables that are made here. */
+  #admitted: readonly string[] = [];
+
   /** The placeholders and who may read what, once the functions' roles are known. */
   protect(functions: BrokerFunctions): void {
     const brokers = functions.brokers.map(({ role }) => role.roleArn);
     const existing = new Set(this.#props.existingSecrets ?? []);
     const { breakGlass = [] } = this.#props;
+    this.#admitted = [...brokers, functions.sealingKey.role.roleArn, ...breakGlass];
+    if (this.tokens instanceof Table) admitOnly(this.tokens, this.#admitted);
     this.#refuseUnknown(existing);
     const readers = [...brokers, ...(this.#props.secretReaders ?? [])];
     for (const secret of this.#secrets.filter((each) => each.own && !existing.has(each.secret))) {
@@ -107,7 +118,9 @@ export class Stores {
   /** @param others what is made before: all that could fail @returns the table, unless it was brought along */
   createGrantsTable(others: readonly IConstruct[]): readonly IConstruct[] {
     if (this.#props.grantsTable) return [];
-    return [createGrantsTable(this.#scope, { stage: this.#stage, key: this.key, others })];
+    const table = createGrantsTable(this.#scope, { stage: this.#stage, key: this.key, others });
+    admitOnly(table, this.#admitted);
+    return [table];
   }
 
   /** A misspelt name would be made, and the real one never read. */

@@ -9,7 +9,7 @@ import {
   Table,
   TableEncryption,
 } from 'aws-cdk-lib/aws-dynamodb';
-import { PolicyStatement } from 'aws-cdk-lib/aws-iam';
+import { AnyPrincipal, Effect, PolicyStatement } from 'aws-cdk-lib/aws-iam';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Construct, IConstruct } from 'constructs';
 import { NAMES } from '../shared/contract/names.ts';
@@ -84,6 +84,29 @@ function keyOf({ partition, sort }: TableSchema['key']): { partitionKey: Attribu
   return { partitionKey: attribute(partition), ...(sort && { sortKey: attribute(sort) }) };
 }
 
+/**
+ * Nobody but these roles reads items or writes them, whatever their own policies allow: a seal cannot tell an item that is
+ * put back from an older copy. What is done to the table itself, backups and restoring included, stays
+ * with IAM. The resource is `*`, since the policy is a part of the table that it would name.
+ */
+export function admitOnly(table: Table, roles: readonly string[]): void {
+  table.addToResourcePolicy(
+    new PolicyStatement({
+      sid: 'ItemsAreTheBrokersAlone',
+      effect: Effect.DENY,
+      principals: [new AnyPrincipal()],
+      actions: ITEM_ACTIONS.map((action) => `dynamodb:${action}`),
+      resources: ['*'],
+      conditions: { ArnNotLike: { 'aws:PrincipalArn': [...roles] } },
+    }),
+  );
+}
+
+const ITEM_ACTIONS = [
+  ...['GetItem', 'BatchGetItem', 'Query', 'Scan', 'PutItem', 'UpdateItem', 'DeleteItem', 'BatchWriteItem'],
+  ...['PartiQLSelect', 'PartiQLInsert', 'PartiQLUpdate', 'PartiQLDelete', 'ConditionCheckItem'],
+];
+
 export function readWriteTokens(table: ITable, key: IKey): Binding {
   return {
     environment: { tokensTable: table.tableName },
@@ -112,7 +135,7 @@ export function readWriteGrants(table: ITable, key: IKey, shards: number): Bindi
   };
 }
 
-/** Counts a connection's grants by state, and forgets revoked ones. */
+/** Lists a connection's grants, and forgets one that does not open. */
 export function countAndForgetGrants(table: ITable, key: IKey): Binding {
   return {
     environment: { grantsTable: table.tableName },
@@ -123,6 +146,14 @@ export function countAndForgetGrants(table: ITable, key: IKey): Binding {
       }),
       useKeyForTables(key),
     ],
+  };
+}
+
+/** Removes the places of forgotten grants. */
+export function removeGrants(table: ITable): Binding {
+  return {
+    environment: {},
+    statements: [new PolicyStatement({ actions: ['dynamodb:DeleteItem'], resources: [table.tableArn] })],
   };
 }
 

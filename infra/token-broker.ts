@@ -124,7 +124,7 @@ export class TokenBroker<Name extends string = string, VendorName extends string
       publicReservedConcurrency: props.publicReservedConcurrency,
       broker: [...stores.brokerBindings, { environment: { publicUrl: api.url }, statements: [] }],
       https: [stores.grantsBinding],
-      refresh: [stores.dueBinding],
+      refresh: stores.sweepBindings,
       sealingKey: stores.sealingKeyBindings,
     });
     stores.protect(functions);
