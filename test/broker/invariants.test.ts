@@ -37,3 +37,10 @@ test.each(INVARIANTS)('invariant $number names tests, and all of them exist', ({
   expect(named).not.toEqual([]);
   expect(named.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
 });
+
+test('the threat model names tests in every line of what it shows, and all of them exist', () => {
+  const threats = read('shared/broker/THREATS.md');
+  const named = [...threats.matchAll(/`(test\/[^`]+\.ts)`/g)].map(([, path = '']) => path);
+  expect(named.length).toBeGreaterThan(40);
+  expect(named.filter((path) => !existsSync(join(ROOT, path)))).toEqual([]);
+});
