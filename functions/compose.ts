@@ -154,7 +154,7 @@ export function compose(composition: Composition) {
   const find: FindConnection = (name) => {
     const connection = connections.get(name);
     const vendor = connection && vendors[connection.vendor];
-    return vendor && { connection, vendor };
+    return vendor && { connection, vendor: vendor.adapted?.(connection) ?? vendor };
   };
 
   const access = vendorAccess({

@@ -44,6 +44,7 @@ export interface Connection {
   readonly userinfoEndpoint?: string;
   /** Hosts, beside the issuer's own, on which discovered endpoints may be. */
   readonly endpointHosts: readonly string[];
+  readonly server: ServerSettings;
   readonly grant: GrantType;
   readonly clientAuth: ClientAuthMethod;
   /** Its name before: grants are looked for there as well, and move. */
@@ -74,6 +75,24 @@ export interface Connection {
   readonly vendorBudget: { readonly perMinute: number; readonly perPrincipal: number };
   readonly owner?: string;
   readonly tags?: Readonly<Record<string, string>>;
+}
+
+/** How a server of `custom` differs from the standards; what is absent is as they have it. */
+export interface ServerSettings {
+  /** Seconds. */
+  readonly defaultLifetime?: number;
+  /** Seconds. */
+  readonly graceWindow?: number;
+  readonly refreshKillsAccessToken?: boolean;
+  readonly rejectionStatuses?: readonly number[];
+  /** Sent with every token request; a name may have several values. */
+  readonly tokenParams?: Readonly<Record<string, string | readonly string[]>>;
+  /** Of the token endpoint's answer, in which the members of RFC 6749 §5.1 stand. */
+  readonly tokenMember?: string;
+  readonly scopeSeparator?: ' ' | ',';
+  readonly bodyEncoding?: 'form' | 'json' | 'multipart';
+  readonly assertionAudience?: 'token_endpoint' | 'issuer';
+  readonly pkce?: boolean;
 }
 
 /** One mistake in a connections file. */
@@ -120,4 +139,14 @@ export type VendorMember =
   | 'device_authorization_endpoint'
   | 'revocation_endpoint'
   | 'userinfo_endpoint'
-  | 'endpoint_hosts';
+  | 'endpoint_hosts'
+  | 'default_lifetime'
+  | 'grace_window'
+  | 'refresh_kills_access_token'
+  | 'rejection_statuses'
+  | 'token_params'
+  | 'token_member'
+  | 'scope_separator'
+  | 'body_encoding'
+  | 'assertion_audience'
+  | 'pkce';

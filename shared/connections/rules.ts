@@ -2,7 +2,7 @@ import { isLoopback } from '../contract/loopback.ts';
 import { type ConnectionsIssue, OUT_OF_BAND, type VendorMember } from './connection.ts';
 import { type Draft, list, type Report, type Rule } from './draft.ts';
 import { pathOf, show } from './issues.ts';
-import { RESERVED_AUTHORIZE_PARAMS } from './schema.ts';
+import { RESERVED_AUTHORIZE_PARAMS, RESERVED_TOKEN_PARAMS } from './schema.ts';
 import { SCOPE_RULES } from './scope-rules.ts';
 import { secretProblem } from './secret.ts';
 import { isIpLiteral, parseEndpoint, parseHost } from './urls.ts';
@@ -110,6 +110,16 @@ const consent: Rule = ({ members, connection, misshapen }, report) => {
   }
 };
 
+const serverSettings: Rule = ({ members, connection }, report) => {
+  for (const name of Object.keys(members.token_params ?? {})) {
+    if (!(RESERVED_TOKEN_PARAMS as readonly string[]).includes(name)) continue;
+    const allowed = `any parameter but those that the broker sets: ${list(RESERVED_TOKEN_PARAMS)}`;
+    report(['token_params', name], 'present', allowed);
+  }
+  if (members.assertion_audience !== undefined && connection.clientAuth !== 'private_key_jwt')
+    report(['assertion_audience'], 'present', 'only with client_auth "private_key_jwt"');
+};
+
 const refresh: Rule = ({ members, connection, misshapen }, report) => {
   if (!misshapen.has('grant') && connection.grant === 'client_credentials') {
     for (const member of ['refresh', 'rotate_every'] as const) {
@@ -133,8 +143,23 @@ const RULES: readonly Rule[] = [
   secret,
   ...SCOPE_RULES,
   consent,
+  serverSettings,
   refresh,
 ];
+
+/** How a server differs from the standards. */
+export const SERVER_MEMBERS = [
+  'default_lifetime',
+  'grace_window',
+  'refresh_kills_access_token',
+  'rejection_statuses',
+  'token_params',
+  'token_member',
+  'scope_separator',
+  'body_encoding',
+  'assertion_audience',
+  'pkce',
+] as const satisfies readonly VendorMember[];
 
 const ENDPOINTS = [
   'issuer',
@@ -145,4 +170,4 @@ const ENDPOINTS = [
   'userinfo_endpoint',
 ] as const satisfies readonly VendorMember[];
 
-const VENDOR_MEMBERS: readonly VendorMember[] = ['tenant', ...ENDPOINTS, 'endpoint_hosts'];
+const VENDOR_MEMBERS: readonly VendorMember[] = ['tenant', ...ENDPOINTS, 'endpoint_hosts', ...SERVER_MEMBERS];

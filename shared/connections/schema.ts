@@ -10,6 +10,12 @@ import { PRINCIPAL_FORMS, parsePrincipalRule, principalHint } from './principal.
  * member is for, and is what an editor shows. What depends on a vendor or on another member is in `rules.ts`.
  */
 
+/** Parameters of token requests that are the broker's own. */
+export const RESERVED_TOKEN_PARAMS = [
+  ...['grant_type', 'client_id', 'client_secret', 'client_assertion', 'client_assertion_type'],
+  ...['scope', 'code', 'code_verifier', 'redirect_uri', 'refresh_token', 'device_code'],
+] as const;
+
 /** Parameters of the authorization request that are the broker's to set (RFC 6749 §4.1.1, RFC 7636 §4.3). */
 export const RESERVED_AUTHORIZE_PARAMS = [
   'response_type',
@@ -93,6 +99,14 @@ const endpoint = (what: string, rfc: string) =>
 const CALLS = 'a whole number from 1 to 1000000';
 const calls = v.pipe(v.number(CALLS), v.integer(CALLS), v.minValue(1, CALLS), v.maxValue(1_000_000, CALLS));
 
+const STATUS = 'a whole number from 400 to 499';
+const statusCode = v.pipe(
+  v.number(STATUS),
+  v.integer(STATUS),
+  v.minValue(400, STATUS),
+  v.maxValue(499, STATUS),
+);
+
 const vendorMembers = {
   tenant: v.optional(
     v.pipe(
@@ -113,6 +127,76 @@ const vendorMembers = {
   userinfo_endpoint: endpoint("The token owner's endpoint", 'OpenID Connect Core §5.3'),
   endpoint_hosts: v.optional(
     v.pipe(hosts, v.description("Hosts, beside the issuer's own, on which discovered endpoints may be.")),
+  ),
+  default_lifetime: v.optional(
+    v.pipe(
+      seconds(1, 86_400),
+      v.description(
+        'Life of a token, in seconds, where the answer has no expires_in; default: 300 (RFC 6749 §5.1).',
+      ),
+    ),
+  ),
+  grace_window: v.optional(
+    v.pipe(
+      seconds(0, 86_400),
+      v.description(
+        'Seconds for which a spent refresh token still works; default: 0, none (RFC 9700 §4.14.2).',
+      ),
+    ),
+  ),
+  refresh_kills_access_token: v.optional(
+    v.pipe(
+      v.boolean('true or false'),
+      v.description('Whether a refresh ends the access token before it; default: false.'),
+    ),
+  ),
+  rejection_statuses: v.optional(
+    v.pipe(
+      some(statusCode, 'HTTP status'),
+      v.description('HTTP statuses by which the API refuses a token; default: 401 (RFC 6750 §3.1).'),
+    ),
+  ),
+  token_params: v.optional(
+    v.pipe(
+      dictionary('strings, or lists of strings, by parameter name'),
+      v.record(
+        v.string(),
+        v.union([v.string(), v.array(v.string())], 'a string, or a list of strings (RFC 8707 §2: resource)'),
+      ),
+      v.description('Sent with every token request, e.g. audience or resource (RFC 8707).'),
+    ),
+  ),
+  token_member: v.optional(
+    v.pipe(
+      text('the name of a member: 1-64 of A-Z a-z 0-9 _ -', /^[A-Za-z0-9_-]{1,64}$/),
+      v.description(
+        'Member of the answer in which access_token and its like stand; default: the answer itself.',
+      ),
+    ),
+  ),
+  scope_separator: v.optional(
+    v.pipe(
+      oneOf([' ', ',']),
+      v.description('Between scope tokens, sent and answered; default: a space (RFC 6749 §3.3).'),
+    ),
+  ),
+  body_encoding: v.optional(
+    v.pipe(
+      oneOf(['form', 'json', 'multipart']),
+      v.description('Of requests to the token endpoint; default: form (RFC 6749 §4).'),
+    ),
+  ),
+  assertion_audience: v.optional(
+    v.pipe(
+      oneOf(['token_endpoint', 'issuer']),
+      v.description('`aud` of client assertions; default: token_endpoint (RFC 7523 §3).'),
+    ),
+  ),
+  pkce: v.optional(
+    v.pipe(
+      v.boolean('true or false'),
+      v.description('Whether the server takes PKCE (RFC 7636); default: true.'),
+    ),
   ),
 } satisfies Record<VendorMember, v.GenericSchema>;
 

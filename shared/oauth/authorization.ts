@@ -9,6 +9,8 @@ interface AuthorizationRequest {
   readonly clientId: string;
   readonly redirectUri: string;
   readonly scopes: readonly string[];
+  /** Between them; absent: a space. */
+  readonly scopeSeparator?: string;
   /** PKCE (RFC 7636); `undefined` where the vendor does not take it. */
   readonly codeVerifier: Redacted | undefined;
   /** More parameters that the vendor wants; they cannot replace ours. */
@@ -31,7 +33,8 @@ export async function authorizationUrl(request: AuthorizationRequest): Promise<s
   url.searchParams.set('client_id', request.clientId);
   url.searchParams.set('redirect_uri', request.redirectUri);
   url.searchParams.delete('state');
-  if (request.scopes.length > 0) url.searchParams.set('scope', request.scopes.join(' '));
+  if (request.scopes.length > 0)
+    url.searchParams.set('scope', request.scopes.join(request.scopeSeparator ?? ' '));
   if (request.codeVerifier !== undefined) {
     const challenge = await oauth.calculatePKCECodeChallenge(request.codeVerifier.reveal());
     url.searchParams.set('code_challenge', challenge);

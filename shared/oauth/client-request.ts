@@ -65,7 +65,7 @@ export async function sendAsClient(call: ClientCall, build: Build): Promise<Answ
         revocation_endpoint: endpoints.revocationEndpoint,
       }),
       { client_id: client.clientId },
-      clientAuthentication(client, call.clientAuth, endpoints.tokenEndpoint, budget.clock),
+      clientAuthentication(client, call.clientAuth, audienceOf(call), budget.clock),
       // The exchange itself refuses http to any host but this machine.
       { [oauth.allowInsecureRequests]: true, [oauth.customFetch]: send },
     );
@@ -77,12 +77,21 @@ export async function sendAsClient(call: ClientCall, build: Build): Promise<Answ
   return answer;
 }
 
+/** RFC 7523 §3; a server whose issuer nobody knows is known by its token endpoint. */
+function audienceOf({ endpoints, dialect }: ClientCall): string {
+  const { issuer, tokenEndpoint } = endpoints;
+  return dialect.assertionAudience === 'issuer' ? (issuer ?? tokenEndpoint) : tokenEndpoint;
+}
+
 async function post(
   { client, dialect, budget }: ClientCall,
   url: string,
   parameters: URLSearchParams,
   headers: Record<string, string>,
 ): Promise<Answer> {
+  const { scopeSeparator = ' ' } = dialect;
+  const scope = parameters.get('scope');
+  if (scope !== null) parameters.set('scope', scope.replaceAll(' ', scopeSeparator));
   const { contentType, body } = await encodeBody(parameters, dialect.encoding);
   const secrets = SECRET_PARAMETERS.flatMap((name) => parameters.getAll(name));
   if (client.clientSecret !== undefined) secrets.push(client.clientSecret.reveal());

@@ -33,6 +33,12 @@ export interface Dialect {
   readonly encoding: BodyEncoding;
   /** Life of a token, in seconds, when the answer does not say it readably. */
   readonly defaultLifetime: number;
+  /** Sent with every token request, beside what the grant needs. */
+  readonly tokenParams?: Readonly<Record<string, string | readonly string[]>>;
+  /** Between scope tokens; absent: a space. */
+  readonly scopeSeparator?: string;
+  /** `aud` of client assertions; absent: the token endpoint. */
+  readonly assertionAudience?: 'token_endpoint' | 'issuer';
   /** Makes the vendor's answer an RFC 6749 §5.1 one, e.g. Bits' `type` to `token_type`. */
   adapt?(answer: Readonly<Record<string, unknown>>): Record<string, unknown>;
 }

@@ -1,6 +1,8 @@
 import type { Connection, ConnectionsIssue } from '../connections/connection.ts';
 import { DEVICE_CODE_GRANT } from '../connections/connection.ts';
 import { pathOf } from '../connections/issues.ts';
+import { SERVER_MEMBERS } from '../connections/rules.ts';
+import { isObject } from '../contract/json.ts';
 import { present } from '../contract/present.ts';
 import type { Endpoints } from '../oauth/types.ts';
 import { hostOf, rebase } from './endpoints.ts';
@@ -35,6 +37,7 @@ export const custom: Vendor = {
     revocation_endpoint: 'optional',
     userinfo_endpoint: 'optional',
     endpoint_hosts: 'optional',
+    ...Object.fromEntries(SERVER_MEMBERS.map((member) => [member, 'optional'] as const)),
   },
   params: {},
   problems: endpointProblems,
@@ -49,7 +52,37 @@ export const custom: Vendor = {
   userinfoMembers: CLAIMS,
   graceWindow: 0,
   rejectionStatuses: [401],
+  adapted,
 };
+
+/** What `shared/vendors` can say of a vendor, a connection can say of its server. */
+function adapted({ server: settings }: Connection): Vendor {
+  const { scopeSeparator = ' ', tokenMember, tokenParams, assertionAudience, bodyEncoding } = settings;
+  const { graceWindow, refreshKillsAccessToken, rejectionStatuses, pkce } = settings;
+  const dialect = present({
+    encoding: bodyEncoding ?? 'form',
+    defaultLifetime: settings.defaultLifetime ?? custom.dialect.defaultLifetime,
+    tokenParams,
+    assertionAudience,
+    scopeSeparator,
+    adapt: tokenMember === undefined && scopeSeparator === ' ' ? undefined : adapt,
+  });
+  return {
+    ...custom,
+    ...present({ graceWindow, refreshKillsAccessToken, rejectionStatuses, pkce }),
+    dialect,
+  };
+
+  /** Slack answers a user's token in `authed_user`; GitHub and others put commas between scopes. */
+  function adapt(answer: Readonly<Record<string, unknown>>): Record<string, unknown> {
+    const inner = tokenMember === undefined ? answer : answer[tokenMember];
+    const members = isObject(inner) ? inner : answer;
+    const { scope } = members;
+    return typeof scope === 'string'
+      ? { ...members, scope: scope.replaceAll(scopeSeparator, ' ') }
+      : { ...members };
+  }
+}
 
 /** With a token endpoint nothing is looked up, other endpoints complete what is; an issuer beside it is compared with `iss` (RFC 9207). */
 function server(connection: Connection): Endpoints | DiscoveredServer {

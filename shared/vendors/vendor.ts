@@ -18,6 +18,8 @@ export interface DiscoveredServer {
  * ```
  */
 export interface Vendor extends VendorRules {
+  /** The vendor as one connection's settings have it; absent: all its connections are alike. */
+  adapted?(connection: Connection): Vendor;
   readonly dialect: Dialect;
   /**
    * The vendor's endpoints for this connection, or the issuer whose metadata names them, with the hosts

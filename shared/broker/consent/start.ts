@@ -104,6 +104,7 @@ export function consentStarter(parts: StartConsentParts) {
         clientId: client.clientId,
         redirectUri,
         scopes: connection.scope,
+        ...present({ scopeSeparator: vendor.dialect.scopeSeparator }),
         codeVerifier,
         parameters: connection.authorizeParams,
       }),

@@ -40,6 +40,7 @@ const settings = fc.record({
   tenant: optional,
   issuer: optional,
   tokenEndpoint: optional,
+  server: fc.constantFrom({}, { tokenParams: { audience: 'a' } }),
 });
 
 const parts = fc.record({
