@@ -1,6 +1,7 @@
 import * as oauth from 'oauth4webapi';
 import { BrokerError } from '../contract/errors.ts';
 import { Redacted } from '../contract/redacted.ts';
+import { sha256Base64url } from '../contract/sha256.ts';
 import { showableError } from './answer.ts';
 import { echoes } from './echoes.ts';
 
@@ -22,10 +23,10 @@ export function createCodeVerifier(): Redacted {
 }
 
 /**
- * The URL to send a person to (RFC 6749 §4.1.1, with a challenge by S256), but for the `state`, which is made for the
+ * The URL to send a person to (RFC 6749 §4.1.1, with a challenge by S256: RFC 7636 §4.2), but for the `state`, which is made for the
  * person's browser. A query in the endpoint stays.
  */
-export async function authorizationUrl(request: AuthorizationRequest): Promise<string> {
+export function authorizationUrl(request: AuthorizationRequest): string {
   const url = new URL(request.endpoint);
   for (const [name, value] of Object.entries(request.parameters)) url.searchParams.set(name, value);
   // These come last, so that nothing above can stand in for them.
@@ -36,8 +37,7 @@ export async function authorizationUrl(request: AuthorizationRequest): Promise<s
   if (request.scopes.length > 0)
     url.searchParams.set('scope', request.scopes.join(request.scopeSeparator ?? ' '));
   if (request.codeVerifier !== undefined) {
-    const challenge = await oauth.calculatePKCECodeChallenge(request.codeVerifier.reveal());
-    url.searchParams.set('code_challenge', challenge);
+    url.searchParams.set('code_challenge', sha256Base64url(request.codeVerifier.reveal()));
     url.searchParams.set('code_challenge_method', 'S256');
   }
   return url.href;

@@ -15,11 +15,18 @@ export async function simulate(seed: number): Promise<Run> {
   const random = seeded(seed);
   const original = Math.random;
   Math.random = random.next;
+  Object.defineProperty(crypto, 'subtle', { configurable: true, get: offThread });
   try {
     const world = new World(settingsOf(random), random);
     await play(world);
     return { seed, world, violations: violationsOf(world) };
   } finally {
     Math.random = original;
+    Reflect.deleteProperty(crypto, 'subtle');
   }
+}
+
+/** Work of other threads ends when it likes, and with it a seed would play differently each time. */
+function offThread(): never {
+  throw new Error('What is played waits for no other thread: use node:crypto instead of crypto.subtle.');
 }

@@ -67,7 +67,7 @@ test('a consent gives tokens that are refreshed, rotated, and refused once spent
   const { endpoints, client } = await clientCall(members, peer.secrets.person);
   const { redirectUri } = peer;
   const codeVerifier = createCodeVerifier();
-  const request = await authorizationUrl({
+  const request = authorizationUrl({
     endpoint: endpoints.authorizationEndpoint!,
     clientId: client.clientId,
     redirectUri,

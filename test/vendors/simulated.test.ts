@@ -95,7 +95,7 @@ describe.each<[VendorName, string, string]>([
     const secret = secretOf(secretName);
     const { endpoints, client } = await clientCall(members(), secret);
     const codeVerifier = createCodeVerifier();
-    const request = await authorizationUrl({
+    const request = authorizationUrl({
       endpoint: endpoints.authorizationEndpoint!,
       clientId: client.clientId,
       redirectUri,
@@ -126,7 +126,7 @@ describe.each<[VendorName, string, string]>([
 
   test('that was denied is told as such', async () => {
     const { endpoints, client } = await clientCall(members(), secretOf(secretName));
-    const request = await authorizationUrl({
+    const request = authorizationUrl({
       endpoint: endpoints.authorizationEndpoint!,
       clientId: client.clientId,
       redirectUri,

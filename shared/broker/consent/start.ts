@@ -99,7 +99,7 @@ export function consentStarter(parts: StartConsentParts) {
       kind: 'code',
       status: 'pending',
       redirectUri,
-      authorizationUrl: await authorizationUrl({
+      authorizationUrl: authorizationUrl({
         endpoint,
         clientId: client.clientId,
         redirectUri,
