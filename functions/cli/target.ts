@@ -45,13 +45,17 @@ const LOCAL_AWS = 'http://127.0.0.1:8788';
 
 /** Milliseconds. */
 const TIMEOUT = 40_000;
-const HEALTH_TIMEOUT = 500;
+const PROOF_TIMEOUT = 10_000;
+/** … where none was named, and a deployed one may be meant. */
+const LOOK_TIMEOUT = 500;
 
 /** The target of a command that only looks; where none is named, a broker of this user's on this machine comes first. */
 export async function findTarget(options: TargetOptions): Promise<Target> {
   const named = await namedTarget(options);
   const unnamed = async () =>
-    (await isOurs(LOCAL)) ? localTarget(new URL(LOCAL), options) : stackTarget(SERVICE, options);
+    (await isOurs(LOCAL, LOOK_TIMEOUT))
+      ? localTarget(new URL(LOCAL), options)
+      : stackTarget(SERVICE, options);
   const target = named ?? (await unnamed());
   // What a script reads stays free of it.
   return process.stderr.isTTY ? announced(target) : target;
@@ -113,7 +117,7 @@ async function localTarget(endpoint: URL, options: TargetOptions): Promise<Targe
 }
 
 /** Whether what listens there knows what only this user's broker can. */
-async function isOurs(origin: string): Promise<boolean> {
+async function isOurs(origin: string, timeout = PROOF_TIMEOUT): Promise<boolean> {
   const { proof = keyInEnvironment() } = (await registered(new URL(origin).port)) ?? {};
   if (proof === undefined) return false;
   const challenge = randomBytes(32).toString('base64url');
@@ -121,7 +125,7 @@ async function isOurs(origin: string): Promise<boolean> {
     const response = await fetch(`${origin}/health`, {
       headers: { [CHALLENGE_HEADER]: challenge },
       redirect: 'error',
-      signal: AbortSignal.timeout(HEALTH_TIMEOUT),
+      signal: AbortSignal.timeout(timeout),
     });
     const answer = (await response.json()) as { proof?: unknown };
     return answer.proof === proofOf(proof, challenge);

@@ -3,12 +3,15 @@ import type { ConsentsTable, PendingConsent, Stored } from '../broker/ports.ts';
 import { present } from '../contract/present.ts';
 import { sha256Base64url } from '../contract/sha256.ts';
 import { REMEMBERED, time, timeToLive } from './item-parts.ts';
+import { checkItemSeal, sealItem } from './item-seal.ts';
 import type { Binding, Sealer } from './sealing.ts';
 import { parseItem, Table } from './table.ts';
 import type { TokensTableParts } from './tokens-table.ts';
 
 const started = {
   rev: v.string(),
+  seal: v.string(),
+  ttl: v.number(),
   connection: v.string(),
   subject: v.string(),
   generation: v.optional(v.string()),
@@ -27,7 +30,7 @@ const started = {
 };
 const unfinished = v.picklist(['pending', 'finishing']);
 
-/** `code_verifier`, `device_code`, `user_code` and `verification_uri_complete`, which holds it, are sealed. */
+/** `code_verifier`, `device_code`, `user_code` and `verification_uri_complete`, which holds it, are sealed; so is the whole. */
 const consentItem = v.variant('kind', [
   v.object({
     ...started,
@@ -72,6 +75,8 @@ export function createConsentsTable({ dynamo, table: name, sealer, clock }: Toke
       const found = await table.get({ pk }, true);
       if (!found) return undefined;
       const item = parseItem(consentItem, found, `The item ${pk} of ${name}`);
+      const { rev: _rev, seal, ttl: _ttl, ...said } = item;
+      await checkItemSeal(sealer, seal, binding(pk, 'item'), said);
       const over = item.status === 'pending' && item.expires_at <= clock.now();
       if (over) return { ...startedOf(item), kind: 'closed', status: 'expired' };
       return fromConsentItem(sealer, pk, item);
@@ -79,10 +84,12 @@ export function createConsentsTable({ dynamo, table: name, sealer, clock }: Toke
 
     async write(id, seen, next) {
       const pk = itemKey(id);
+      const said = await toConsentItem(sealer, pk, next);
       const rev = await table.put(
         { pk },
         {
-          ...(await toConsentItem(sealer, pk, next)),
+          ...said,
+          seal: await sealItem(sealer, binding(pk, 'item'), said),
           ttl: timeToLive(clock.now(), [next.expiresAt + REMEMBERED]),
         },
         seen && { rev: seen.rev },

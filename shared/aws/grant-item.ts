@@ -1,4 +1,7 @@
-/** A grant as an item of the precious table. Its refresh token and access tokens are sealed, each for its own place. */
+/**
+ * A grant as an item of the precious table. Its refresh token and access tokens are sealed, each for its own place, and
+ * so is what the item says of them.
+ */
 import { createHash } from 'node:crypto';
 import * as v from 'valibot';
 import type { Grant, GrantKey, GrantOutline, Stored } from '../broker/ports.ts';
@@ -13,6 +16,7 @@ import {
   toFailureItem,
   toLeaseItem,
 } from './item-parts.ts';
+import { checkItemSeal, sealItem } from './item-seal.ts';
 import { openToken, sealToken } from './sealed-token.ts';
 import { type Binding, kidOf, type Sealer } from './sealing.ts';
 
@@ -38,6 +42,7 @@ export type OutlineItem = v.InferOutput<typeof outlineItem>;
 export const grantItem = v.object({
   ...outlineItem.entries,
   rev: v.string(),
+  seal: v.string(),
   /** Keys that it has something sealed under, so that none of them is dropped from the keyring. */
   kids: v.array(v.string()),
   refresh_token: v.optional(v.string()),
@@ -78,7 +83,7 @@ export async function toGrantItem(
   );
   const sealed = [...(refreshToken ? [refreshToken] : []), ...tokens.map((token) => token.sealed)];
   const { issuer, tokenEndpoint, clientId } = grant.binding;
-  const item = {
+  const said = {
     connection: grant.connection,
     subject: grant.subject,
     generation: grant.generation,
@@ -89,7 +94,6 @@ export async function toGrantItem(
     lease: grant.lease && toLeaseItem(grant.lease),
     attempts: [...grant.attempts],
     last_attempt: grant.lastAttempt,
-    due_at: grant.dueAt,
     binding: { issuer, token_endpoint: tokenEndpoint, client_id: clientId },
     redirect_uri: grant.redirectUri,
     scopes: [...grant.scopes],
@@ -102,8 +106,14 @@ export async function toGrantItem(
       Object.entries(grant.failures).map(([scope, failure]) => ({ scope, failure: toFailureItem(failure) })),
     expires_at: grant.tokens[grant.scopes.join(' ')]?.expiresAt,
     forced: grant.forced && Object.entries(grant.forced).map(([scope, last]) => ({ scope, ...last })),
+  };
+  const seal = await sealItem(sealer, itemBinding(grant), said);
+  const item = {
+    ...said,
+    seal,
+    due_at: grant.dueAt,
     shard: shardOf(grant, shards),
-    kids: [...new Set([...(keysOfRescues(grant) ?? []), ...sealed.map(kidOf)])],
+    kids: [...new Set([...(keysOfRescues(grant) ?? []), ...[...sealed, seal].map(kidOf)])],
   };
   const kept = Object.fromEntries(tokens.map(({ scope, token }) => [scope, token]));
   return { item, kept: present({ tokens: kept, kids: keysOfRescues(item) }) };
@@ -130,6 +140,8 @@ function newestThatFit<T extends { token: Token; sealed: string }>(tokens: reado
 
 /** Access tokens that have expired by `now` are left out, unopened; an expired lease is shown as it is. */
 export async function fromGrantItem(sealer: Sealer, item: GrantItem, now: number): Promise<Stored<Grant>> {
+  const { rev: _rev, seal, due_at: _dueAt, kids: _kids, ...said } = item;
+  await checkItemSeal(sealer, seal, itemBinding(item), said);
   return present({
     rev: item.rev,
     connection: item.connection,
@@ -207,6 +219,11 @@ async function openTokens(sealer: Sealer, item: GrantItem, now: number): Promise
     await openToken(sealer, sealed, accessTokenBinding(item, scope)),
   ]);
   return Object.fromEntries(await Promise.all(opened));
+}
+
+/** Of all but its place in the due index, which is put off without the item being opened, and the keys' names. */
+function itemBinding(grant: GrantKey & { generation: string }): Binding {
+  return { item: grantName(grant), purpose: 'item', generation: grant.generation };
 }
 
 function refreshTokenBinding(grant: GrantKey & { generation: string }): Binding {

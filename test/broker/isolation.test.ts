@@ -46,7 +46,7 @@ const claim = fc.string({
 const claims = fc.record({ application_id: claim, workflow_id: claim, redirect_url: claim });
 
 test('two sessions share a token exactly when all of their claims are the same, in any process', async () => {
-  const connection = await bits();
+  const connection = await bits({ vendor_budget: { per_minute: 1_000, per_principal: 1_000 } });
   const one = world.process(connection);
   const other = world.process(connection);
   const illFormed = /[\p{Cc}\p{Cs}]/u;

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import { describe, expect, test } from 'vitest';
 import { parseKeyring } from '../../../shared/aws/keyring.ts';
@@ -7,6 +6,7 @@ import { keyringRotation } from '../../../shared/aws/rotate-keyring.ts';
 import { Redacted } from '../../../shared/contract/redacted.ts';
 import { brokerWorld, refusal } from '../../support/broker.ts';
 import { type GrantProcess, grantProcess, hooked, quick, revocable } from '../../support/grants.ts';
+import { rawItems } from '../../support/raw-items.ts';
 import { openStores } from '../../support/stores.ts';
 
 const world = brokerWorld();
@@ -100,15 +100,11 @@ async function spoiltGrant() {
   const process = grantProcess(world, await revocable(world), { timing: quick });
   await process.consent('donor');
   await process.consent('spoilt');
-  const { client } = openStores(world.origins, world.names, world.clock).dynamo;
-  const rawItem = async (subject: string) => {
-    const Key = { connection: { S: process.connection.name }, subject: { S: subject } };
-    const { Item } = await client.send(new GetItemCommand({ TableName: world.names.grants, Key }));
-    return Item;
-  };
+  const raw = rawItems(world);
+  const rawItem = (subject: string) => raw.grant(process.connection.name, subject);
   const { refresh_token } = (await rawItem('donor'))!;
   const spoilt = { ...(await rawItem('spoilt')), refresh_token: refresh_token! };
-  await client.send(new PutItemCommand({ TableName: world.names.grants, Item: spoilt }));
+  await raw.putGrant(spoilt);
   return { process, rawItem, spoilt };
 }
 

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto';
-import { GetItemCommand, PutItemCommand } from '@aws-sdk/client-dynamodb';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { Grant } from '../../../shared/broker/ports.ts';
 import { StoreUnavailable } from '../../../shared/contract/errors.ts';
@@ -14,7 +13,8 @@ import {
   research,
   someone,
 } from '../../support/grants.ts';
-import { aGrant, openStores } from '../../support/stores.ts';
+import { rawItems } from '../../support/raw-items.ts';
+import { aGrant } from '../../support/stores.ts';
 
 const world = brokerWorld();
 
@@ -402,12 +402,8 @@ describe('a connection in trouble', () => {
 
   test('a grant that does not open is told of, and keeps no other waiting', async () => {
     const process = await consented({}, ['sound', 'spoilt']);
-    const { client } = openStores(world.origins, world.names, world.clock).dynamo;
-    const rawItem = async (subject: string) => {
-      const Key = { connection: { S: process.connection.name }, subject: { S: subject } };
-      const { Item } = await client.send(new GetItemCommand({ TableName: world.names.grants, Key }));
-      return Item!;
-    };
+    const items = rawItems(world);
+    const rawItem = async (subject: string) => (await items.grant(process.connection.name, subject))!;
     const spoilt = await process.grant('spoilt');
     // Sealed for another grant, as if somebody had copied it.
     const foreign = aGrant(world.clock.now(), {
@@ -418,12 +414,7 @@ describe('a connection in trouble', () => {
     await process.stores.grants.write(undefined, foreign);
     const raw = await rawItem('foreign');
     const own = await rawItem('spoilt');
-    await client.send(
-      new PutItemCommand({
-        TableName: world.names.grants,
-        Item: { ...own, refresh_token: raw.refresh_token! },
-      }),
-    );
+    await items.putGrant({ ...own, refresh_token: raw.refresh_token! });
     world.clock.advance(3_600_000);
     expect(await process.sweep()).toMatchObject({ renewed: 1 });
     expect(process.events).toContainEqual(expect.objectContaining({ type: 'unreadable_value' }));
