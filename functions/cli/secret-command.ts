@@ -1,7 +1,7 @@
 import { Command, Option } from 'commander';
 import { CLIENT_AUTH_METHODS } from '../../shared/connections/connection.ts';
 import { withTarget } from './command.ts';
-import { keygenAction } from './secret-keygen.ts';
+import { KEY_TYPES, keygenAction } from './secret-keygen.ts';
 import { putAction } from './secret-put.ts';
 
 export function secretCommand(): Command {
@@ -37,13 +37,15 @@ Values are never taken from the command line, where other users and the shell's 
 }
 
 function keygenCommand(): Command {
-  const command = withTarget(
-    'keygen',
-    'Make an RSA key: the private half is stored, the public half printed.',
-  )
+  const command = withTarget('keygen', 'Make a key: the private half is stored, the public half printed.')
     .option('--client-id <id>', 'default: that of the secret as it is')
     .option('--key-id <id>', 'sent as "kid", where the vendor gives one')
-    .addOption(new Option('--bits <n>', 'size of the key').choices(['2048', '3072', '4096']).default('2048'))
+    .addOption(
+      new Option('--alg <name>', 'what it signs by').choices(Object.keys(KEY_TYPES)).default('RS256'),
+    )
+    .addOption(
+      new Option('--bits <n>', 'size of an RSA key').choices(['2048', '3072', '4096']).default('2048'),
+    )
     .option('--jwk', 'print the public key as a JWK, not as PEM')
     .option('--replace', 'although a key is stored: the vendor must learn the new one')
     .addHelpText(
@@ -51,7 +53,8 @@ function keygenCommand(): Command {
       `
 Examples:
   token-broker secret keygen logs-jobs --client-id 1234 > public.pem
-  token-broker secret keygen logs-jobs --replace --bits 4096 --jwk`,
+  token-broker secret keygen logs-jobs --replace --bits 4096 --jwk
+  token-broker secret keygen anything-else --alg ES256 --jwk`,
     );
   return withSecretOptions(command).action(keygenAction);
 }

@@ -1,5 +1,4 @@
-import { generateKeyPair, type KeyObject } from 'node:crypto';
-import { promisify } from 'node:util';
+import { generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { isObject } from '../../shared/contract/json.ts';
 import { AwsRefusal } from './aws.ts';
 import { type SecretOptions, settingsOf } from './client-settings.ts';
@@ -12,10 +11,22 @@ import { isInteractive, print, printJson, tell } from './terminal.ts';
 interface KeygenOptions extends TargetOptions, SecretOptions {
   readonly clientId?: string;
   readonly keyId?: string;
+  readonly alg: keyof typeof KEY_TYPES;
   readonly bits: string;
   readonly jwk?: boolean;
   readonly replace?: boolean;
 }
+
+const rsa = (modulusLength: number) => generateKeyPairSync('rsa', { modulusLength });
+
+/** Keys by the algorithm that they are to sign by, of the size in bits where there is a choice. */
+export const KEY_TYPES = {
+  RS256: rsa,
+  PS256: rsa,
+  ES256: () => generateKeyPairSync('ec', { namedCurve: 'P-256' }),
+  ES384: () => generateKeyPairSync('ec', { namedCurve: 'P-384' }),
+  EdDSA: () => generateKeyPairSync('ed25519'),
+} as const;
 
 /** The private key exists in this process and in Secrets Manager only: never in a file, never on the screen. */
 export async function keygenAction(connection: string, options: KeygenOptions): Promise<void> {
@@ -27,10 +38,12 @@ export async function keygenAction(connection: string, options: KeygenOptions): 
   const { key_id: _, ...before } = await current(secretName, () => readSecret(target.aws, secretName));
   if ('private_key' in before && !options.replace) throw keyInUse(secretName, connection);
   const client_id = options.clientId ?? before.client_id ?? (await askClientId());
-  const { publicKey, privateKey } = await promisify(generateKeyPair)('rsa', {
-    modulusLength: Number(options.bits),
-  });
-  const private_key = privateKey.export({ type: 'pkcs8', format: 'pem' });
+  const { publicKey, privateKey } = KEY_TYPES[options.alg](Number(options.bits));
+  // A PEM of an RSA key does not say which of its algorithms the client is registered for; a JWK does.
+  const private_key =
+    options.alg === 'PS256'
+      ? { ...privateKey.export({ format: 'jwk' }), alg: options.alg }
+      : privateKey.export({ type: 'pkcs8', format: 'pem' });
   const keyId = options.keyId && { key_id: options.keyId };
   // What else the secret holds may still be in use while a connection changes over to a key.
   await writeSecret(target, secretName, { ...before, client_id, private_key, ...keyId });
@@ -46,9 +59,9 @@ function keyInUse(secretName: string, connection: string): Failure {
   );
 }
 
-function showPublicKey(key: KeyObject, { jwk, keyId }: KeygenOptions): void {
+function showPublicKey(key: KeyObject, { jwk, keyId, alg }: KeygenOptions): void {
   const kid = keyId && { kid: keyId };
-  if (jwk) printJson({ ...key.export({ format: 'jwk' }), use: 'sig', alg: 'RS256', ...kid });
+  if (jwk) printJson({ ...key.export({ format: 'jwk' }), use: 'sig', alg, ...kid });
   else print(key.export({ type: 'spki', format: 'pem' }).toString().trimEnd());
 }
 

@@ -7,9 +7,15 @@ export const CLIENT_AUTH_METHODS = [
   /** `base64(id:secret)` without RFC 6749's form-encoding of the parts first, as Bits has it. */
   'client_secret_basic_raw',
   'private_key_jwt',
+  /** An assertion by HMAC with the secret (OpenID Connect Core §9). */
+  'client_secret_jwt',
   'none',
 ] as const;
 export type ClientAuthMethod = (typeof CLIENT_AUTH_METHODS)[number];
+
+/** `aud` of client assertions (RFC 7523 §3); `endpoint` is the URL that is called. */
+export const ASSERTION_AUDIENCES = ['token_endpoint', 'issuer', 'endpoint'] as const;
+export type AssertionAudience = (typeof ASSERTION_AUDIENCES)[number];
 
 export const DEVICE_CODE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
 export const GRANT_TYPES = ['client_credentials', 'authorization_code', DEVICE_CODE_GRANT] as const;
@@ -91,7 +97,7 @@ export interface ServerSettings {
   readonly tokenMember?: string;
   readonly scopeSeparator?: ' ' | ',';
   readonly bodyEncoding?: 'form' | 'json' | 'multipart';
-  readonly assertionAudience?: 'token_endpoint' | 'issuer';
+  readonly assertionAudience?: AssertionAudience;
   readonly pkce?: boolean;
 }
 

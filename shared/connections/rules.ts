@@ -116,8 +116,12 @@ const serverSettings: Rule = ({ members, connection }, report) => {
     const allowed = `any parameter but those that the broker sets: ${list(RESERVED_TOKEN_PARAMS)}`;
     report(['token_params', name], 'present', allowed);
   }
-  if (members.assertion_audience !== undefined && connection.clientAuth !== 'private_key_jwt')
-    report(['assertion_audience'], 'present', 'only with client_auth "private_key_jwt"');
+  if (members.assertion_audience !== undefined && !connection.clientAuth.endsWith('_jwt'))
+    report(
+      ['assertion_audience'],
+      'present',
+      'only with client_auth "private_key_jwt" or "client_secret_jwt"',
+    );
 };
 
 const refresh: Rule = ({ members, connection, misshapen }, report) => {

@@ -2,7 +2,7 @@ import * as v from 'valibot';
 import { isObject } from '../contract/json.ts';
 import { ACTIONS, CONNECTION_NAME, SUBJECT } from '../contract/messages.ts';
 import { SCOPE, SCOPE_TOKEN } from '../contract/scope.ts';
-import { CLIENT_AUTH_METHODS, GRANT_TYPES, type VendorMember } from './connection.ts';
+import { ASSERTION_AUDIENCES, CLIENT_AUTH_METHODS, GRANT_TYPES, type VendorMember } from './connection.ts';
 import { PRINCIPAL_FORMS, parsePrincipalRule, principalHint } from './principal.ts';
 
 /*
@@ -188,8 +188,10 @@ const vendorMembers = {
   ),
   assertion_audience: v.optional(
     v.pipe(
-      oneOf(['token_endpoint', 'issuer']),
-      v.description('`aud` of client assertions; default: token_endpoint (RFC 7523 §3).'),
+      oneOf(ASSERTION_AUDIENCES),
+      v.description(
+        '`aud` of client assertions; endpoint: the URL that is called; default: token_endpoint (RFC 7523 §3).',
+      ),
     ),
   ),
   pkce: v.optional(

@@ -8,16 +8,23 @@ import type { Client } from './types.ts';
 /** Life of a client assertion, in seconds; Bugfender takes two minutes at most. */
 const ASSERTION_LIFE = 60;
 
+export interface Assertions {
+  /** `aud` (RFC 7523 §3). */
+  readonly audience: string;
+  /** JWS algorithms that the server takes; absent: it does not say. */
+  readonly algorithms?: readonly string[];
+  readonly clock: Clock;
+}
+
 /**
  * How the client proves itself, as a value that oauth4webapi applies to each request anew: every attempt
  * gets an assertion with a `jti` of its own.
- * @param audience the token endpoint's URL (RFC 7523 §3)
+ * @throws BrokerError `secret_unavailable` when the secret has nothing that the method, or the server, takes
  */
 export function clientAuthentication(
   client: Client,
   method: ClientAuthMethod,
-  audience: string,
-  clock: Clock,
+  assertions: Assertions,
 ): oauth.ClientAuth {
   switch (method) {
     case 'client_secret_post':
@@ -27,26 +34,54 @@ export function clientAuthentication(
     case 'client_secret_basic_raw':
       return basic(client.clientId, secretOf(client));
     case 'private_key_jwt':
-      return assertion(client, audience, clock);
+      return privateKeyJwt(client, assertions);
+    case 'client_secret_jwt':
+      return oauth.ClientSecretJwt(secretOf(client), {
+        [oauth.modifyAssertion]: (header, claims) => complete(header, claims, assertions),
+      });
     case 'none':
       return oauth.None();
   }
 }
 
-function assertion(client: Client, audience: string, clock: Clock): oauth.ClientAuth {
-  if (client.privateKey === undefined) throw missing('private key');
-  const key = { key: client.privateKey, ...present({ kid: client.keyId }) };
-  return oauth.PrivateKeyJwt(key, {
-    [oauth.modifyAssertion]: (header, claims) => {
-      // RFC 8725 §3.11: so that it is taken for nothing else.
-      header.typ = 'JWT';
-      claims.aud = audience;
-      claims.iat = Math.floor(clock.now() / 1000);
-      claims.exp = claims.iat + ASSERTION_LIFE;
-      // Bugfender wants `nbf`, if there is one, in the future: an assertion that is not valid yet.
-      delete claims.nbf;
+function privateKeyJwt(client: Client, assertions: Assertions): oauth.ClientAuth {
+  const { keyId, certificateThumbprint } = client;
+  const [alg, key] = signingKey(client, assertions);
+  return oauth.PrivateKeyJwt(
+    { key, ...present({ kid: keyId }) },
+    {
+      [oauth.modifyAssertion]: (header, claims) => {
+        complete(header, claims, assertions);
+        header.alg = alg;
+        if (certificateThumbprint !== undefined) header['x5t#S256'] = certificateThumbprint;
+      },
     },
-  });
+  );
+}
+
+/** The key's own algorithm, or the first of its algorithms that the server takes. */
+function signingKey({ signingKeys }: Client, { algorithms }: Assertions) {
+  if (signingKeys === undefined) throw missing('private key');
+  const all = [...signingKeys];
+  const found = algorithms ? all.find(([algorithm]) => algorithms.includes(algorithm)) : all[0];
+  if (found) return found;
+  throw new BrokerError(
+    'secret_unavailable',
+    `The client's key signs by ${[...signingKeys.keys()].join(' or ')}, and the server takes none of these: it takes ${algorithms?.slice(0, 10).join(', ')}.`,
+  );
+}
+
+type Members = Record<string, oauth.JsonValue | undefined>;
+
+function complete(header: Members, claims: Members, { audience, clock }: Assertions): void {
+  // RFC 8725 §3.11: so that it is taken for nothing else.
+  header.typ = 'JWT';
+  claims.aud = audience;
+  const now = Math.floor(clock.now() / 1000);
+  claims.iat = now;
+  claims.exp = now + ASSERTION_LIFE;
+  // Bugfender wants `nbf`, if there is one, in the future: an assertion that is not valid yet.
+  delete claims.nbf;
 }
 
 function basic(user: string, password: string): oauth.ClientAuth {

@@ -2,7 +2,7 @@ import * as oauth from 'oauth4webapi';
 import { BrokerError } from '../contract/errors.ts';
 import { present } from '../contract/present.ts';
 import { encodeBody } from './body.ts';
-import { clientAuthentication } from './client-authentication.ts';
+import { type Assertions, clientAuthentication } from './client-authentication.ts';
 import { type Answer, exchange } from './exchange.ts';
 import type { TokenCall } from './types.ts';
 
@@ -44,8 +44,12 @@ const SECRET_PARAMETERS = [
  *
  * @throws VendorError when there is no answer; BrokerError
  */
-export async function sendAsClient(call: ClientCall, build: Build): Promise<Answer> {
-  const { endpoints, client, budget } = call;
+export async function sendAsClient(
+  call: ClientCall,
+  at: 'tokenEndpoint' | 'deviceAuthorizationEndpoint' | 'revocationEndpoint',
+  build: Build,
+): Promise<Answer> {
+  const { endpoints, client } = call;
   let answer: Answer | undefined;
   let failure: unknown;
   const send: RequestOptions[typeof oauth.customFetch] = async (url, { body, headers }) => {
@@ -65,7 +69,7 @@ export async function sendAsClient(call: ClientCall, build: Build): Promise<Answ
         revocation_endpoint: endpoints.revocationEndpoint,
       }),
       { client_id: client.clientId },
-      clientAuthentication(client, call.clientAuth, audienceOf(call), budget.clock),
+      clientAuthentication(client, call.clientAuth, assertionsOf(call, endpoints[at])),
       // The exchange itself refuses http to any host but this machine.
       { [oauth.allowInsecureRequests]: true, [oauth.customFetch]: send },
     );
@@ -78,9 +82,14 @@ export async function sendAsClient(call: ClientCall, build: Build): Promise<Answ
 }
 
 /** RFC 7523 §3; a server whose issuer nobody knows is known by its token endpoint. */
-function audienceOf({ endpoints, dialect }: ClientCall): string {
-  const { issuer, tokenEndpoint } = endpoints;
-  return dialect.assertionAudience === 'issuer' ? (issuer ?? tokenEndpoint) : tokenEndpoint;
+function assertionsOf({ endpoints, dialect, budget }: ClientCall, endpoint: string | undefined): Assertions {
+  const { issuer, tokenEndpoint, assertionAlgorithms = dialect.assertionAlgorithms } = endpoints;
+  const audiences = { token_endpoint: tokenEndpoint, issuer, endpoint };
+  return {
+    audience: audiences[dialect.assertionAudience ?? 'token_endpoint'] ?? tokenEndpoint,
+    clock: budget.clock,
+    ...present({ algorithms: assertionAlgorithms }),
+  };
 }
 
 async function post(

@@ -1,6 +1,8 @@
+import { createHash, type KeyObject, X509Certificate } from 'node:crypto';
 import type { ClientAuthMethod } from '../connections/connection.ts';
 import { BrokerError } from '../contract/errors.ts';
 import { isObject } from '../contract/json.ts';
+import { present } from '../contract/present.ts';
 import { Redacted } from '../contract/redacted.ts';
 import { importPrivateKey } from './private-key.ts';
 import type { Client } from './types.ts';
@@ -10,13 +12,16 @@ const SHAPES: Readonly<Record<ClientAuthMethod, string>> = {
   client_secret_post: '{"client_id", "client_secret"}',
   client_secret_basic: '{"client_id", "client_secret"}',
   client_secret_basic_raw: '{"client_id", "client_secret"}',
-  private_key_jwt: '{"client_id", "private_key", "key_id"?}',
+  private_key_jwt: '{"client_id", "private_key", "key_id"?, "certificate"?}',
+  client_secret_jwt: '{"client_id", "client_secret"}',
   none: '{"client_id"}',
 };
 
 // A line break at the end is the usual mistake of pasting, and no vendor can have issued one.
 // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
 const CONTROL_CHARACTERS = /[\u0000-\u001F\u007F]/;
+// biome-ignore lint/suspicious/noControlCharactersInRegex: likewise, but for line breaks
+const PEM_LINES = /[\u0000-\u0009\u000B\u000C\u000E-\u001F\u007F]/;
 
 /**
  * Reads the value of a client's secret. Members that the method does not need are ignored, so that a
@@ -56,24 +61,34 @@ class SecretReader {
     this.#members = this.#parse(value);
   }
 
-  text(name: string): string {
+  text(name: string, forbidden = CONTROL_CHARACTERS): string {
     const value = this.#members[name];
     if (value === undefined) throw this.problem(`${name} is missing`);
     if (typeof value !== 'string') throw this.problem(`${name} must be a string, and is ${kindOf(value)}`);
     if (value === '') throw this.problem(`${name} is empty`);
-    if (CONTROL_CHARACTERS.test(value)) {
+    if (forbidden.test(value)) {
       throw this.problem(`${name} holds a line break or another control character`);
     }
     return value;
   }
 
-  async privateKey(): Promise<Pick<Client, 'privateKey' | 'keyId'>> {
+  async privateKey(): Promise<Omit<Client, 'clientId'>> {
     const value = this.#members.private_key;
     if (value === undefined) throw this.problem('private_key is missing');
     const imported = await importPrivateKey(value);
     if ('problem' in imported) throw this.problem(`private_key ${imported.problem}`);
     const keyId = this.#members.key_id === undefined ? imported.keyId : this.text('key_id');
-    return { privateKey: imported.key, ...(keyId === undefined ? {} : { keyId }) };
+    const certificateThumbprint =
+      this.#members.certificate === undefined ? undefined : this.#thumbprint(imported.publicKey);
+    return { signingKeys: imported.keys, ...present({ keyId, certificateThumbprint }) };
+  }
+
+  /** What Entra and others know a key by (RFC 7515 §4.1.8). */
+  #thumbprint(publicKey: KeyObject): string {
+    const certificate = asCertificate(this.text('certificate', PEM_LINES));
+    if (certificate === undefined) throw this.problem('certificate is no X.509 certificate in PEM');
+    if (!certificate.publicKey.equals(publicKey)) throw this.problem('certificate is not of private_key');
+    return createHash('sha256').update(certificate.raw).digest('base64url');
   }
 
   problem(what: string): BrokerError {
@@ -93,6 +108,14 @@ class SecretReader {
     }
     if (!isObject(parsed)) throw this.problem(`it is ${kindOf(parsed)}, not an object`);
     return parsed;
+  }
+}
+
+function asCertificate(pem: string): X509Certificate | undefined {
+  try {
+    return new X509Certificate(pem);
+  } catch {
+    return undefined;
   }
 }
 

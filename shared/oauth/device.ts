@@ -36,8 +36,11 @@ export function requestDeviceAuthorization(
   const parameters = new URLSearchParams();
   if (call.scopes.length > 0) parameters.set('scope', call.scopes.join(' '));
   return withAttempts(call.budget, 'idempotent', async () => {
-    const answer = await sendAsClient(call, (server, client, authentication, options) =>
-      oauth.deviceAuthorizationRequest(server, client, authentication, parameters, options),
+    const answer = await sendAsClient(
+      call,
+      'deviceAuthorizationEndpoint',
+      (server, client, authentication, options) =>
+        oauth.deviceAuthorizationRequest(server, client, authentication, parameters, options),
     );
     return readDeviceAuthorization(answer);
   });

@@ -148,8 +148,14 @@ function readMetadata(metadata: JsonObject, issuer: string, options: DiscoveryOp
     deviceAuthorizationEndpoint: endpoint('device_authorization_endpoint'),
     revocationEndpoint: endpoint('revocation_endpoint'),
     userinfoEndpoint: endpoint('userinfo_endpoint'),
+    assertionAlgorithms: names(metadata.token_endpoint_auth_signing_alg_values_supported),
     issInResponse: metadata.authorization_response_iss_parameter_supported === true,
   });
+}
+
+/** What is not a list of names says nothing. */
+function names(value: unknown): readonly string[] | undefined {
+  return Array.isArray(value) && value.every((name) => typeof name === 'string') ? value : undefined;
 }
 
 /** @returns the URL as it is written there: client assertions carry it, character for character, as audience */

@@ -1,19 +1,33 @@
-import { createPrivateKey, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import type { CryptoKey, JWK } from 'jose';
 import { isObject } from '../contract/json.ts';
 
-/** RFC 7518 §3.3: RS256 keys have 2048 bits or more. */
+/** RFC 7518 §3.3: RSA keys have 2048 bits or more. */
 const MINIMUM_BITS = 2048;
 
-const ALLOWED = `allowed is an unencrypted RSA key of at least ${MINIMUM_BITS} bits: PKCS#8 or PKCS#1 PEM, or a private JWK`;
+/** JWS algorithms of client assertions (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2) by what WebCrypto calls them. */
+const ALGORITHMS = {
+  RS256: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' },
+  PS256: { name: 'RSA-PSS', hash: 'SHA-256' },
+  ES256: { name: 'ECDSA', namedCurve: 'P-256' },
+  ES384: { name: 'ECDSA', namedCurve: 'P-384' },
+  EdDSA: { name: 'Ed25519' },
+  Ed25519: { name: 'Ed25519' },
+} as const;
+export type SigningAlgorithm = keyof typeof ALGORITHMS;
+
+/** One key, as what it signs with; the usual algorithm first. None of them can be taken out again. */
+export type SigningKeys = ReadonlyMap<SigningAlgorithm, CryptoKey>;
+
+const ALLOWED = `allowed is an unencrypted RSA key of at least ${MINIMUM_BITS} bits, or one on P-256, P-384 or Ed25519: PKCS#8, PKCS#1 or SEC 1 PEM, or a private JWK`;
 
 type Imported =
-  | { readonly key: CryptoKey; readonly keyId: string | undefined }
+  | { readonly keys: SigningKeys; readonly keyId: string | undefined; readonly publicKey: KeyObject }
   /** A predicate, e.g. `is encrypted; allowed is …`. */
   | { readonly problem: string };
 
 /**
- * Imports a private key for RS256, so that it cannot be taken out again.
+ * Imports a private key for signing, so that it cannot be taken out again.
  *
  * Through node:crypto instead of jose, because jose reads neither PKCS#1, which `openssl genrsa` wrote for
  * years, nor tells why it refuses a key.
@@ -30,11 +44,16 @@ export async function importPrivateKey(value: unknown): Promise<Imported> {
       jwk === undefined ? 'is not a readable PEM (check its line breaks)' : 'is not a complete JWK',
     );
   }
-  const unfit = problemOfKey(key);
-  if (unfit !== undefined) return problem(unfit);
+  const able = algorithmsOf(key);
+  if (typeof able === 'string') return problem(able);
+  const algorithms = jwk?.alg === undefined ? able : able.filter((algorithm) => algorithm === jwk.alg);
+  if (algorithms.length === 0) return problem(`is a JWK whose alg is not ${able.join(' or ')}`);
   return {
-    key: key.toCryptoKey({ name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }, false, ['sign']),
+    keys: new Map(
+      algorithms.map((algorithm) => [algorithm, key.toCryptoKey(ALGORITHMS[algorithm], false, ['sign'])]),
+    ),
     keyId: typeof jwk?.kid === 'string' && jwk.kid !== '' ? jwk.kid : undefined,
+    publicKey: createPublicKey(key),
   };
 }
 
@@ -55,15 +74,14 @@ function problemOfPem(pem: string): string | undefined {
   if (label === undefined) return 'has no PEM header';
   if (label.includes('ENCRYPTED') || pem.includes('Proc-Type: 4,ENCRYPTED')) return 'is encrypted';
   if (label.endsWith('PUBLIC KEY')) return 'is a public key';
-  if (label !== 'PRIVATE KEY' && label !== 'RSA PRIVATE KEY')
+  if (!['PRIVATE KEY', 'RSA PRIVATE KEY', 'EC PRIVATE KEY'].includes(label))
     return `is a PEM of another kind (${label.slice(0, 40)})`;
   return undefined;
 }
 
 function problemOfJwk(jwk: JWK): string | undefined {
-  if (jwk.kty !== 'RSA') return 'is a JWK whose kty is not RSA';
+  if (!['RSA', 'EC', 'OKP'].includes(jwk.kty ?? '')) return 'is a JWK whose kty is not RSA, EC or OKP';
   if (jwk.d === undefined) return 'is a public key: the JWK has no d';
-  if (jwk.alg !== undefined && jwk.alg !== 'RS256') return 'is a JWK whose alg is not RS256';
   if (jwk.use !== undefined && jwk.use !== 'sig') return 'is a JWK whose use is not sig';
   return undefined;
 }
@@ -78,10 +96,18 @@ function readKey(jwk: JWK | undefined, value: unknown): KeyObject | undefined {
   }
 }
 
-function problemOfKey(key: KeyObject): string | undefined {
-  if (key.asymmetricKeyType !== 'rsa') return `is a key of type ${key.asymmetricKeyType}, not RSA`;
-  const bits = key.asymmetricKeyDetails?.modulusLength ?? 0;
-  return bits < MINIMUM_BITS ? `has ${bits} bits` : undefined;
+/** What the key can sign with, or why it cannot. */
+function algorithmsOf({
+  asymmetricKeyType: type,
+  asymmetricKeyDetails,
+}: KeyObject): SigningAlgorithm[] | string {
+  const { modulusLength: bits = 0, namedCurve: curve } = asymmetricKeyDetails ?? {};
+  if (type === 'rsa' && bits < MINIMUM_BITS) return `has ${bits} bits`;
+  if (type === 'rsa') return ['RS256', 'PS256'];
+  if (type === 'ed25519') return ['EdDSA', 'Ed25519'];
+  if (type === 'ec' && curve === 'prime256v1') return ['ES256'];
+  if (type === 'ec' && curve === 'secp384r1') return ['ES384'];
+  return type === 'ec' ? `is on the curve ${curve}` : `is a key of type ${type}`;
 }
 
 function problem(what: string): Imported {

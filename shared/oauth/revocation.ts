@@ -14,7 +14,7 @@ export function revokeToken(
 ): Promise<void> {
   const additionalParameters = { token_type_hint: call.tokenTypeHint };
   return withAttempts(call.budget, 'idempotent', async () => {
-    const answer = await sendAsClient(call, (server, client, authentication, options) =>
+    const answer = await sendAsClient(call, 'revocationEndpoint', (server, client, authentication, options) =>
       oauth.revocationRequest(server, client, authentication, call.token.reveal(), {
         ...options,
         additionalParameters,

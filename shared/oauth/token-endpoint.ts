@@ -15,7 +15,7 @@ export function requestToken(call: TokenCall): Promise<TokenReply> {
   for (const [name, values] of Object.entries(call.dialect.tokenParams ?? {}))
     for (const value of [values].flat()) parameters.append(name, value);
   return withAttempts(call.budget, call.resend, async () => {
-    const answer = await sendAsClient(call, (server, client, authentication, options) =>
+    const answer = await sendAsClient(call, 'tokenEndpoint', (server, client, authentication, options) =>
       oauth.genericTokenEndpointRequest(server, client, authentication, grantType, parameters, options),
     );
     return readTokenReply(answer, call.dialect);

@@ -1,7 +1,7 @@
-import type { CryptoKey } from 'jose';
-import type { ClientAuthMethod } from '../connections/connection.ts';
+import type { AssertionAudience, ClientAuthMethod } from '../connections/connection.ts';
 import type { Redacted } from '../contract/redacted.ts';
 import type { Budget } from './exchange.ts';
+import type { SigningKeys } from './private-key.ts';
 import type { Token } from './token.ts';
 
 /** Where an authorization server does what (RFC 8414 names). All absolute URLs. */
@@ -13,6 +13,8 @@ export interface Endpoints {
   readonly deviceAuthorizationEndpoint?: string;
   readonly revocationEndpoint?: string;
   readonly userinfoEndpoint?: string;
+  /** JWS algorithms that the server takes for client assertions; absent: it does not say. */
+  readonly assertionAlgorithms?: readonly string[];
   /** RFC 9207: the server announces that it adds `iss` to its authorization responses. */
   readonly issInResponse?: boolean;
 }
@@ -21,9 +23,11 @@ export interface Endpoints {
 export interface Client {
   readonly clientId: string;
   readonly clientSecret?: Redacted;
-  readonly privateKey?: CryptoKey;
+  readonly signingKeys?: SigningKeys;
   /** `kid` of the assertion's header. */
   readonly keyId?: string;
+  /** SHA-256 of the key's certificate, base64url: `x5t#S256` of the assertion's header. */
+  readonly certificateThumbprint?: string;
 }
 
 export type BodyEncoding = 'form' | 'multipart' | 'json';
@@ -37,8 +41,10 @@ export interface Dialect {
   readonly tokenParams?: Readonly<Record<string, string | readonly string[]>>;
   /** Between scope tokens; absent: a space. */
   readonly scopeSeparator?: string;
-  /** `aud` of client assertions; absent: the token endpoint. */
-  readonly assertionAudience?: 'token_endpoint' | 'issuer';
+  /** `aud` of client assertions; `endpoint`: the one that is called. Absent: the token endpoint. */
+  readonly assertionAudience?: AssertionAudience;
+  /** JWS algorithms that the vendor takes for client assertions, where no metadata says so. */
+  readonly assertionAlgorithms?: readonly string[];
   /** Makes the vendor's answer an RFC 6749 §5.1 one, e.g. Bits' `type` to `token_type`. */
   adapt?(answer: Readonly<Record<string, unknown>>): Record<string, unknown>;
 }

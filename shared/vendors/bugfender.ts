@@ -35,7 +35,7 @@ export const bugfender: Vendor = {
   }),
   tokenHost: host,
   apiHosts: (connection) => [host(connection)],
-  dialect: { encoding: 'form', defaultLifetime: 3600 },
+  dialect: { encoding: 'form', defaultLifetime: 3600, assertionAlgorithms: ['RS256'] },
   pkce: true,
   refreshSendsRedirectUri: true,
   refreshKillsAccessToken: false,

@@ -27,6 +27,7 @@ export const custom: Vendor = {
     'client_secret_post',
     'client_secret_basic_raw',
     'private_key_jwt',
+    'client_secret_jwt',
     'none',
   ],
   members: {

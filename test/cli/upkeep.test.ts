@@ -106,6 +106,25 @@ describe('secret keygen', () => {
     expect(jwk).not.toHaveProperty('d');
   });
 
+  test.each([
+    ['PS256', { kty: 'RSA' }],
+    ['ES256', { kty: 'EC', crv: 'P-256' }],
+    ['ES384', { kty: 'EC', crv: 'P-384' }],
+    ['EdDSA', { kty: 'OKP', crv: 'Ed25519' }],
+  ])('makes a key for %s', async (alg, kind) => {
+    const options = [
+      '--secret',
+      `token-broker/${alg.toLowerCase()}`,
+      '--client-id',
+      'a',
+      '--alg',
+      alg,
+      '--jwk',
+    ];
+    const made = await run(['secret', 'keygen', 'jobs', ...options]);
+    expect(JSON.parse(made.stdout)).toMatchObject({ ...kind, alg, use: 'sig' });
+  });
+
   test('makes no key for a connection that has no use for one, and leaves its secret alone', async () => {
     const ended = await run(['secret', 'keygen', 'crash', '--client-id', 'a']);
     expect(ended).toMatchObject({

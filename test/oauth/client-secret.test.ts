@@ -10,6 +10,8 @@ const { privateKey: rsa } = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const { privateKey: smallRsa } = generateKeyPairSync('rsa', { modulusLength: 1024 });
 const { privateKey: pss } = generateKeyPairSync('rsa-pss', { modulusLength: 2048 });
 const { privateKey: ec } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+const { privateKey: p384 } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
+const { privateKey: p521 } = generateKeyPairSync('ec', { namedCurve: 'P-521' });
 const { privateKey: ed25519 } = generateKeyPairSync('ed25519');
 const jwk = rsa.export({ format: 'jwk' });
 
@@ -51,18 +53,32 @@ describe('clients with a key', () => {
     ['a JWK object', jwk],
     ['a JWK in a string', JSON.stringify(jwk)],
     ['a JWK that says what it is for', { ...jwk, alg: 'RS256', use: 'sig' }],
-  ])('%s gives an RS256 key that cannot be taken out again', async (_, key) => {
-    const { clientId, privateKey, keyId } = await parse(
+  ])('%s gives an RSA key that cannot be taken out again', async (_, key) => {
+    const { clientId, signingKeys, keyId } = await parse(
       { client_id: 'id', private_key: key },
       'private_key_jwt',
     );
     expect(clientId).toBe('id');
     expect(keyId).toBeUndefined();
-    expect(privateKey).toMatchObject({ type: 'private', extractable: false, usages: ['sign'] });
+    const signing = signingKeys!.get('RS256')!;
+    expect(signing).toMatchObject({ type: 'private', extractable: false, usages: ['sign'] });
     const data = Buffer.from('to be signed');
-    const signature = await crypto.subtle.sign('RSASSA-PKCS1-v1_5', privateKey!, data);
+    const signature = await crypto.subtle.sign('RSASSA-PKCS1-v1_5', signing, data);
     expect(verify('sha256', data, createPublicKey(rsa), Buffer.from(signature))).toBe(true);
     expect(Buffer.from(signature)).toEqual(sign('sha256', data, rsa));
+  });
+
+  test.each<[string, unknown, string[]]>([
+    ['RSA', pkcs8(rsa), ['RS256', 'PS256']],
+    ['RSA whose JWK names its alg', { ...jwk, alg: 'PS256' }, ['PS256']],
+    ['P-256 in SEC 1', ec.export({ type: 'sec1', format: 'pem' }), ['ES256']],
+    ['P-256 in a JWK', ec.export({ format: 'jwk' }), ['ES256']],
+    ['P-384', pkcs8(p384), ['ES384']],
+    ['Ed25519', pkcs8(ed25519), ['EdDSA', 'Ed25519']],
+  ])('a key on %s signs by what it can', async (_, key, algorithms) => {
+    const { signingKeys } = await parse({ client_id: 'id', private_key: key }, 'private_key_jwt');
+    expect([...signingKeys!.keys()]).toEqual(algorithms);
+    for (const signing of signingKeys!.values()) expect(signing.extractable).toBe(false);
   });
 
   test('key_id names the key, else the JWK’s own kid does', async () => {
@@ -125,14 +141,8 @@ describe('mistakes', () => {
       key,
       'another kind (CERTIFICATE)',
     ],
-    ['an EC key', withKey(pkcs8(ec)), key, 'private_key is a key of type ec'],
-    [
-      'a SEC1 EC key',
-      withKey(ec.export({ type: 'sec1', format: 'pem' })),
-      key,
-      'another kind (EC PRIVATE KEY)',
-    ],
-    ['an Ed25519 key', withKey(pkcs8(ed25519)), key, 'private_key is a key of type ed25519'],
+    ['a P-521 key', withKey(pkcs8(p521)), key, 'private_key is on the curve secp521r1'],
+    ['text for a certificate', { ...withKey(jwk), certificate: 'CANARY' }, key, 'certificate is no X.509'],
     ['an RSA-PSS key', withKey(pkcs8(pss)), key, 'private_key is a key of type rsa-pss'],
     ['1024 bits', withKey(pkcs8(smallRsa)), key, 'private_key has 1024 bits'],
     [
@@ -142,11 +152,10 @@ describe('mistakes', () => {
       'is not a readable PEM',
     ],
     ['a cut PEM', withKey(pkcs8(rsa).slice(0, 300)), key, 'is not a readable PEM'],
-    ['an EC JWK', withKey(ec.export({ format: 'jwk' })), key, 'kty is not RSA'],
     ['a symmetric JWK', withKey({ kty: 'oct', k: 'CANARY' }), key, 'kty is not RSA'],
     ['a public JWK', withKey(publicJwk), key, 'private_key is a public key'],
     ['an incomplete JWK', withKey(incompleteJwk), key, 'is not a complete JWK'],
-    ['a JWK for another algorithm', withKey({ ...jwk, alg: 'PS256' }), key, 'alg is not RS256'],
+    ['a JWK for another algorithm', withKey({ ...jwk, alg: 'RS512' }), key, 'alg is not RS256 or PS256'],
     ['a JWK for encryption', withKey({ ...jwk, use: 'enc' }), key, 'use is not sig'],
     ['an odd key id', { ...withKey(jwk), key_id: 7 }, key, 'key_id must be a string'],
   ];

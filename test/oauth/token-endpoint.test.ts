@@ -1,6 +1,7 @@
-import { generateKeyPairSync } from 'node:crypto';
+import { createHash, generateKeyPairSync } from 'node:crypto';
+import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
-import { jwtVerify } from 'jose';
+import { decodeProtectedHeader, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { ClientAuthMethod } from '../../shared/connections/connection.ts';
 import { Redacted } from '../../shared/contract/redacted.ts';
@@ -127,6 +128,50 @@ describe('what is sent', () => {
       ids.add(payload.jti);
     }
     expect(ids.size).toBe(2);
+  });
+
+  test('a key signs by the first of its algorithms that the server takes, and not at all where it takes none', async () => {
+    const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const secret = {
+      client_id: 'client-1',
+      private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
+    };
+    const client = await parseClient(new Redacted(JSON.stringify(secret)), 'private_key_jwt', 'demo');
+    const by = (assertionAlgorithms: string[]) =>
+      asked(json(200, GOOD), {
+        endpoints: { tokenEndpoint: `${peer.origin}/token`, assertionAlgorithms },
+        clientAuth: 'private_key_jwt',
+        client,
+      });
+    await by(['ES256', 'PS256']);
+    const { protectedHeader } = await jwtVerify(peer.received[0]!.parameters.client_assertion!, publicKey, {
+      currentDate: new Date(tokenCall(peer.origin).budget.clock.now()),
+    });
+    expect(protectedHeader.alg).toBe('PS256');
+    await expect(by(['ES256'])).rejects.toMatchObject({
+      code: 'secret_unavailable',
+      message: expect.stringContaining(
+        'signs by RS256 or PS256, and the server takes none of these: it takes ES256',
+      ),
+    });
+    expect(peer.received).toHaveLength(0);
+  });
+
+  test('a certificate beside the key is named by its thumbprint, and refused if it is another key’s', async () => {
+    const pem = (name: string) =>
+      readFileSync(new URL(`../../node_modules/dynalite/ssl/${name}.pem`, import.meta.url), 'utf8');
+    const secret = { client_id: 'client-1', private_key: pem('server-key'), certificate: pem('server-crt') };
+    const client = await parseClient(new Redacted(JSON.stringify(secret)), 'private_key_jwt', 'demo');
+    await asked(json(200, GOOD), { clientAuth: 'private_key_jwt', client });
+    const header = decodeProtectedHeader(peer.received[0]!.parameters.client_assertion!);
+    const der = Buffer.from(secret.certificate.replace(/-----[^-]+-----/g, ''), 'base64');
+    expect(header['x5t#S256']).toBe(createHash('sha256').update(der).digest('base64url'));
+
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const other = { ...secret, private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }) };
+    await expect(
+      parseClient(new Redacted(JSON.stringify(other)), 'private_key_jwt', 'demo'),
+    ).rejects.toMatchObject({ message: expect.stringContaining('certificate is not of private_key') });
   });
 });
 

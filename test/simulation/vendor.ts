@@ -32,11 +32,11 @@ export const ISSUER = 'https://as.example';
 
 /** What the broker knows of the vendor. */
 export function described(kind: Kind): Vendor {
+  // A connection's own settings of its server would stand in for these.
+  const { adapted: _, ...plain } = custom;
   return {
-    ...custom,
+    ...plain,
     name: kind,
-    // Its challenge is hashed on a thread of Node's, outside of the scheduler's order.
-    pkce: false,
     dialect: { encoding: 'form', defaultLifetime: 300 },
     graceWindow: kind.startsWith('grace') ? GRACE / 1000 : 0,
     refreshKillsAccessToken: kind === 'exclusive',

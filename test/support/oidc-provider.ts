@@ -1,5 +1,5 @@
 /** The certified server oidc-provider on loopback, with clients of every kind and a person who always agrees. */
-import { generateKeyPairSync } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, type KeyObject } from 'node:crypto';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import Provider, { type Configuration } from 'oidc-provider';
@@ -10,7 +10,10 @@ const CLIENT_SECRET = 'a-long.secret_with:%+&/=~ characters';
 const REDIRECT_URI = 'http://127.0.0.1:8787/callback';
 
 /** What a secret holds for each client. */
-export type OidcClientName = 'basic' | 'post' | 'key' | 'person' | 'device';
+export type OidcClientName = 'basic' | 'post' | 'hmac' | 'person' | 'pushing' | 'device' | KeyClientName;
+
+/** Clients with a key, by the algorithm that the server takes of each alone. */
+type KeyClientName = 'key' | 'ps256' | 'es256' | 'es384' | 'eddsa';
 
 export interface OidcProvider {
   readonly issuer: string;
@@ -27,18 +30,28 @@ export async function startOidcProvider(): Promise<OidcProvider> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-  const { privateKey, publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+  const keys = keyClients(privateKey);
   const provider = new Provider(issuer, {
     ...SETTINGS,
     jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), use: 'sig' }] },
     clients: [
       { ...MACHINE, client_id: 'basic', token_endpoint_auth_method: 'client_secret_basic' },
       { ...MACHINE, client_id: 'post', token_endpoint_auth_method: 'client_secret_post' },
-      {
+      { ...MACHINE, client_id: 'hmac', token_endpoint_auth_method: 'client_secret_jwt' },
+      ...keys.map(({ name, alg, key }) => ({
         ...MACHINE,
-        client_id: 'key',
-        token_endpoint_auth_method: 'private_key_jwt',
-        jwks: { keys: [publicKey.export({ format: 'jwk' })] },
+        client_id: name,
+        token_endpoint_auth_method: 'private_key_jwt' as const,
+        token_endpoint_auth_signing_alg: alg,
+        jwks: { keys: [createPublicKey(key).export({ format: 'jwk' })] },
+      })),
+      {
+        client_id: 'pushing',
+        client_secret: CLIENT_SECRET,
+        redirect_uris: [REDIRECT_URI],
+        grant_types: ['authorization_code', 'refresh_token'],
+        require_pushed_authorization_requests: true,
       },
       {
         client_id: 'person',
@@ -67,8 +80,10 @@ export async function startOidcProvider(): Promise<OidcProvider> {
     secrets: {
       basic: secret('basic'),
       post: secret('post'),
-      key: { client_id: 'key', private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }) },
+      hmac: secret('hmac'),
+      ...secretsOf(keys),
       person: secret('person'),
+      pushing: secret('pushing'),
       device: { client_id: 'device' },
     },
     redirectUri: REDIRECT_URI,
@@ -80,6 +95,34 @@ export async function startOidcProvider(): Promise<OidcProvider> {
         server.closeAllConnections();
       }),
   };
+}
+
+function keyClients(rsa: KeyObject) {
+  const { privateKey: p256 } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const { privateKey: p384 } = generateKeyPairSync('ec', { namedCurve: 'P-384' });
+  const { privateKey: ed25519 } = generateKeyPairSync('ed25519');
+  const pem = (key: KeyObject) => key.export({ type: 'pkcs8', format: 'pem' });
+  return [
+    { name: 'key', alg: 'RS256', key: rsa, private_key: pem(rsa) },
+    // Where a server takes both, a PEM does not say which its client is registered for.
+    {
+      name: 'ps256',
+      alg: 'PS256',
+      key: rsa,
+      private_key: { ...rsa.export({ format: 'jwk' }), alg: 'PS256' },
+    },
+    { name: 'es256', alg: 'ES256', key: p256, private_key: pem(p256) },
+    { name: 'es384', alg: 'ES384', key: p384, private_key: pem(p384) },
+    { name: 'eddsa', alg: 'EdDSA', key: ed25519, private_key: pem(ed25519) },
+  ] as const;
+}
+
+function secretsOf(keys: ReturnType<typeof keyClients>): Record<KeyClientName, { client_id: string }> {
+  const secrets = keys.map(({ name, private_key }): [KeyClientName, { client_id: string }] => [
+    name,
+    { client_id: name, ...{ private_key } },
+  ]);
+  return Object.fromEntries(secrets) as Record<KeyClientName, { client_id: string }>;
 }
 
 const MACHINE = {
@@ -98,6 +141,10 @@ const SETTINGS: Configuration = {
     revocation: { enabled: true, allowedPolicy: async () => true },
     devInteractions: { enabled: false },
   },
+  clientAuthMethods: [
+    ...['client_secret_basic', 'client_secret_post', 'client_secret_jwt', 'private_key_jwt', 'none'],
+  ] as Configuration['clientAuthMethods'],
+  enabledJWA: { clientAuthSigningAlgValues: ['HS256', 'RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'] },
   interactions: { url: (_, { uid }) => `/interaction/${uid}` },
   // By default confidential clients' refresh tokens are rotated only late in their life.
   rotateRefreshToken: true,

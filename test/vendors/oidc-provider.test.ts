@@ -29,8 +29,13 @@ describe.each(['discovery', 'token endpoint'])('by %s', (way) => {
   test.each<[string, OidcClientName]>([
     ['client_secret_basic', 'basic'],
     ['client_secret_post', 'post'],
+    ['client_secret_jwt', 'hmac'],
     ['private_key_jwt', 'key'],
-  ])('a client gets a token by %s', async (clientAuth, name) => {
+    ['private_key_jwt', 'ps256'],
+    ['private_key_jwt', 'es256'],
+    ['private_key_jwt', 'es384'],
+    ['private_key_jwt', 'eddsa'],
+  ])('a client gets a token by %s (%s)', async (clientAuth, name) => {
     const reply = await mint(custom({ client_auth: clientAuth, scope: 'read' }), peer.secrets[name]);
     const token = reply.token();
     expect(token).toMatchObject({ tokenType: 'Bearer', scope: 'read' });
