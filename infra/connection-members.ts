@@ -2,7 +2,7 @@
  * A connection as the connections file has it, for those who write it in TypeScript: the editor then offers
  * what is allowed. Values are checked at synth all the same, with whatever a type cannot say.
  */
-import type { ClientAuthMethod, GrantType } from '../shared/connections/connection.ts';
+import type { AssertionAudience, ClientAuthMethod, GrantType } from '../shared/connections/connection.ts';
 import type { Action } from '../shared/contract/messages.ts';
 import type { VendorName } from '../shared/vendors/index.ts';
 
@@ -25,10 +25,27 @@ export interface ConnectionMembers<Vendor extends string = never> {
   readonly token_endpoint?: string;
   readonly authorization_endpoint?: string;
   readonly device_authorization_endpoint?: string;
+  readonly pushed_authorization_request_endpoint?: string;
   readonly revocation_endpoint?: string;
   readonly userinfo_endpoint?: string;
   /** Hosts, beside the issuer's own, on which discovered endpoints may be. */
   readonly endpoint_hosts?: readonly string[];
+  /** How a `custom` server's tokens live: seconds without `expires_in`, and for which a spent refresh token still works. */
+  readonly default_lifetime?: number;
+  readonly grace_window?: number;
+  readonly refresh_kills_access_token?: boolean;
+  /** HTTP statuses by which its API refuses a token. Default: 401. */
+  readonly rejection_statuses?: readonly number[];
+  /** Sent with every token request, e.g. `audience` or `resource` (RFC 8707). */
+  readonly token_params?: Readonly<Record<string, string | readonly string[]>>;
+  /** Member of the answer in which the token stands. Default: the answer itself. */
+  readonly token_member?: string;
+  readonly scope_separator?: ' ' | ',';
+  readonly body_encoding?: 'form' | 'json' | 'multipart';
+  /** `aud` of client assertions. Default: `token_endpoint`. */
+  readonly assertion_audience?: AssertionAudience;
+  /** Whether the server takes PKCE. Default: true. */
+  readonly pkce?: boolean;
   /** Replaces scheme and host of every endpoint; paths stay. */
   readonly base_url?: string;
   /** Default: the vendor's first, mostly `client_credentials`. */
@@ -47,6 +64,8 @@ export interface ConnectionMembers<Vendor extends string = never> {
   readonly callers?: readonly CallerRuleMembers[];
   /** Default: the deployment's own. */
   readonly redirect_uri?: string;
+  /** Hosts that the page at the end of a consent may link back to. Default: none. */
+  readonly return_hosts?: readonly string[];
   /** Parameters added to the authorization request. */
   readonly authorize_params?: Readonly<Record<string, string>>;
   /** `keep_warm` (default): the sweep renews before expiry; `on_use`: callers do, and the sweep rotates. */
@@ -57,6 +76,8 @@ export interface ConnectionMembers<Vendor extends string = never> {
   readonly api_hosts?: readonly string[];
   /** Allows direct invoke although `callers`, which cannot be checked there, is set. */
   readonly direct_invoke?: boolean;
+  /** Calls of the vendor a minute, in all and for one principal. */
+  readonly vendor_budget?: { readonly per_minute?: number; readonly per_principal?: number };
   /** Seconds between two mints forced by `rejected` or `min_ttl`. Default: 30. */
   readonly min_mint_interval?: number;
   /** Who answers for the connection. */

@@ -54,6 +54,7 @@ export function portsOf(connections: readonly Connection[]): number[] {
     connection.issuer,
     connection.tokenEndpoint,
     connection.deviceAuthorizationEndpoint,
+    connection.pushedAuthorizationRequestEndpoint,
     connection.revocationEndpoint,
     connection.userinfoEndpoint,
     ...connection.endpointHosts.map((host) => `https://${host}`),

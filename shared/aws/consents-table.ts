@@ -39,6 +39,7 @@ const consentItem = v.variant('kind', [
     authorization_url: v.string(),
     redirect_uri: v.string(),
     wrong_codes: v.optional(v.number()),
+    pushed: v.optional(v.literal(true)),
     code_verifier: v.optional(v.string()),
   }),
   v.object({
@@ -129,6 +130,7 @@ async function toConsentItem(sealer: Sealer, pk: string, consent: PendingConsent
         authorization_url: consent.authorizationUrl,
         redirect_uri: consent.redirectUri,
         wrong_codes: consent.wrongCodes,
+        pushed: consent.isPushed,
         code_verifier: verifier,
       };
     }
@@ -158,12 +160,12 @@ async function fromConsentItem(
   switch (item.kind) {
     case 'code': {
       const { kind, status, authorization_url: authorizationUrl, redirect_uri: redirectUri } = item;
-      const { code_verifier: verifier, wrong_codes: wrongCodes } = item;
+      const { code_verifier: verifier, wrong_codes: wrongCodes, pushed: isPushed } = item;
       const codeVerifier = verifier && (await sealer.open(verifier, binding(pk, 'code_verifier')));
       return {
         ...common,
         ...{ kind, status, authorizationUrl, redirectUri },
-        ...present({ codeVerifier: codeVerifier || undefined, wrongCodes }),
+        ...present({ codeVerifier: codeVerifier || undefined, wrongCodes, isPushed }),
       };
     }
     case 'device': {

@@ -257,6 +257,8 @@ export interface CodeConsent extends StartedConsent, Unfinished {
   readonly redirectUri: string;
   /** Codes that were typed and that the vendor did not take. */
   readonly wrongCodes?: number;
+  /** The server wants the request itself ahead of the browser (RFC 9126). */
+  readonly isPushed?: true;
   /** PKCE (RFC 7636); absent where the vendor does not take it. */
   readonly codeVerifier?: Redacted;
 }

@@ -46,6 +46,7 @@ export interface Connection {
   readonly tokenEndpoint?: string;
   readonly authorizationEndpoint?: string;
   readonly deviceAuthorizationEndpoint?: string;
+  readonly pushedAuthorizationRequestEndpoint?: string;
   readonly revocationEndpoint?: string;
   readonly userinfoEndpoint?: string;
   /** Hosts, beside the issuer's own, on which discovered endpoints may be. */
@@ -143,6 +144,7 @@ export type VendorMember =
   | 'token_endpoint'
   | 'authorization_endpoint'
   | 'device_authorization_endpoint'
+  | 'pushed_authorization_request_endpoint'
   | 'revocation_endpoint'
   | 'userinfo_endpoint'
   | 'endpoint_hosts'

@@ -26,6 +26,9 @@ export function withDefaults(
     ...(members.device_authorization_endpoint && {
       deviceAuthorizationEndpoint: members.device_authorization_endpoint,
     }),
+    ...(members.pushed_authorization_request_endpoint && {
+      pushedAuthorizationRequestEndpoint: members.pushed_authorization_request_endpoint,
+    }),
     ...(members.revocation_endpoint && { revocationEndpoint: members.revocation_endpoint }),
     ...(members.userinfo_endpoint && { userinfoEndpoint: members.userinfo_endpoint }),
     endpointHosts: members.endpoint_hosts ?? [],

@@ -149,10 +149,13 @@ function sharedSecrets(
 function hostsOf(connection: Connection, vendors: ParseOptions['vendors']): string[] {
   const token = vendors[connection.vendor]!.tokenHost(connection);
   const { baseUrl, deviceAuthorizationEndpoint, revocationEndpoint, endpointHosts } = connection;
+  const { pushedAuthorizationRequestEndpoint } = connection;
   if (baseUrl !== undefined) return [token];
-  const explicit = [deviceAuthorizationEndpoint, revocationEndpoint].flatMap(
-    (url) => URL.parse(url ?? '')?.host ?? [],
-  );
+  const explicit = [
+    deviceAuthorizationEndpoint,
+    pushedAuthorizationRequestEndpoint,
+    revocationEndpoint,
+  ].flatMap((url) => URL.parse(url ?? '')?.host ?? []);
   return [...new Set([token, ...explicit, ...endpointHosts])].sort();
 }
 

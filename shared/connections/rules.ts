@@ -170,6 +170,7 @@ const ENDPOINTS = [
   'token_endpoint',
   'authorization_endpoint',
   'device_authorization_endpoint',
+  'pushed_authorization_request_endpoint',
   'revocation_endpoint',
   'userinfo_endpoint',
 ] as const satisfies readonly VendorMember[];

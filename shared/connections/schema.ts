@@ -123,6 +123,10 @@ const vendorMembers = {
   token_endpoint: endpoint('The token endpoint', 'RFC 6749 §3.2'),
   authorization_endpoint: endpoint('The authorization endpoint', 'RFC 6749 §3.1'),
   device_authorization_endpoint: endpoint('The device authorization endpoint', 'RFC 8628 §3.1'),
+  pushed_authorization_request_endpoint: endpoint(
+    'Where authorization requests are pushed, also where the metadata does not demand it',
+    'RFC 9126 §2',
+  ),
   revocation_endpoint: endpoint('The revocation endpoint', 'RFC 7009 §2'),
   userinfo_endpoint: endpoint("The token owner's endpoint", 'OpenID Connect Core §5.3'),
   endpoint_hosts: v.optional(

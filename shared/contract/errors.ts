@@ -63,7 +63,16 @@ export class BrokerError extends Error {
 }
 
 /** What a vendor is asked for. */
-export const VENDOR_STEPS = ['discovery', 'mint', 'refresh', 'code', 'device', 'revoke', 'userinfo'] as const;
+export const VENDOR_STEPS = [
+  'discovery',
+  'mint',
+  'refresh',
+  'push',
+  'code',
+  'device',
+  'revoke',
+  'userinfo',
+] as const;
 export type VendorStep = (typeof VENDOR_STEPS)[number];
 
 interface VendorErrorDetails extends ErrorDetails {

@@ -6,8 +6,15 @@ import { type Assertions, clientAuthentication } from './client-authentication.t
 import { type Answer, exchange } from './exchange.ts';
 import type { TokenCall } from './types.ts';
 
-/** A request that the client must authenticate: to the token, device authorization or revocation endpoint. */
+/** A request that the client must authenticate: to the token, device authorization, pushed authorization request or revocation endpoint. */
 export type ClientCall = Pick<TokenCall, 'endpoints' | 'client' | 'clientAuth' | 'dialect' | 'budget'>;
+
+/** Endpoints at which a client authenticates. */
+type ClientEndpoint =
+  | 'tokenEndpoint'
+  | 'deviceAuthorizationEndpoint'
+  | 'pushedAuthorizationRequestEndpoint'
+  | 'revocationEndpoint';
 
 interface RequestOptions {
   readonly [oauth.allowInsecureRequests]: true;
@@ -44,11 +51,7 @@ const SECRET_PARAMETERS = [
  *
  * @throws VendorError when there is no answer; BrokerError
  */
-export async function sendAsClient(
-  call: ClientCall,
-  at: 'tokenEndpoint' | 'deviceAuthorizationEndpoint' | 'revocationEndpoint',
-  build: Build,
-): Promise<Answer> {
+export async function sendAsClient(call: ClientCall, at: ClientEndpoint, build: Build): Promise<Answer> {
   const { endpoints, client } = call;
   let answer: Answer | undefined;
   let failure: unknown;
@@ -66,6 +69,7 @@ export async function sendAsClient(
         issuer: endpoints.issuer ?? endpoints.tokenEndpoint,
         token_endpoint: endpoints.tokenEndpoint,
         device_authorization_endpoint: endpoints.deviceAuthorizationEndpoint,
+        pushed_authorization_request_endpoint: endpoints.pushedAuthorizationRequestEndpoint,
         revocation_endpoint: endpoints.revocationEndpoint,
       }),
       { client_id: client.clientId },

@@ -146,6 +146,11 @@ function readMetadata(metadata: JsonObject, issuer: string, options: DiscoveryOp
     tokenEndpoint,
     authorizationEndpoint: endpoint('authorization_endpoint'),
     deviceAuthorizationEndpoint: endpoint('device_authorization_endpoint'),
+    // What a server merely offers, not every client may use.
+    pushedAuthorizationRequestEndpoint:
+      metadata.require_pushed_authorization_requests === true
+        ? endpoint('pushed_authorization_request_endpoint')
+        : undefined,
     revocationEndpoint: endpoint('revocation_endpoint'),
     userinfoEndpoint: endpoint('userinfo_endpoint'),
     assertionAlgorithms: names(metadata.token_endpoint_auth_signing_alg_values_supported),

@@ -11,6 +11,8 @@ export interface Endpoints {
   readonly tokenEndpoint: string;
   readonly authorizationEndpoint?: string;
   readonly deviceAuthorizationEndpoint?: string;
+  /** RFC 9126. Present where authorization requests are to be pushed. */
+  readonly pushedAuthorizationRequestEndpoint?: string;
   readonly revocationEndpoint?: string;
   readonly userinfoEndpoint?: string;
   /** JWS algorithms that the server takes for client assertions; absent: it does not say. */

@@ -35,6 +35,7 @@ export const custom: Vendor = {
     token_endpoint: 'optional',
     authorization_endpoint: 'optional',
     device_authorization_endpoint: 'optional',
+    pushed_authorization_request_endpoint: 'optional',
     revocation_endpoint: 'optional',
     userinfo_endpoint: 'optional',
     endpoint_hosts: 'optional',
@@ -92,6 +93,7 @@ function server(connection: Connection): Endpoints | DiscoveredServer {
   const explicit = present({
     authorizationEndpoint: at(connection.authorizationEndpoint),
     deviceAuthorizationEndpoint: at(connection.deviceAuthorizationEndpoint),
+    pushedAuthorizationRequestEndpoint: at(connection.pushedAuthorizationRequestEndpoint),
     revocationEndpoint: at(connection.revocationEndpoint),
     userinfoEndpoint: at(connection.userinfoEndpoint),
   });
@@ -141,6 +143,7 @@ function explicitEndpoints(connection: Connection): [string, string][] {
   const endpoints = {
     authorization_endpoint: connection.authorizationEndpoint,
     device_authorization_endpoint: connection.deviceAuthorizationEndpoint,
+    pushed_authorization_request_endpoint: connection.pushedAuthorizationRequestEndpoint,
     revocation_endpoint: connection.revocationEndpoint,
     userinfo_endpoint: connection.userinfoEndpoint,
   };

@@ -1,7 +1,16 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { DEVICE_CODE_GRANT } from '../../shared/connections/connection.ts';
 import { brokerWorld, refusal } from '../support/broker.ts';
-import { device, type GrantProcess, grantProcess, hooked, quick, redirecting } from '../support/grants.ts';
+import { Browser } from '../support/consent-browser.ts';
+import {
+  device,
+  type GrantProcess,
+  grantProcess,
+  hooked,
+  quick,
+  redirecting,
+  secretOf,
+} from '../support/grants.ts';
 import { type OidcProvider, startOidcProvider } from '../support/oidc-provider.ts';
 
 /** The whole broker against a certified server that somebody else wrote: it rotates, and detects reuse. */
@@ -34,6 +43,28 @@ async function consent(process: GrantProcess): Promise<void> {
 }
 
 const untilExpired = () => world.clock.advance(600_000);
+
+// First, since the handler of the pages tells the time by itself.
+test('a server that wants authorization requests ahead gets them, and the browser carries a reference alone', async () => {
+  const members = custom({
+    grant: 'authorization_code',
+    redirect_uri: peer.redirectUri,
+    authorize_params: { prompt: 'consent' },
+    pushed_authorization_request_endpoint: `${peer.issuer}/request`,
+  });
+  const process = grantProcess(world, await world.connect(members, peer.secrets.pushing), { timing: quick });
+  const begun = await process.begin();
+  const browser = Browser.of(process);
+  const { url } = await browser.goOn(secretOf(begun));
+  expect([...new URL(url).searchParams.keys()].sort()).toEqual(['client_id', 'request_uri']);
+  expect((await browser.comeBack(await peer.approve(url))).body).toContain('<h1>Connected</h1>');
+  expect(await process.token()).toMatchObject({ token_type: 'Bearer' });
+
+  const wrong = await world.connect(members, { ...peer.secrets.pushing, client_secret: 'wrong' });
+  const refused = grantProcess(world, wrong, { timing: quick });
+  const { page } = await Browser.of(refused).goOn(secretOf(await refused.begin()));
+  expect(page.body).toContain('invalid_client');
+});
 
 test('a consent with PKCE, then refresh after refresh, each with a new refresh token', async () => {
   const process = await person();

@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { App, Stack } from 'aws-cdk-lib';
 import { Match, Template } from 'aws-cdk-lib/assertions';
 import { type IGrantable, Role, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { afterAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, expectTypeOf, test } from 'vitest';
 import { type ConnectionMembers, imported } from '../../infra/connection-members.ts';
 import file from '../../infra/connections.json' with { type: 'json' };
 import { TokenBroker } from '../../infra/token-broker.ts';
@@ -59,12 +59,8 @@ test('a connection that names no vendor, grant or member of ours does not compil
 });
 
 test("the type has the members that the file's schema has, no more and no fewer", () => {
-  const lacking: Exclude<keyof Members, keyof ConnectionMembers>[] = [];
-  const invented: Exclude<keyof ConnectionMembers, keyof Members>[] = [];
-  // @ts-expect-error: there is none
-  lacking.push('scope');
-  // @ts-expect-error: there is none
-  invented.push('scope');
+  expectTypeOf<Exclude<keyof Members, keyof ConnectionMembers>>().toBeNever();
+  expectTypeOf<Exclude<keyof ConnectionMembers, keyof Members>>().toBeNever();
   const fits = (connection: Members): Omit<ConnectionMembers, 'vendor'> => connection;
   expect(fits({ vendor: 'bits' })).toEqual({ vendor: 'bits' });
 });

@@ -39,6 +39,9 @@ describe('where metadata is', () => {
       revocation_endpoint: `${peer.origin}/revoke`,
       userinfo_endpoint: `${peer.origin}`,
       authorization_response_iss_parameter_supported: true,
+      token_endpoint_auth_signing_alg_values_supported: ['ES256'],
+      pushed_authorization_request_endpoint: `${peer.origin}/par`,
+      require_pushed_authorization_requests: true,
     });
     expect(await discover(peer.origin, options())).toEqual({
       issuer: peer.origin,
@@ -48,8 +51,24 @@ describe('where metadata is', () => {
       revocationEndpoint: `${peer.origin}/revoke`,
       userinfoEndpoint: peer.origin,
       issInResponse: true,
+      assertionAlgorithms: ['ES256'],
+      pushedAuthorizationRequestEndpoint: `${peer.origin}/par`,
     });
     expect(paths()).toEqual([OAUTH]);
+  });
+
+  test('requests are not pushed to a server that merely offers it, and a list that is none says nothing', async () => {
+    documents[OAUTH] = json(200, {
+      ...metadata(),
+      token_endpoint_auth_signing_alg_values_supported: 'ES256',
+      pushed_authorization_request_endpoint: `${peer.origin}/par`,
+    });
+    const found = await discover(peer.origin, options());
+    expect(found).toEqual({
+      issuer: peer.origin,
+      tokenEndpoint: `${peer.origin}/token`,
+      issInResponse: false,
+    });
   });
 
   test.each(['/tenant/1', '/tenant/1/'])('with path %s it is put between host and path', async (path) => {

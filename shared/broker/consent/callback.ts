@@ -25,6 +25,7 @@ import {
   standingView,
 } from './page.ts';
 import { type PendingConsentParts, pendingConsents, statusOf, whatFailed } from './pending.ts';
+import { requestPusher } from './push.ts';
 import { consentStarter, type StartConsentParts } from './start.ts';
 import { codeParameters, typedCodeRedeemer } from './typed-code.ts';
 
@@ -64,7 +65,8 @@ export function consents(parts: ConsentParts): Consents {
   const pendings = pendingConsents(parts);
   const poll = devicePoller({ clock: parts.clock, pendings });
   const redeemTyped = typedCodeRedeemer(pendings);
-  const pages = consentPages({ consents: table, pendings, poll, redeemTyped, find: parts.find });
+  const push = requestPusher(parts);
+  const pages = consentPages({ consents: table, pendings, poll, redeemTyped, push, find: parts.find });
 
   return { start: consentStarter(parts), proceed, callback, pages };
 

@@ -13,6 +13,7 @@ import type { FindConnection, Found, Span } from '../request.ts';
 import { handleOf, isSameBrowser, randomSecret, stateOf } from './browser.ts';
 import type { devicePoller } from './device.ts';
 import { type PendingConsents, whatFailed } from './pending.ts';
+import type { Push } from './push.ts';
 import type { RedeemTyped } from './typed-code.ts';
 
 /** What every page of a consent names. */
@@ -69,6 +70,7 @@ export interface ConsentPageParts {
   readonly pendings: PendingConsents;
   readonly poll: ReturnType<typeof devicePoller>;
   readonly redeemTyped: RedeemTyped;
+  readonly push: Push;
   readonly find: FindConnection;
 }
 
@@ -89,6 +91,7 @@ export function consentPages({
   pendings,
   poll,
   redeemTyped,
+  push,
   find,
 }: ConsentPageParts): ConsentPages {
   return { view, goOn };
@@ -111,10 +114,17 @@ export function consentPages({
     if (pending.kind !== 'code') return view(visit);
     if (visit.code) return type(seen, pending, visit.code, visit);
     const browser = visit.browser ?? randomSecret();
+    const request = withState(pending.authorizationUrl, stateOf(seen.handle, browser));
+    let location: string;
+    try {
+      location = await push(request, pending, { ...seen.found, endsAt: visit.endsAt });
+    } catch (error) {
+      return failed(seen, error);
+    }
     const bound = { ...pending, browser: sha256Base64url(browser) };
     // Somebody else was first: this browser, whose button was pressed twice, or another one.
     if (!pending.browser && !(await consents.write(seen.handle, pending, bound))) return goOn(visit);
-    return { location: withState(pending.authorizationUrl, stateOf(seen.handle, browser)), browser };
+    return { location, browser };
   }
 
   interface Seen {
@@ -150,8 +160,7 @@ export function consentPages({
       const shown = present({ ...codes, verificationUri, interval });
       return { ...names, ...askingOf(pending), kind: 'device', ...shown };
     } catch (error) {
-      if (!(error instanceof BrokerError)) throw error;
-      return { ...names, kind: 'failed', ...present({ detail: whatFailed(error) }) };
+      return failed({ found, pending }, error);
     }
   }
 
@@ -174,6 +183,12 @@ export function consentPages({
       return { ...names, ...askingOf(pending), kind: 'ask', typed: true, ...present({ wrong: detail }) };
     }
   }
+}
+
+/** Throws what is a defect of ours. */
+function failed({ found, pending }: { found: Found; pending: PendingConsent }, error: unknown): ConsentView {
+  if (!(error instanceof BrokerError)) throw error;
+  return { ...namesOf(found, pending), kind: 'failed', ...present({ detail: whatFailed(error) }) };
 }
 
 /** @returns `undefined` while the person can go on, in this browser */

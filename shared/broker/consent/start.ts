@@ -108,6 +108,7 @@ export function consentStarter(parts: StartConsentParts) {
         codeVerifier,
         parameters: connection.authorizeParams,
       }),
+      ...(endpoints.pushedAuthorizationRequestEndpoint !== undefined && { isPushed: true }),
       ...present({ codeVerifier }),
     });
     return { expires_in: timing.consentLife / 1000 };
