@@ -44,6 +44,15 @@ export interface ConnectionMembers<Vendor extends string = never> {
   readonly body_encoding?: 'form' | 'json' | 'multipart';
   /** `aud` of client assertions. Default: `token_endpoint`. */
   readonly assertion_audience?: AssertionAudience;
+  /** Claims of assertions that are the grant (RFC 7523 §2.1, RFC 8693 §2.1). */
+  readonly assertion_claims?: Readonly<Record<string, string>>;
+  /** What the server calls client credentials. */
+  readonly grant_type?: string;
+  /** Names that callers may send in `params`. */
+  readonly params?: readonly string[];
+  readonly token_headers?: Readonly<Record<string, string>>;
+  readonly scope_on_refresh?: boolean;
+  readonly revoke_access_tokens?: boolean;
   /** Whether the server takes PKCE. Default: true. */
   readonly pkce?: boolean;
   /** Replaces scheme and host of every endpoint; paths stay. */

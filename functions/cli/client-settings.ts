@@ -1,6 +1,10 @@
 /** What the commands around secrets must know of a connection. */
 
-import { CLIENT_AUTH_METHODS, type ClientAuthMethod } from '../../shared/connections/connection.ts';
+import {
+  CLIENT_AUTH_METHODS,
+  type ClientAuthMethod,
+  type GrantType,
+} from '../../shared/connections/connection.ts';
 import type { ConnectionAnswer } from '../../shared/contract/messages.ts';
 import { NAMES } from '../../shared/contract/names.ts';
 import { pathOf } from '../../shared/contract/routes.ts';
@@ -24,6 +28,8 @@ export interface ClientSettings {
   readonly secretName: string;
   /** One where it is known, else all that the vendor takes; the first is the vendor's default. */
   readonly methods: readonly ClientAuthMethod[];
+  /** Where it is known. */
+  readonly grant?: GrantType;
 }
 
 /**
@@ -39,12 +45,13 @@ export async function settingsOf(
   const secretName =
     options.secret ?? stagedSecret(entry?.secret ?? NAMES.defaultSecretPrefix + connection, target.stage);
   if (options.clientAuth) return { connection, secretName, methods: [options.clientAuth] };
-  if (entry) return { connection, secretName, methods: [entry.clientAuth] };
+  if (entry) return { connection, secretName, methods: [entry.clientAuth], grant: entry.grant };
   const { answer } = await onConnection(target, connection, () =>
     target.api('GET', pathOf('GET /connections/{connection}', { connection })),
   );
-  const { vendor } = answer as ConnectionAnswer;
-  return { connection, secretName, methods: VENDORS[vendor]?.clientAuth ?? CLIENT_AUTH_METHODS };
+  const { vendor, grant_type } = answer as ConnectionAnswer;
+  const methods = VENDORS[vendor]?.clientAuth ?? CLIENT_AUTH_METHODS;
+  return { connection, secretName, methods, grant: grant_type as GrantType };
 }
 
 async function fileEntry(target: Target, connection: string, path: string | undefined) {

@@ -1,4 +1,5 @@
 import { generateKeyPairSync, type KeyObject } from 'node:crypto';
+import { isAssertionGrant } from '../../shared/connections/connection.ts';
 import { isObject } from '../../shared/contract/json.ts';
 import { AwsRefusal } from './aws.ts';
 import { type SecretOptions, settingsOf } from './client-settings.ts';
@@ -31,8 +32,8 @@ export const KEY_TYPES = {
 /** The private key exists in this process and in Secrets Manager only: never in a file, never on the screen. */
 export async function keygenAction(connection: string, options: KeygenOptions): Promise<void> {
   const target = await findTargetToChange(options);
-  const { secretName, methods } = await settingsOf(target, connection, options);
-  if (!methods.includes('private_key_jwt')) {
+  const { secretName, methods, grant } = await settingsOf(target, connection, options);
+  if (!methods.includes('private_key_jwt') && !(grant && isAssertionGrant(grant))) {
     throw usage(`${connection} proves itself by ${methods.join(' or ')}: it has no use for a key.`);
   }
   const { key_id: _, ...before } = await current(secretName, () => readSecret(target.aws, secretName));

@@ -76,10 +76,13 @@ function example(method: ClientAuthMethod): string {
 }
 
 /** As the broker will read it, by the way of authenticating that the connection has or its members suggest. */
-async function check(value: Record<string, unknown>, { methods, secretName }: ClientSettings): Promise<void> {
+async function check(
+  value: Record<string, unknown>,
+  { methods, secretName, grant }: ClientSettings,
+): Promise<void> {
   const method = methodOf(value, methods);
   try {
-    await parseClient(new Redacted(JSON.stringify(value)), method, secretName);
+    await parseClient(new Redacted(JSON.stringify(value)), method, secretName, grant);
   } catch (error) {
     if (!(error instanceof BrokerError)) throw error;
     throw new Failure(EXIT.usage, error.message, 'Nothing was stored. Correct it, and put it again.');

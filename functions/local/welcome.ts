@@ -1,5 +1,5 @@
 /** What the local program prints when it is ready: where it is, and how to get a token, ready to paste. */
-import type { Connection } from '../../shared/connections/connection.ts';
+import { type Connection, isForItself } from '../../shared/connections/connection.ts';
 import { FUNCTIONS } from '../../shared/contract/names.ts';
 import { LOCAL_KEY_ID, LOCAL_REGION } from './identities.ts';
 
@@ -28,7 +28,7 @@ export function welcome(about: Welcome): string {
 /** One that gives a token at once, by each of the three ways. */
 function exampleOf(connections: ReadonlyMap<string, Connection>): Connection | undefined {
   const all = [...connections.values()];
-  const immediate = all.filter(({ grant }) => grant === 'client_credentials');
+  const immediate = all.filter(({ grant }) => isForItself(grant));
   return immediate.find(({ directInvoke }) => directInvoke) ?? immediate[0] ?? all[0];
 }
 

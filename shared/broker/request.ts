@@ -1,4 +1,4 @@
-import type { Connection } from '../connections/connection.ts';
+import { type Connection, isForItself } from '../connections/connection.ts';
 import { BrokerError } from '../contract/errors.ts';
 import { DEFAULT_SUBJECT, type TokenOrigin, type TokenRequestBody } from '../contract/messages.ts';
 import { scopeTokens } from '../contract/scope.ts';
@@ -72,10 +72,10 @@ export function tokenRequest(
 
 /** A connection that acts for itself has one subject. @throws BrokerError `invalid_request` */
 export function subjectOf(connection: Connection, subject = DEFAULT_SUBJECT): string {
-  if (connection.grant === 'client_credentials' && subject !== DEFAULT_SUBJECT) {
+  if (!isGrant(connection) && subject !== DEFAULT_SUBJECT) {
     throw new BrokerError(
       'invalid_request',
-      `subject: this connection acts for itself (client_credentials); leave subject out or send "${DEFAULT_SUBJECT}".`,
+      `subject: this connection acts for itself (${connection.grant}); leave subject out or send "${DEFAULT_SUBJECT}".`,
     );
   }
   return subject;
@@ -118,9 +118,10 @@ function checkParams(
       `params: missing ${missing.join(', ')}, which scope ${scopes.join(' ')} needs.`,
     );
   }
-  const unknown = Object.keys(params).filter((name) => !needed.has(name));
+  const admitted = [...needed, ...(vendor.optionalParams ?? [])];
+  const unknown = Object.keys(params).filter((name) => !admitted.includes(name));
   if (unknown.length > 0) {
-    const allowed = needed.size > 0 ? [...needed].join(', ') : 'none';
+    const allowed = admitted.length > 0 ? admitted.join(', ') : 'none';
     throw new BrokerError(
       'invalid_request',
       `params: not allowed with this scope: ${unknown.map((name) => JSON.stringify(name)).join(', ')}. Allowed: ${allowed}.`,
@@ -130,7 +131,7 @@ function checkParams(
 
 /** Whether the connection acts for people or accounts that have consented. */
 export function isGrant(connection: Connection): boolean {
-  return connection.grant !== 'client_credentials';
+  return !isForItself(connection.grant);
 }
 
 /** A connection of the file, with its vendor. */

@@ -18,8 +18,29 @@ export const ASSERTION_AUDIENCES = ['token_endpoint', 'issuer', 'endpoint'] as c
 export type AssertionAudience = (typeof ASSERTION_AUDIENCES)[number];
 
 export const DEVICE_CODE_GRANT = 'urn:ietf:params:oauth:grant-type:device_code';
-export const GRANT_TYPES = ['client_credentials', 'authorization_code', DEVICE_CODE_GRANT] as const;
+/** Assertions that the client signs (RFC 7523 §2.1), and exchanges for a token (RFC 8693 §2.1). */
+export const JWT_BEARER_GRANT = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
+export const TOKEN_EXCHANGE_GRANT = 'urn:ietf:params:oauth:grant-type:token-exchange';
+export const GRANT_TYPES = [
+  'client_credentials',
+  'authorization_code',
+  DEVICE_CODE_GRANT,
+  JWT_BEARER_GRANT,
+  TOKEN_EXCHANGE_GRANT,
+] as const;
 export type GrantType = (typeof GRANT_TYPES)[number];
+
+/** The client's own assertion is the grant. */
+export function isAssertionGrant(
+  grant: GrantType,
+): grant is typeof JWT_BEARER_GRANT | typeof TOKEN_EXCHANGE_GRANT {
+  return grant === JWT_BEARER_GRANT || grant === TOKEN_EXCHANGE_GRANT;
+}
+
+/** The client acts for itself: nobody consents, and there is no refresh token. */
+export function isForItself(grant: GrantType): boolean {
+  return grant === 'client_credentials' || isAssertionGrant(grant);
+}
 
 /** The redirect URI that makes a vendor show the code on screen. */
 export const OUT_OF_BAND = 'urn:ietf:wg:oauth:2.0:oob';
@@ -99,6 +120,17 @@ export interface ServerSettings {
   readonly scopeSeparator?: ' ' | ',';
   readonly bodyEncoding?: 'form' | 'json' | 'multipart';
   readonly assertionAudience?: AssertionAudience;
+  /** Of assertions that are a grant, beside or in place of `iss`, `sub`, `aud` and `scope`. */
+  readonly assertionClaims?: Readonly<Record<string, string>>;
+  /** What the server calls client credentials (Zoom: `account_credentials`). */
+  readonly grantType?: string;
+  /** Names that callers may send as `params`. */
+  readonly params?: readonly string[];
+  readonly tokenHeaders?: Readonly<Record<string, string>>;
+  /** A refresh names its scopes also where it does not narrow them. */
+  readonly scopeOnRefresh?: boolean;
+  /** The end of a refresh token does not end the access tokens that it gave. */
+  readonly revokeAccessTokens?: boolean;
   readonly pkce?: boolean;
 }
 
@@ -157,4 +189,10 @@ export type VendorMember =
   | 'scope_separator'
   | 'body_encoding'
   | 'assertion_audience'
+  | 'assertion_claims'
+  | 'grant_type'
+  | 'params'
+  | 'token_headers'
+  | 'scope_on_refresh'
+  | 'revoke_access_tokens'
   | 'pkce';

@@ -2,7 +2,7 @@ import type { Action } from '../contract/messages.ts';
 import { NAMES } from '../contract/names.ts';
 import { present } from '../contract/present.ts';
 import { canonicalScopes, scopeTokens } from '../contract/scope.ts';
-import type { Connection, VendorRules } from './connection.ts';
+import { type Connection, isAssertionGrant, isForItself, type VendorRules } from './connection.ts';
 import type { ConnectionMembers } from './schema.ts';
 
 /** What a rule of `callers` allows when it does not say. */
@@ -14,6 +14,7 @@ export function withDefaults(
   members: Partial<ConnectionMembers> & { vendor: string },
   vendor: VendorRules,
 ): Connection {
+  const grant = members.grant ?? vendor.grants[0]!;
   const scope = members.scope === undefined ? [] : scopeTokens(members.scope);
   return {
     name,
@@ -42,10 +43,17 @@ export function withDefaults(
       scopeSeparator: members.scope_separator,
       bodyEncoding: members.body_encoding,
       assertionAudience: members.assertion_audience,
+      assertionClaims: members.assertion_claims,
+      grantType: members.grant_type,
+      params: members.params,
+      tokenHeaders: members.token_headers,
+      scopeOnRefresh: members.scope_on_refresh,
+      revokeAccessTokens: members.revoke_access_tokens,
       pkce: members.pkce,
     }),
-    grant: members.grant ?? vendor.grants[0]!,
-    clientAuth: members.client_auth ?? vendor.clientAuth[0]!,
+    grant,
+    // The assertion says who the client is (RFC 7521 §4.1).
+    clientAuth: members.client_auth ?? (isAssertionGrant(grant) ? 'none' : vendor.clientAuth[0]!),
     ...(members.renamed_from && { renamedFrom: members.renamed_from }),
     secret: members.secret ?? `${NAMES.defaultSecretPrefix}${members.renamed_from ?? name}`,
     scope,
@@ -61,10 +69,7 @@ export function withDefaults(
     apiHosts: members.api_hosts ?? [],
     directInvoke: members.direct_invoke ?? members.callers === undefined,
     minMintInterval: members.min_mint_interval ?? 30,
-    vendorBudget: budgetOf(
-      members.vendor_budget,
-      (members.grant ?? vendor.grants[0]!) === 'client_credentials',
-    ),
+    vendorBudget: budgetOf(members.vendor_budget, isForItself(grant)),
     ...(members.owner && { owner: members.owner }),
     ...(members.tags && { tags: members.tags }),
   };

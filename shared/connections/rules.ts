@@ -1,5 +1,11 @@
 import { isLoopback } from '../contract/loopback.ts';
-import { type ConnectionsIssue, OUT_OF_BAND, type VendorMember } from './connection.ts';
+import {
+  type ConnectionsIssue,
+  isAssertionGrant,
+  isForItself,
+  OUT_OF_BAND,
+  type VendorMember,
+} from './connection.ts';
 import { type Draft, list, type Report, type Rule } from './draft.ts';
 import { pathOf, show } from './issues.ts';
 import { RESERVED_AUTHORIZE_PARAMS, RESERVED_TOKEN_PARAMS } from './schema.ts';
@@ -93,7 +99,7 @@ const consent: Rule = ({ members, connection, misshapen }, report) => {
     for (const member of ['redirect_uri', 'authorize_params'] as const) {
       if (members[member] !== undefined) report([member], 'present', 'only with grant "authorization_code"');
     }
-    if (members.return_hosts !== undefined && connection.grant === 'client_credentials')
+    if (members.return_hosts !== undefined && isForItself(connection.grant))
       report(['return_hosts'], 'present', 'only with grants that people consent to');
     return;
   }
@@ -110,25 +116,53 @@ const consent: Rule = ({ members, connection, misshapen }, report) => {
   }
 };
 
-const serverSettings: Rule = ({ members, connection }, report) => {
+const serverSettings: Rule = ({ members, connection, misshapen }, report) => {
   for (const name of Object.keys(members.token_params ?? {})) {
     if (!(RESERVED_TOKEN_PARAMS as readonly string[]).includes(name)) continue;
     const allowed = `any parameter but those that the broker sets: ${list(RESERVED_TOKEN_PARAMS)}`;
     report(['token_params', name], 'present', allowed);
   }
-  if (members.assertion_audience !== undefined && !connection.clientAuth.endsWith('_jwt'))
-    report(
-      ['assertion_audience'],
-      'present',
-      'only with client_auth "private_key_jwt" or "client_secret_jwt"',
-    );
+  for (const name of Object.keys(members.token_headers ?? {})) {
+    if (!RESERVED_HEADERS.includes(name.toLowerCase())) continue;
+    report(['token_headers', name], 'present', `any header but ${list(RESERVED_HEADERS)}`);
+  }
+  for (const name of Object.keys(members.assertion_claims ?? {})) {
+    if (!RESERVED_CLAIMS.includes(name)) continue;
+    report(['assertion_claims', name], 'present', `any claim but ${list(RESERVED_CLAIMS)}`);
+  }
+  members.params?.forEach((name, index) => {
+    if (!(RESERVED_TOKEN_PARAMS as readonly string[]).includes(name)) return;
+    const allowed = `any parameter but those that the broker sets: ${list(RESERVED_TOKEN_PARAMS)}`;
+    report(['params', index], show(name), allowed);
+  });
+  if (misshapen.has('grant')) return;
+  const { grant, clientAuth } = connection;
+  const signs = clientAuth.endsWith('_jwt') || isAssertionGrant(grant);
+  const only: [VendorMember, boolean, string][] = [
+    [
+      'assertion_audience',
+      signs,
+      'client_auth "private_key_jwt" or "client_secret_jwt", or an assertion grant',
+    ],
+    ['assertion_claims', isAssertionGrant(grant), 'the grants "…:jwt-bearer" and "…:token-exchange"'],
+    ['grant_type', grant === 'client_credentials', 'grant "client_credentials"'],
+    ['params', isForItself(grant), 'grants without a consent'],
+    ['scope_on_refresh', !isForItself(grant), 'grants that have refresh tokens'],
+    ['revoke_access_tokens', !isForItself(grant), 'grants that have refresh tokens'],
+  ];
+  for (const [member, fits, where] of only)
+    if (members[member] !== undefined && !fits) report([member], 'present', `only with ${where}`);
 };
 
 const refresh: Rule = ({ members, connection, misshapen }, report) => {
-  if (!misshapen.has('grant') && connection.grant === 'client_credentials') {
+  if (!misshapen.has('grant') && isForItself(connection.grant)) {
     for (const member of ['refresh', 'rotate_every'] as const) {
       if (members[member] === undefined) continue;
-      report([member], 'present', 'only with grants that have refresh tokens, not with "client_credentials"');
+      report(
+        [member],
+        'present',
+        `only with grants that have refresh tokens, not with "${connection.grant}"`,
+      );
     }
   } else if (
     members.rotate_every !== undefined &&
@@ -162,8 +196,27 @@ export const SERVER_MEMBERS = [
   'scope_separator',
   'body_encoding',
   'assertion_audience',
+  'assertion_claims',
+  'grant_type',
+  'params',
+  'token_headers',
+  'scope_on_refresh',
+  'revoke_access_tokens',
   'pkce',
 ] as const satisfies readonly VendorMember[];
+
+/** What the request itself is made of. */
+const RESERVED_HEADERS = [
+  'authorization',
+  'connection',
+  'content-length',
+  'content-type',
+  'host',
+  'transfer-encoding',
+];
+
+/** What keeps an assertion short-lived and single (RFC 7523 §3). */
+const RESERVED_CLAIMS = ['exp', 'iat', 'nbf', 'jti'];
 
 const ENDPOINTS = [
   'issuer',

@@ -13,7 +13,17 @@ import { PRINCIPAL_FORMS, parsePrincipalRule, principalHint } from './principal.
 /** Parameters of token requests that are the broker's own. */
 export const RESERVED_TOKEN_PARAMS = [
   ...['grant_type', 'client_id', 'client_secret', 'client_assertion', 'client_assertion_type'],
-  ...['scope', 'code', 'code_verifier', 'redirect_uri', 'refresh_token', 'device_code'],
+  ...[
+    'assertion',
+    'subject_token',
+    'subject_token_type',
+    'scope',
+    'code',
+    'code_verifier',
+    'redirect_uri',
+    'refresh_token',
+    'device_code',
+  ],
 ] as const;
 
 /** Parameters of the authorization request that are the broker's to set (RFC 6749 §4.1.1, RFC 7636 §4.3). */
@@ -195,6 +205,55 @@ const vendorMembers = {
       oneOf(ASSERTION_AUDIENCES),
       v.description(
         '`aud` of client assertions; endpoint: the URL that is called; default: token_endpoint (RFC 7523 §3).',
+      ),
+    ),
+  ),
+  assertion_claims: v.optional(
+    v.pipe(
+      dictionary('strings by claim'),
+      v.record(v.string(), v.string('a string')),
+      v.description(
+        'Claims of assertions that are the grant, e.g. sub or aud; default: iss and sub the client_id, aud the token endpoint (RFC 7523 §3).',
+      ),
+    ),
+  ),
+  grant_type: v.optional(
+    v.pipe(
+      text('the value of a parameter: 1-128 printable characters', /^[!-~]{1,128}$/),
+      v.description(
+        'What the server calls client credentials; default: client_credentials (RFC 6749 §4.4.2).',
+      ),
+    ),
+  ),
+  params: v.optional(
+    v.pipe(
+      some(text('the name of a parameter: 1-64 of A-Z a-z 0-9 _ -', /^[A-Za-z0-9_-]{1,64}$/), 'parameter'),
+      v.description('Names that callers may send in "params"; each value makes a token of its own.'),
+    ),
+  ),
+  token_headers: v.optional(
+    v.pipe(
+      dictionary('strings by header'),
+      v.record(
+        text('the name of a header: 1-64 of A-Z a-z 0-9 -', /^[A-Za-z0-9-]{1,64}$/),
+        text('printable ASCII', /^[ -~]{1,512}$/),
+      ),
+      v.description('Sent with requests to the token endpoint, e.g. a version; never a secret.'),
+    ),
+  ),
+  scope_on_refresh: v.optional(
+    v.pipe(
+      v.boolean('true or false'),
+      v.description(
+        'Whether a refresh names its scopes also where it narrows nothing; default: false (RFC 6749 §6).',
+      ),
+    ),
+  ),
+  revoke_access_tokens: v.optional(
+    v.pipe(
+      v.boolean('true or false'),
+      v.description(
+        'Whether access tokens are revoked beside the refresh token, for servers that do not do it themselves; default: false (RFC 7009 §2.1).',
       ),
     ),
   ),

@@ -36,6 +36,9 @@ export function authorizationUrl(request: AuthorizationRequest): string {
   url.searchParams.delete('state');
   if (request.scopes.length > 0)
     url.searchParams.set('scope', request.scopes.join(request.scopeSeparator ?? ' '));
+  // Some servers demand it. The ID token that bears it is not read: the broker signs nobody in.
+  if (request.scopes.includes('openid') && !url.searchParams.has('nonce'))
+    url.searchParams.set('nonce', oauth.generateRandomNonce());
   if (request.codeVerifier !== undefined) {
     url.searchParams.set('code_challenge', sha256Base64url(request.codeVerifier.reveal()));
     url.searchParams.set('code_challenge_method', 'S256');

@@ -6,7 +6,7 @@ import type { Clock } from './clock.ts';
 import type { Client } from './types.ts';
 
 /** Life of a client assertion, in seconds; Bugfender takes two minutes at most. */
-const ASSERTION_LIFE = 60;
+export const ASSERTION_LIFE = 60;
 
 export interface Assertions {
   /** `aud` (RFC 7523 §3). */
@@ -40,13 +40,14 @@ export function clientAuthentication(
         [oauth.modifyAssertion]: (header, claims) => complete(header, claims, assertions),
       });
     case 'none':
-      return oauth.None();
+      // The assertion that is its grant says who the client is (RFC 7521 §4.1).
+      return client.signingKeys ? () => undefined : oauth.None();
   }
 }
 
 function privateKeyJwt(client: Client, assertions: Assertions): oauth.ClientAuth {
   const { keyId, certificateThumbprint } = client;
-  const [alg, key] = signingKey(client, assertions);
+  const [alg, key] = signingKey(client, assertions.algorithms);
   return oauth.PrivateKeyJwt(
     { key, ...present({ kid: keyId }) },
     {
@@ -60,7 +61,7 @@ function privateKeyJwt(client: Client, assertions: Assertions): oauth.ClientAuth
 }
 
 /** The key's own algorithm, or the first of its algorithms that the server takes. */
-function signingKey({ signingKeys }: Client, { algorithms }: Assertions) {
+export function signingKey({ signingKeys }: Client, algorithms: Assertions['algorithms']) {
   if (signingKeys === undefined) throw missing('private key');
   const all = [...signingKeys];
   const found = algorithms ? all.find(([algorithm]) => algorithms.includes(algorithm)) : all[0];

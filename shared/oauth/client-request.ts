@@ -35,6 +35,8 @@ type Build = (
 const SECRET_PARAMETERS = [
   'client_secret',
   'client_assertion',
+  'assertion',
+  'subject_token',
   'refresh_token',
   'code',
   'code_verifier',
@@ -86,7 +88,10 @@ export async function sendAsClient(call: ClientCall, at: ClientEndpoint, build: 
 }
 
 /** RFC 7523 §3; a server whose issuer nobody knows is known by its token endpoint. */
-function assertionsOf({ endpoints, dialect, budget }: ClientCall, endpoint: string | undefined): Assertions {
+export function assertionsOf(
+  { endpoints, dialect, budget }: ClientCall,
+  endpoint: string | undefined,
+): Assertions {
   const { issuer, tokenEndpoint, assertionAlgorithms = dialect.assertionAlgorithms } = endpoints;
   const audiences = { token_endpoint: tokenEndpoint, issuer, endpoint };
   return {
@@ -97,7 +102,7 @@ function assertionsOf({ endpoints, dialect, budget }: ClientCall, endpoint: stri
 }
 
 async function post(
-  { client, dialect, budget }: ClientCall,
+  { client, dialect, budget, endpoints }: ClientCall,
   url: string,
   parameters: URLSearchParams,
   headers: Record<string, string>,
@@ -114,7 +119,11 @@ async function post(
     {
       method: 'POST',
       url,
-      headers: { ...headers, 'content-type': contentType },
+      headers: {
+        ...(url === endpoints.tokenEndpoint && dialect.headers),
+        ...headers,
+        'content-type': contentType,
+      },
       body,
       secrets,
     },

@@ -1,5 +1,5 @@
 import { createHash, type KeyObject, X509Certificate } from 'node:crypto';
-import type { ClientAuthMethod } from '../connections/connection.ts';
+import { type ClientAuthMethod, type GrantType, isAssertionGrant } from '../connections/connection.ts';
 import { BrokerError } from '../contract/errors.ts';
 import { isObject } from '../contract/json.ts';
 import { present } from '../contract/present.ts';
@@ -27,14 +27,22 @@ const PEM_LINES = /[\u0000-\u0009\u000B\u000C\u000E-\u001F\u007F]/;
  * Reads the value of a client's secret. Members that the method does not need are ignored, so that a
  * secret can hold the old and the new credential while a connection changes from one to the other.
  * @param secretName for messages
+ * @param grant one that is an assertion needs a key as well
  * @throws BrokerError `secret_unavailable` naming the member and what is allowed, never the value
  */
 export async function parseClient(
   value: Redacted,
   method: ClientAuthMethod,
   secretName: string,
+  grant: GrantType = 'client_credentials',
 ): Promise<Client> {
-  const read = new SecretReader(value, method, secretName);
+  const signs = isAssertionGrant(grant);
+  const read = new SecretReader(value, signs && method === 'none' ? 'private_key_jwt' : method, secretName);
+  const client = await readClient(read, method);
+  return signs && !client.signingKeys ? { ...client, ...(await read.privateKey()) } : client;
+}
+
+async function readClient(read: SecretReader, method: ClientAuthMethod): Promise<Client> {
   const clientId = read.text('client_id');
   switch (method) {
     case 'none':

@@ -10,11 +10,12 @@ import type { TokenCall, TokenReply } from './types.ts';
  * @throws VendorError
  */
 export function requestToken(call: TokenCall): Promise<TokenReply> {
-  const { grant_type: grantType = '', ...own } = call.parameters;
-  const parameters = new URLSearchParams(own);
-  for (const [name, values] of Object.entries(call.dialect.tokenParams ?? {}))
-    for (const value of [values].flat()) parameters.append(name, value);
   return withAttempts(call.budget, call.resend, async () => {
+    const given = typeof call.parameters === 'function' ? await call.parameters() : call.parameters;
+    const { grant_type: grantType = '', ...own } = given;
+    const parameters = new URLSearchParams(own);
+    for (const [name, values] of Object.entries(call.dialect.tokenParams ?? {}))
+      for (const value of [values].flat()) parameters.append(name, value);
     const answer = await sendAsClient(call, 'tokenEndpoint', (server, client, authentication, options) =>
       oauth.genericTokenEndpointRequest(server, client, authentication, grantType, parameters, options),
     );

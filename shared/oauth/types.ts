@@ -45,6 +45,10 @@ export interface Dialect {
   readonly scopeSeparator?: string;
   /** `aud` of client assertions; `endpoint`: the one that is called. Absent: the token endpoint. */
   readonly assertionAudience?: AssertionAudience;
+  /** Of assertions that are a grant, beside or in place of those that the broker makes. */
+  readonly assertionClaims?: Readonly<Record<string, string>>;
+  /** Sent with every request to the token endpoint. */
+  readonly headers?: Readonly<Record<string, string>>;
   /** JWS algorithms that the vendor takes for client assertions, where no metadata says so. */
   readonly assertionAlgorithms?: readonly string[];
   /** Makes the vendor's answer an RFC 6749 §5.1 one, e.g. Bits' `type` to `token_type`. */
@@ -57,8 +61,8 @@ export interface TokenCall {
   readonly client: Client;
   readonly clientAuth: ClientAuthMethod;
   readonly dialect: Dialect;
-  /** `grant_type` and all that belongs to it; client authentication is added. */
-  readonly parameters: Readonly<Record<string, string>>;
+  /** `grant_type` and all that belongs to it, for each attempt anew; client authentication is added. */
+  readonly parameters: Readonly<Record<string, string>> | (() => Promise<Readonly<Record<string, string>>>);
   /**
    * When a failed exchange is repeated inside the budget: `idempotent` after anything that may pass
    * (network, time-out, 429, 5xx, nonsense); `unsent` only when nothing was sent or the answer was 429,

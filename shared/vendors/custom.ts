@@ -1,5 +1,5 @@
 import type { Connection, ConnectionsIssue } from '../connections/connection.ts';
-import { DEVICE_CODE_GRANT } from '../connections/connection.ts';
+import { DEVICE_CODE_GRANT, GRANT_TYPES } from '../connections/connection.ts';
 import { pathOf } from '../connections/issues.ts';
 import { SERVER_MEMBERS } from '../connections/rules.ts';
 import { isObject } from '../contract/json.ts';
@@ -21,7 +21,7 @@ const CLAIMS = [
  */
 export const custom: Vendor = {
   name: 'custom',
-  grants: ['client_credentials', 'authorization_code', DEVICE_CODE_GRANT],
+  grants: GRANT_TYPES,
   clientAuth: [
     'client_secret_basic',
     'client_secret_post',
@@ -61,17 +61,21 @@ export const custom: Vendor = {
 function adapted({ server: settings }: Connection): Vendor {
   const { scopeSeparator = ' ', tokenMember, tokenParams, assertionAudience, bodyEncoding } = settings;
   const { graceWindow, refreshKillsAccessToken, rejectionStatuses, pkce } = settings;
+  const { grantType, params: optionalParams, scopeOnRefresh, revokeAccessTokens } = settings;
   const dialect = present({
     encoding: bodyEncoding ?? 'form',
     defaultLifetime: settings.defaultLifetime ?? custom.dialect.defaultLifetime,
     tokenParams,
     assertionAudience,
+    assertionClaims: settings.assertionClaims,
+    headers: settings.tokenHeaders,
     scopeSeparator,
     adapt: tokenMember === undefined && scopeSeparator === ' ' ? undefined : adapt,
   });
   return {
     ...custom,
     ...present({ graceWindow, refreshKillsAccessToken, rejectionStatuses, pkce }),
+    ...present({ grantType, optionalParams, scopeOnRefresh, revokeAccessTokens }),
     dialect,
   };
 

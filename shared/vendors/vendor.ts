@@ -28,6 +28,14 @@ export interface Vendor extends VendorRules {
   server(connection: Connection): Endpoints | DiscoveredServer;
   /** Authorization code with PKCE S256 (RFC 7636); `false` only where the vendor is known not to take it. */
   readonly pkce: boolean;
+  /** What the vendor calls client credentials; absent: `client_credentials`. */
+  readonly grantType?: string;
+  /** Names of `params` that any scope admits. */
+  readonly optionalParams?: readonly string[];
+  /** A refresh names its scopes also where it does not narrow them. */
+  readonly scopeOnRefresh?: boolean;
+  /** The end of a refresh token does not end the access tokens that it gave (RFC 7009 §2.1: a SHOULD). */
+  readonly revokeAccessTokens?: boolean;
   /** `redirect_uri` goes along with a refresh (Bugfender). */
   readonly refreshSendsRedirectUri: boolean;
   /** A refresh revokes the old access token at once (Bipsync; invariant 11). */

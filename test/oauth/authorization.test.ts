@@ -44,6 +44,15 @@ describe('the authorization URL', () => {
     expect(url.href).not.toContain(codeVerifier.reveal());
   });
 
+  test('has a nonce of its own where an ID token comes along', () => {
+    const nonce = () =>
+      new URL(authorizationUrl({ ...REQUEST, scopes: ['openid'] })).searchParams.get('nonce');
+    expect(nonce()).toMatch(/^[A-Za-z0-9_-]{43}$/);
+    expect(nonce()).not.toBe(nonce());
+    const given = authorizationUrl({ ...REQUEST, scopes: ['openid'], parameters: { nonce: 'mine' } });
+    expect(new URL(given).searchParams.get('nonce')).toBe('mine');
+  });
+
   test('every verifier is new', () => {
     expect(createCodeVerifier().reveal()).not.toBe(createCodeVerifier().reveal());
   });

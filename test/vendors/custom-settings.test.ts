@@ -1,12 +1,12 @@
 /** What a connection of `custom` says of its server, as the server sees it. */
 import { generateKeyPairSync, randomUUID } from 'node:crypto';
-import { decodeJwt } from 'jose';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { decodeJwt, jwtVerify } from 'jose';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { parseConnections } from '../../shared/connections/parse.ts';
 import { VENDORS } from '../../shared/vendors/index.ts';
-import { brokerWorld } from '../support/broker.ts';
+import { brokerWorld, refusal } from '../support/broker.ts';
 import { grantProcess } from '../support/grants.ts';
-import { type HttpPeer, json, startHttpPeer } from '../support/http-peer.ts';
+import { type HttpPeer, json, startHttpPeer, text } from '../support/http-peer.ts';
 
 const world = brokerWorld();
 
@@ -86,6 +86,149 @@ test.each([
   expect(decodeJwt(sent().parameters.client_assertion!).aud).toBe(audience ?? `${peer.origin}/token`);
 });
 
+describe('a service account whose assertion is the grant', () => {
+  const JWT_BEARER = 'urn:ietf:params:oauth:grant-type:jwt-bearer';
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const account = {
+    client_id: 'robot@project.example',
+    private_key: privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+    key_id: 'k1',
+  };
+  const verified = (jwt: string) => jwtVerify(jwt, publicKey, { currentDate: new Date(world.clock.now()) });
+
+  test('jwt-bearer sends one that is signed by its key, and nothing else of it', async () => {
+    expect(await token({ grant: JWT_BEARER, client_auth: undefined, scope: 'a b' }, account)).toMatchObject({
+      source: 'vendor',
+    });
+    const { assertion, ...rest } = sent().parameters;
+    expect(rest).toEqual({ grant_type: JWT_BEARER, scope: 'a b' });
+    const { payload, protectedHeader } = await verified(assertion!);
+    expect(protectedHeader).toEqual({ alg: 'ES256', kid: 'k1', typ: 'JWT' });
+    const who = { iss: account.client_id, sub: account.client_id, aud: `${peer.origin}/token` };
+    expect(payload).toMatchObject({ ...who, scope: 'a b', jti: expect.any(String) });
+    expect(payload.exp! - payload.iat!).toBe(60);
+  });
+
+  test('assertion_claims say for whom, to whom, and what else the server asks', async () => {
+    const assertion_claims = { sub: 'ada@example.com', aud: 'https://login.example', box_sub_type: 'user' };
+    await token({ grant: JWT_BEARER, client_auth: undefined, assertion_claims }, account);
+    const { payload } = await verified(sent().parameters.assertion!);
+    expect(payload).toMatchObject({ iss: account.client_id, ...assertion_claims });
+  });
+
+  test('a client that has a secret beside its key sends both', async () => {
+    await token({ grant: JWT_BEARER }, { ...account, client_secret: 'secret' });
+    expect(sent().parameters).toMatchObject({
+      client_id: account.client_id,
+      client_secret: 'secret',
+      assertion: expect.any(String),
+    });
+  });
+
+  test('each attempt has an assertion of its own, and its text is quoted nowhere', async () => {
+    peer.replyWith(text(503, ''), (response, { parameters }) =>
+      json(400, { error: 'invalid_grant', error_description: parameters.assertion })(
+        response,
+        peer.received[0]!,
+      ),
+    );
+    const connection = await connect({ grant: JWT_BEARER, client_auth: undefined }, account);
+    const error = await refusal(world.process(connection).token());
+    const [first, second] = peer.received.map(({ parameters }) => parameters.assertion!);
+    expect((await verified(first!)).payload.jti).not.toBe((await verified(second!)).payload.jti);
+    expect(JSON.stringify(error)).not.toContain(second);
+  });
+
+  test('token-exchange presents it as subject token', async () => {
+    const grant = 'urn:ietf:params:oauth:grant-type:token-exchange';
+    await token({ grant, client_auth: undefined, token_params: { audience: 'api' } }, account);
+    const { subject_token, ...rest } = sent().parameters;
+    expect(rest).toEqual({
+      grant_type: grant,
+      subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+      audience: 'api',
+    });
+    expect((await verified(subject_token!)).payload.sub).toBe(account.client_id);
+  });
+
+  test('without a key its secret is told to be malformed', async () => {
+    const connection = await connect({ grant: JWT_BEARER, client_auth: undefined }, { client_id: 'robot' });
+    expect(await refusal(world.process(connection).token())).toMatchObject({
+      error: 'secret_unavailable',
+      error_description: expect.stringContaining('private_key is missing'),
+    });
+  });
+
+  test('it acts for itself: it has no subjects and needs no consent', async () => {
+    const process = grantProcess(
+      world,
+      await connect({ grant: JWT_BEARER, client_auth: undefined }, account),
+    );
+    expect(await refusal(process.token({ subject: 'ada' }))).toMatchObject({ error: 'invalid_request' });
+    expect(await refusal(process.begin())).toMatchObject({ error: 'invalid_request' });
+  });
+});
+
+test('grant_type is what the server calls client credentials', async () => {
+  await token({ grant_type: 'account_credentials', token_params: { account_id: '1' } });
+  expect(sent().parameters).toMatchObject({ grant_type: 'account_credentials', account_id: '1' });
+});
+
+test('token_headers go with token requests', async () => {
+  await token({ token_headers: { 'api-version': '2' } });
+  expect(sent().headers['api-version']).toBe('2');
+});
+
+test('params are what callers may send, and each value has a token of its own', async () => {
+  const process = world.process(await connect({ params: ['account'] }));
+  const one = await process.token({ params: { account: '1' } });
+  expect(sent().parameters.account).toBe('1');
+  answer({ access_token: 'of-account-2', token_type: 'bearer' });
+  expect((await process.token({ params: { account: '2' } })).access_token).toBe('of-account-2');
+  expect((await process.token({ params: { account: '1' } })).access_token).toBe(one.access_token);
+  expect(await refusal(process.token({ params: { other: '1' } }))).toMatchObject({
+    error: 'invalid_request',
+    error_description: expect.stringContaining('Allowed: account'),
+  });
+});
+
+test.each([
+  [{}, [undefined], ['refresh-2']],
+  [{ scope_on_refresh: true, revoke_access_tokens: true }, ['a'], ['refresh-2', 'access-2']],
+])('with %j a refresh names %j, and a revocation ends %j', async (settings, scopes, ended) => {
+  const given = (n: number) => ({
+    access_token: `access-${n}`,
+    refresh_token: `refresh-${n}`,
+    token_type: 'bearer',
+  });
+  const device = {
+    device_code: 'code',
+    user_code: 'ABC',
+    verification_uri: `${peer.origin}/go`,
+    expires_in: 60,
+  };
+  const bodies = [{ ...device, interval: 1 }, given(1), given(2), {}];
+  peer.replyWith(...bodies.map((body) => json(200, body)));
+  const connection = await connect({
+    grant: 'urn:ietf:params:oauth:grant-type:device_code',
+    device_authorization_endpoint: `${peer.origin}/device`,
+    revocation_endpoint: `${peer.origin}/revoke`,
+    scope: 'a',
+    ...settings,
+  });
+  const process = grantProcess(world, connection);
+  const { consent } = await process.begin();
+  world.clock.advance(2_000);
+  expect(await process.proceed(consent)).toEqual({ status: 'granted' });
+  world.clock.advance(300_000);
+  await process.token();
+  await process.revoke();
+  const of = (key: string, name: string) =>
+    peer.received.flatMap(({ parameters }) => (parameters[key] === undefined ? [] : [parameters[name]]));
+  expect(of('refresh_token', 'scope')).toEqual(scopes);
+  expect(of('token', 'token').sort()).toEqual([...ended].sort());
+});
+
 test('pkce: false sends no challenge', async () => {
   const members = {
     grant: 'authorization_code',
@@ -125,6 +268,24 @@ test.each([
   [{ scope_separator: ';' }, /scope_separator/],
   [{ rejection_statuses: [200] }, /from 400 to 499/],
   [{ assertion_audience: 'issuer' }, /only with client_auth "private_key_jwt"/],
+  [{ assertion_claims: { sub: 'x' } }, /only with the grants "…:jwt-bearer"/],
+  [
+    { grant: 'urn:ietf:params:oauth:grant-type:jwt-bearer', assertion_claims: { exp: '1' } },
+    /assertion_claims\.exp.*any claim but "exp", "iat", "nbf", "jti"/s,
+  ],
+  [{ token_headers: { Authorization: 'x' } }, /token_headers\.Authorization.*any header but/s],
+  [{ token_headers: { 'a b': 'x' } }, /the name of a header/],
+  [{ params: ['grant_type'] }, /params\[0\]/],
+  [{ scope_on_refresh: true }, /only with grants that have refresh tokens/],
+  [{ revoke_access_tokens: true }, /only with grants that have refresh tokens/],
+  [
+    { grant: 'urn:ietf:params:oauth:grant-type:jwt-bearer', grant_type: 'x' },
+    /only with grant "client_credentials"/,
+  ],
+  [
+    { grant: 'urn:ietf:params:oauth:grant-type:jwt-bearer', refresh: 'on_use' },
+    /only with grants that have refresh/,
+  ],
   [
     { vendor: 'bugsplat', scope: 'symbols', pkce: false, token_endpoint: undefined },
     /pkce.*nothing: vendor "bugsplat"/s,

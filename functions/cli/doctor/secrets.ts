@@ -38,7 +38,7 @@ async function checkSecret(
       ? [entry.clientAuth]
       : (VENDORS[vendor]?.clientAuth ?? ['client_secret_post' as const]);
     const method = methodOf(value, methods);
-    await parseClient(new Redacted(text), method, name);
+    await parseClient(new Redacted(text), method, name, entry?.grant);
     return ok(check, `${name}: fits ${method}${keyDetail(value, method)}`);
   } catch (error) {
     if (error instanceof BrokerError) return problem(check, error.message, put);

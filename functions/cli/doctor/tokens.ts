@@ -1,4 +1,5 @@
 import { TokenBrokerError } from '../../../shared/client/errors.ts';
+import { type GrantType, isForItself } from '../../../shared/connections/connection.ts';
 import { pathOf } from '../../../shared/contract/routes.ts';
 import type { Listed } from '../connection-list.ts';
 import { stateOf } from '../connections-command.ts';
@@ -9,7 +10,7 @@ import { type Check, type Finding, ok, problem, skipped } from './check.ts';
 export const checkTokens: Check = async ({ target, listed }) =>
   Promise.all(
     listed.map((each) =>
-      each.grant_type === 'client_credentials' || each.vendor === undefined
+      each.vendor === undefined || isForItself(each.grant_type as GrantType)
         ? checkToken(each, () => target.api('POST', pathOf('POST /connections/{connection}/token', each), {}))
         : checkGrants(each),
     ),

@@ -112,8 +112,9 @@ export function consents(parts: ConsentParts): Consents {
     if (!claim) return { ...names, kind: 'pending' };
     const codeGrant = codeParameters(pending, response.code);
     try {
-      await pendings.redeem(claim, { ...found, parameters: codeGrant, afterFailure: () => 'failed' });
-      return { ...names, kind: 'connected' };
+      const redeeming = { ...found, parameters: codeGrant, afterFailure: () => 'failed' as const };
+      const detail = await pendings.redeem(claim, redeeming);
+      return { ...names, kind: 'connected', ...present({ detail }) };
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
       return { ...names, kind: 'failed', ...present({ detail: whatFailed(error) }) };

@@ -57,8 +57,11 @@ export interface PendingConsents {
     pending: Stored<Consent>,
     span: Pick<Span, 'endsAt'>,
   ): Promise<Claim<Consent> | undefined>;
-  /** Exchanges a code for the grant, once; what the vendor gives is stored before it is judged. */
-  redeem(claim: Claim, what: Redeeming): Promise<void>;
+  /**
+   * Exchanges a code for the grant, once; what the vendor gives is stored before it is judged.
+   * @returns what whoever consented should know of it
+   */
+  redeem(claim: Claim, what: Redeeming): Promise<string | undefined>;
   /** Ends a consent, and tells of it. */
   close(
     handle: string,
@@ -93,9 +96,13 @@ export function pendingConsents(parts: PendingConsentParts): PendingConsents {
     return claimed && { handle, claimed, acquisition };
   }
 
-  async function redeem({ handle, claimed, acquisition }: Claim, what: Redeeming): Promise<void> {
+  async function redeem(
+    { handle, claimed, acquisition }: Claim,
+    what: Redeeming,
+  ): Promise<string | undefined> {
+    let note: string | undefined;
     try {
-      await parts.storeGrant({ ...what, pending: claimed, acquisition });
+      note = await parts.storeGrant({ ...what, pending: claimed, acquisition });
     } catch (error) {
       const after = what.afterFailure(error);
       // That this cannot be noted is the lesser evil: what has failed is told, and the claim runs out.
@@ -107,7 +114,8 @@ export function pendingConsents(parts: PendingConsentParts): PendingConsents {
       throw error;
     }
     // The grant is stored; that the page cannot say so later is no reason to call it failed.
-    await ignoringUnavailable(close(handle, claimed, 'granted'));
+    await ignoringUnavailable(close(handle, claimed, 'granted', note));
+    return note;
   }
 
   async function close(
@@ -165,5 +173,6 @@ export function whatFailed(error: unknown): string | undefined {
 export function statusOf(consent: PendingConsent): ConsentStatusAnswer {
   if (consent.kind !== 'closed') return { status: 'pending' };
   const { status, outcome } = consent;
+  if (status === 'granted') return { status };
   return { status: status === 'failed' ? 'denied' : status, ...present({ error_description: outcome }) };
 }

@@ -49,7 +49,7 @@ export function consentStarter(parts: StartConsentParts) {
     if (!isGrant(connection)) {
       throw new BrokerError(
         'invalid_request',
-        'This connection acts for itself (client_credentials): it needs no consent.',
+        `This connection acts for itself (${connection.grant}): it needs no consent.`,
       );
     }
     const key = { connection: connection.name, subject };

@@ -34,9 +34,16 @@ export interface Redemption {
 
 /**
  * Redeems a code and stores the grant under a new generation, in place of the one before.
+ * @returns what whoever consented should know of it
  * @throws VendorError when the vendor refuses or fails; StoreUnavailable when the grant could not be stored
  */
-export type StoreGrant = (redemption: Redemption) => Promise<void>;
+export type StoreGrant = (redemption: Redemption) => Promise<string | undefined>;
+
+/** Told at once, and not when it is too late. */
+const NO_REFRESH_TOKEN =
+  'The vendor gave no refresh token: this works until its token ends, and then takes a new consent. Many vendors give one for the scope offline_access, or for an authorize_params of theirs.';
+
+const UNHELD = { code: 'consent_required', count: 1 } as const;
 
 export function grantStorer(parts: StoreGrantParts): StoreGrant {
   const { clock, timing, grants, access } = parts;
@@ -56,7 +63,7 @@ export function grantStorer(parts: StoreGrantParts): StoreGrant {
       },
     );
     parts.forget(grant);
-    if (stored === 'stored') return;
+    if (stored === 'stored') return grant.lastFailure?.description;
     if (stored === 'taken') {
       // Nothing is revoked: at many vendors that would end the winner, too (RFC 7009 §2.1).
       throw new BrokerError(
@@ -113,7 +120,9 @@ export function grantStorer(parts: StoreGrantParts): StoreGrant {
       subject: pending.subject,
       generation: randomUUID(),
       status: 'active',
-      ...present({ refreshToken: reply.refreshToken }),
+      ...(reply.refreshToken
+        ? { refreshToken: reply.refreshToken }
+        : { lastFailure: { ...UNHELD, description: NO_REFRESH_TOKEN, at: now, until: now } }),
       tokens: token ? { [scopeKey(pending.scopes)]: token } : {},
       attempts: [],
       dueAt: now,

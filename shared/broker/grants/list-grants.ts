@@ -24,7 +24,7 @@ export function grantLister({
     if (!isGrant(connection))
       throw new BrokerError(
         'invalid_request',
-        'This connection acts for itself (client_credentials): it has no grants.',
+        `This connection acts for itself (${connection.grant}): it has no grants.`,
       );
     const after = request.cursor === undefined ? undefined : subjectIn(request.cursor, connection.name);
     const found = await someAfter(connection.name, limit + 1, after, subjects);

@@ -134,8 +134,7 @@ export function refresher(parts: RefreshParts): Refresher {
     const result = await commitRefresh(parts, held, answer, next, acquisition.deadline);
     if (result === 'revoked' || result === 'superseded' || result === 'outrun') {
       observe({ type: 'grant', change: 'superseded', ...identity(held), attempt: answer.attempt });
-      // Where a grant stands, of the same consent or of a newer one, many vendors would end it too (RFC 7009 §2.1).
-      if (result === 'revoked') await parts.endLate(request, { ...held, ...answer }, acquisition);
+      await parts.endLate(request, { ...held, ...answer }, acquisition);
       return undefined;
     }
     const change = { committed: 'refreshed', rescued: 'rescued', lost: 'in_doubt' } as const;
@@ -288,7 +287,7 @@ function refreshParameters(
   return {
     grant_type: 'refresh_token',
     refresh_token: refreshToken.reveal(),
-    ...(narrowed && { scope: scopeKey(scopes) }),
+    ...((narrowed || (vendor.scopeOnRefresh && scopes.length > 0)) && { scope: scopeKey(scopes) }),
     ...(vendor.refreshSendsRedirectUri && grant.redirectUri && { redirect_uri: grant.redirectUri }),
   };
 }

@@ -37,7 +37,8 @@ type Ending = Pick<Parameters<typeof revokeToken>[0], 'token' | 'tokenTypeHint'>
 
 /**
  * Ends a refresh token that arrived after the revocation of its grant (invariant 12): kept in the tombstone, so that
- * the vendor is told until it has been told. Never fails.
+ * the vendor is told until it has been told. Where a grant stands, of the same consent or of a newer one, nothing is
+ * ended: many vendors would end it too (RFC 7009 §2.1). Never fails.
  */
 export type EndLate = (
   found: Found,
@@ -128,23 +129,26 @@ export function revoker(parts: RevokeParts) {
     grant: Stored<Grant>,
     acquisition: Acquisition,
   ): Promise<boolean> {
-    const tokens = await tokensToEnd(grant);
+    const tokens = await tokensToEnd(grant, vendor.revokeAccessTokens ?? false);
     const ended = tokens.map((token) => end(connection, vendor, token, acquisition, grant));
     return (await Promise.all(ended)).every(Boolean);
   }
 
   /**
    * The stored refresh token, and those in rescued answers that no refresh has adopted yet: what they gave ends
-   * with them. Where the vendor gave none, the access tokens.
+   * with them. Where the vendor gave none, or ends no access tokens with them (`accessTokensToo`), the access tokens.
    */
-  async function tokensToEnd(grant: Stored<Grant>): Promise<Ending[]> {
+  async function tokensToEnd(grant: Stored<Grant>, accessTokensToo: boolean): Promise<Ending[]> {
     const generation = (isGone(grant) && grant.endedGeneration) || grant.generation;
     const rescued = await Promise.all(grant.attempts.map((each) => rescues.find(grant, generation, each)));
     const refreshTokens = [grant, ...rescued].flatMap((holder) => holder?.refreshToken ?? []);
-    if (refreshTokens.length > 0)
-      return refreshTokens.map((token) => ({ token, tokenTypeHint: 'refresh_token' }));
-    const accessTokens = Object.values(grant.tokens);
-    return accessTokens.map(({ accessToken: token }) => ({ token, tokenTypeHint: 'access_token' }));
+    const accessTokens = accessTokensToo || refreshTokens.length === 0 ? Object.values(grant.tokens) : [];
+    return [
+      ...refreshTokens.map((token): Ending => ({ token, tokenTypeHint: 'refresh_token' })),
+      ...accessTokens.map(
+        ({ accessToken }): Ending => ({ token: accessToken, tokenTypeHint: 'access_token' }),
+      ),
+    ];
   }
 
   /** `false` when the vendor has no revocation endpoint. */

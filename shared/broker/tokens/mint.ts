@@ -10,8 +10,10 @@
  * sends nothing) or the entry moved on (and writes nothing). Without DynamoDB, minting goes on unleased, and
  * this process's memory takes the table's part.
  */
+import { isAssertionGrant } from '../../connections/connection.ts';
 import { StoreUnavailable, UnreadableValue, VendorError } from '../../contract/errors.ts';
 import type { MemoryCache } from '../../contract/memory-cache.ts';
+import { assertionParameters } from '../../oauth/assertion-grant.ts';
 import type { Token } from '../../oauth/token.ts';
 import { requestToken } from '../../oauth/token-endpoint.ts';
 import type { Stored, TokenEntry, TokensTable } from '../ports.ts';
@@ -113,11 +115,14 @@ export function mintingSupply(parts: MintParts, request: TokenRequest): TokenSup
   async function mint(budget: Acquisition['budget']): Promise<Token> {
     if (request.spender) await parts.spend(connection, request.spender);
     return access.asClient(request, 'mint', budget, async (call) => {
-      const parameters = {
+      const scope = request.scopes.join(' ');
+      const { grant } = connection;
+      const parameters = async () => ({
         ...request.params,
-        grant_type: 'client_credentials',
-        ...(request.scopes.length > 0 && { scope: request.scopes.join(' ') }),
-      };
+        ...(isAssertionGrant(grant)
+          ? await assertionParameters(call, grant, scope)
+          : { grant_type: request.vendor.grantType ?? grant, ...(scope !== '' && { scope }) }),
+      });
       const reply = await requestToken({ ...call, parameters, resend: 'idempotent' });
       const token = reply.token();
       if (token.expiresAt <= clock.now()) throw endedAlready();

@@ -93,7 +93,12 @@ export function clients({ clock, timing, secrets, refusals }: ClientParts): Clie
       if (!version || tried.has(version.versionId)) continue;
       tried.add(version.versionId);
       try {
-        const client = await parseClient(version.value, connection.clientAuth, connection.secret);
+        const client = await parseClient(
+          version.value,
+          connection.clientAuth,
+          connection.secret,
+          connection.grant,
+        );
         const result = await use(client);
         if (refused && (stage !== 'AWSCURRENT' || accepted))
           await refusals.remember(connection.name, refused.error, refused.version, spareOf(stage));

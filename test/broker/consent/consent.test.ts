@@ -322,7 +322,14 @@ describe('authorization code', () => {
   test('a grant without a refresh token lives as long as its access token', async () => {
     const process = grantProcess(world, await portal(world));
     world.vendors.bugfender.setFault({ fault: 'odd_member', endpoint: 'token', member: 'refresh_token' });
-    await process.consent();
+    const url = await decide(redirecting(await process.start()).authorization_url);
+    const told = { kind: 'connected', detail: expect.stringContaining('gave no refresh token') };
+    expect(await process.callback(url)).toMatchObject(told);
+    expect(await process.callback(url)).toMatchObject(told);
+    expect(await process.describe()).toMatchObject({
+      grant_status: 'active',
+      last_failure: { error: 'consent_required' },
+    });
     expect(await process.token()).toMatchObject({ source: 'table' });
     world.clock.advance(3_600_000);
     expect(await refusal(process.token())).toMatchObject({

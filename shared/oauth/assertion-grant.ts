@@ -1,0 +1,45 @@
+/** Grants that are an assertion which the client signs itself: a service account has no other secret than its key. */
+import { randomUUID } from 'node:crypto';
+import { SignJWT } from 'jose';
+import { JWT_BEARER_GRANT, type TOKEN_EXCHANGE_GRANT } from '../connections/connection.ts';
+import { present } from '../contract/present.ts';
+import { ASSERTION_LIFE, signingKey } from './client-authentication.ts';
+import { assertionsOf, type ClientCall } from './client-request.ts';
+
+/**
+ * Parameters of the token request: the assertion is an authorization grant (RFC 7523 §2.1), or the subject token of an
+ * exchange (RFC 8693 §2.1). Scopes stand in the request, and as a claim for the servers that read it there (Google,
+ * DocuSign).
+ * @throws BrokerError `secret_unavailable` when the key is missing, or signs by nothing that the server takes
+ */
+export async function assertionParameters(
+  call: ClientCall,
+  grant: typeof JWT_BEARER_GRANT | typeof TOKEN_EXCHANGE_GRANT,
+  scope: string,
+): Promise<Record<string, string>> {
+  const requested: Record<string, string> = scope === '' ? {} : { scope };
+  const assertion = await sign(call, requested);
+  return grant === JWT_BEARER_GRANT
+    ? { grant_type: grant, assertion, ...requested }
+    : {
+        grant_type: grant,
+        subject_token: assertion,
+        subject_token_type: 'urn:ietf:params:oauth:token-type:jwt',
+        ...requested,
+      };
+}
+
+async function sign(call: ClientCall, claims: Record<string, string>): Promise<string> {
+  const { client, dialect, budget, endpoints } = call;
+  const { audience, algorithms } = assertionsOf(call, endpoints.tokenEndpoint);
+  const [alg, key] = signingKey(client, algorithms);
+  const now = Math.floor(budget.clock.now() / 1000);
+  const own = { iss: client.clientId, sub: client.clientId, aud: audience };
+  const header = { alg, typ: 'JWT', kid: client.keyId, 'x5t#S256': client.certificateThumbprint };
+  return new SignJWT({ ...own, ...claims, ...dialect.assertionClaims })
+    .setProtectedHeader(present(header))
+    .setIssuedAt(now)
+    .setExpirationTime(now + ASSERTION_LIFE)
+    .setJti(randomUUID())
+    .sign(key);
+}
