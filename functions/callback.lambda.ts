@@ -2,6 +2,6 @@ import { callbackHandler } from './callback.ts';
 import { composeFromEnvironment } from './compose-from-environment.ts';
 import { answered, observed } from './middleware.ts';
 
-const { broker, telemetry } = await composeFromEnvironment();
+const { broker, telemetry } = composeFromEnvironment();
 
 export const handler = observed(telemetry, answered(callbackHandler(broker)));

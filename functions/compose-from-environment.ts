@@ -14,8 +14,8 @@ interface Composed {
 }
 
 /** Called once per cold start. @throws BrokerError `internal`, ConnectionsFileError */
-export async function composeFromEnvironment(): Promise<Composed> {
-  const vendors = await vendorsHere();
+export function composeFromEnvironment(): Composed {
+  const vendors = vendorsHere();
   const connections = readConnections(vendors);
   const instruments = telemetry();
   const stores = awsStores({

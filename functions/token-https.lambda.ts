@@ -2,6 +2,6 @@ import { composeFromEnvironment } from './compose-from-environment.ts';
 import { httpsHandler } from './https.ts';
 import { answered, observed } from './middleware.ts';
 
-const { broker, telemetry } = await composeFromEnvironment();
+const { broker, telemetry } = composeFromEnvironment();
 
 export const handler = observed(telemetry, answered(httpsHandler(broker)));

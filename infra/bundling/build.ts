@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { buildSync, type Metafile } from 'esbuild';
-import type { Bundle, Program } from './programs.ts';
+import { BUNDLE_FILE, type Bundle, type Program } from './programs.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -9,7 +9,7 @@ export function build(program: Program): Bundle {
   const { outputFiles, metafile } = buildSync({
     absWorkingDir: root,
     entryPoints: [`functions/${program}.lambda.ts`],
-    outfile: 'index.mjs',
+    outfile: BUNDLE_FILE,
     bundle: true,
     write: false,
     metafile: true,
@@ -17,14 +17,18 @@ export function build(program: Program): Bundle {
     legalComments: 'none',
     platform: 'node',
     target: 'node24',
-    format: 'esm',
+    // An ES module that imports a built-in touches all of it: node:http then loads the whole of undici.
+    format: 'cjs',
+    define: { 'import.meta.url': '__moduleUrl' },
+    banner: { js: "const __moduleUrl=require('node:url').pathToFileURL(__filename).href;" },
     // ES modules first: they shake; the default for Node takes the larger CommonJS builds.
     mainFields: ['module', 'main'],
-    banner: {
-      js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
+    alias: {
+      // Lambda always gives credentials in the environment; the whole provider chain costs 135 KB and cold start.
+      '@aws-sdk/credential-provider-node': './infra/bundling/credentials.ts',
+      '@aws-sdk/middleware-endpoint-discovery': './infra/bundling/unused.ts',
+      '@smithy/core/event-streams': './infra/bundling/unused.ts',
     },
-    // Lambda always gives credentials in the environment; the whole provider chain costs 135 KB and cold start.
-    alias: { '@aws-sdk/credential-provider-node': './infra/bundling/credentials.ts' },
     logLevel: 'silent',
   });
   return { code: outputFiles[0]!.contents, inputs: sizes(metafile) };

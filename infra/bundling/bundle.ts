@@ -6,9 +6,9 @@ import { AssetHashType, DockerImage } from 'aws-cdk-lib';
 import { type AssetCode, Code } from 'aws-cdk-lib/aws-lambda';
 import { CONNECTIONS_FILE, VENDORS_FILE } from '../../shared/contract/names.ts';
 import { build } from './build.ts';
-import type { Bundle, Program } from './programs.ts';
+import { BUNDLE_FILE, type Bundle, type Program } from './programs.ts';
 
-export { PROGRAMS, type Program } from './programs.ts';
+export { BUNDLE_FILE, PROGRAMS, type Program } from './programs.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 
@@ -32,7 +32,7 @@ export interface Luggage {
 export function codeOf(program: Program, luggage: Luggage | undefined): AssetCode {
   const files = luggage ? filesOf(luggage) : {};
   const tryBundle = (outputDir: string): boolean => {
-    writeFileSync(join(outputDir, 'index.mjs'), bundle(program).code);
+    writeFileSync(join(outputDir, BUNDLE_FILE), bundle(program).code);
     for (const [name, text] of Object.entries(files)) writeFileSync(join(outputDir, name), text);
     return true;
   };

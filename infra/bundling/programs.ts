@@ -9,6 +9,9 @@ export const PROGRAMS = [
 ] as const;
 export type Program = (typeof PROGRAMS)[number];
 
+/** What a bundle is called in its asset. */
+export const BUNDLE_FILE = 'index.cjs';
+
 export interface Bundle {
   readonly code: Uint8Array;
   /** Bytes that each input file has in the bundle. */

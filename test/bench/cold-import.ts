@@ -2,9 +2,9 @@ import { execFile } from 'node:child_process';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import { promisify } from 'node:util';
-import { bundle } from '../../infra/bundling/bundle.ts';
+import { buildSync } from 'esbuild';
+import { BUNDLE_FILE, bundle } from '../../infra/bundling/bundle.ts';
 import { CONNECTIONS_FILE, ENVIRONMENT } from '../../shared/contract/names.ts';
 import { median, type Topic } from './topic.ts';
 
@@ -20,33 +20,71 @@ export const coldImport: Topic = {
   async measure() {
     const folder = await mkdtemp(join(tmpdir(), 'bench-'));
     try {
-      const empty = join(folder, 'empty.mjs');
-      const functions = join(folder, 'index.mjs');
-      await writeFile(empty, '');
-      await writeFile(functions, bundle('token-https').code);
+      const files = {
+        empty: join(folder, 'empty.cjs'),
+        clients: join(folder, 'clients.cjs'),
+        bundle: join(folder, BUNDLE_FILE),
+      };
+      await writeFile(files.empty, '');
+      await writeFile(files.clients, twoClients());
+      await writeFile(files.bundle, bundle('token-https').code);
       await writeFile(join(folder, CONNECTIONS_FILE), JSON.stringify(CONNECTIONS));
-      const times: { empty: number[]; bundle: number[] } = { empty: [], bundle: [] };
-      // In turns, so that whatever else the machine does hits both alike.
-      for (let count = 0; count < RUNS; count += 1) {
-        times.empty.push(await importTime(empty));
-        times.bundle.push(await importTime(functions));
-      }
-      return [
-        { what: 'an empty module', value: median(times.empty), unit: 'ms' },
-        { what: 'token-https', value: median(times.bundle), unit: 'ms', comparedWith: 'an empty module' },
-      ];
+      const times: Record<keyof typeof files, Cost[]> = { empty: [], clients: [], bundle: [] };
+      // In turns, so that whatever else the machine does hits all alike.
+      for (let count = 0; count < RUNS; count += 1)
+        for (const [name, path] of Object.entries(files))
+          times[name as keyof typeof files].push(await importCost(path));
+      const row = (what: string, of: Cost[], kind: keyof Cost, comparedWith?: string) => ({
+        what: `${what}, ${kind}`,
+        value: median(of.map((cost) => cost[kind])),
+        unit: 'ms' as const,
+        ...(comparedWith && { comparedWith: `${comparedWith}, ${kind}` }),
+      });
+      return (['wall', 'cpu'] as const).flatMap((kind) => [
+        row('an empty module', times.empty, kind),
+        row('two AWS SDK clients alone', times.clients, kind),
+        row('token-https', times.bundle, kind, 'two AWS SDK clients alone'),
+      ]);
     } finally {
       await rm(folder, { recursive: true });
     }
   },
 };
 
-/** Milliseconds. */
-async function importTime(path: string): Promise<number> {
-  const url = JSON.stringify(pathToFileURL(path).href);
-  const script = `const t=performance.now();import(${url}).then(()=>{console.log(performance.now()-t);process.exit()})`;
+/** Milliseconds: on the wall, and of the processor. */
+interface Cost {
+  readonly wall: number;
+  readonly cpu: number;
+}
+
+async function importCost(path: string): Promise<Cost> {
+  // As Lambda's runtime loads a file of this kind.
+  const script = `const t=performance.now(),c=process.cpuUsage();require(${JSON.stringify(path)});const {user,system}=process.cpuUsage(c);console.log(JSON.stringify({wall:performance.now()-t,cpu:(user+system)/1000}));process.exit()`;
   const { stdout } = await run(process.execPath, ['-e', script], { env: environment() });
-  return Number(stdout);
+  return JSON.parse(stdout) as Cost;
+}
+
+/** What any function pays that reads a table and a secret, bundled as CDK's NodejsFunction does. */
+function twoClients(): string {
+  const contents = `
+    import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
+    import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
+    const dynamo = new DynamoDBClient({});
+    const secrets = new SecretsManagerClient({});
+    export const handler = async () => [
+      await dynamo.send(new GetItemCommand({ TableName: 'table', Key: {} })),
+      await secrets.send(new GetSecretValueCommand({ SecretId: 'secret' })),
+    ];`;
+  const { outputFiles } = buildSync({
+    stdin: { contents, resolveDir: import.meta.dirname },
+    bundle: true,
+    minify: true,
+    write: false,
+    platform: 'node',
+    target: 'node24',
+    format: 'cjs',
+  });
+  return outputFiles[0]!.text;
 }
 
 function environment(): Record<string, string> {

@@ -109,7 +109,7 @@ app.synth();
   };
   const folders = Object.values(files).filter(({ source }) => source.packaging === 'zip');
   const contents = await Promise.all(
-    folders.map(({ source }) => readFile(join(project, 'cdk.out', source.path, 'index.mjs'), 'utf8')),
+    folders.map(({ source }) => readFile(join(project, 'cdk.out', source.path, 'index.cjs'), 'utf8')),
   );
   const prebuilt = await readFile(
     join(project, 'node_modules/token-broker/functions/token-https.mjs'),

@@ -80,7 +80,7 @@ describe('a vendor that is brought along', () => {
     expect(Object.keys(brought)).toEqual(['acme']);
     const connection = { baseUrl: 'https://x.example' };
     expect(brought.acme.server(connection)).toEqual({ tokenEndpoint: 'https://x.example/token' });
-    expect(readFileSync(join(outdir, withVendors[0]!, 'index.mjs'), 'utf8')).toContain('vendors.mjs');
+    expect(readFileSync(join(outdir, withVendors[0]!, 'index.cjs'), 'utf8')).toContain('vendors.mjs');
   });
 
   test('is known to the compiler by its name alone', () => {

@@ -10,7 +10,7 @@ export type Outcome =
   | { readonly errorType: string; readonly errorMessage: string };
 
 const [, , asset] = process.argv;
-const { handler } = await import(pathToFileURL(`${asset}/index.mjs`).href);
+const { handler } = await import(pathToFileURL(`${asset}/index.cjs`).href);
 
 process.on('message', async ({ event, invokedFunctionArn }: Invocation) => {
   const endsAt = Date.now() + 29_000;
