@@ -10,7 +10,11 @@ export const NODE_ENDPOINT_DISCOVERY_CONFIG_OPTIONS = {
   default: undefined,
 };
 
-/** Of `@aws-sdk/middleware-endpoint-discovery`. */
-export function resolveEndpointDiscoveryConfig<Input>(input: Input): Input {
-  return input;
-}
+const asItIs = <Input>(input: Input): Input => input;
+
+export {
+  asItIs as eventStreamSerdeProvider,
+  asItIs as resolveEndpointDiscoveryConfig,
+  /** Of `@smithy/core/event-streams`. */
+  asItIs as resolveEventStreamSerdeConfig,
+};
