@@ -1,11 +1,9 @@
-import { createHash } from 'node:crypto';
-import { DynamoDBClient, UpdateItemCommand } from '@aws-sdk/client-dynamodb';
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { NAMES } from '../../shared/contract/names.ts';
 import { type LocalBrokerProcess, startLocalBrokerProcess } from '../support/local-broker.ts';
 import { signedFetch } from '../support/signed-fetch.ts';
-import { localAccess } from '../support/stores.ts';
+import { openStores } from '../support/stores.ts';
 import { browserPath, launch, PHONE, readingProblems } from './browser.ts';
 
 if (browserPath === undefined)
@@ -140,17 +138,14 @@ describe.skipIf(browserPath === undefined)('in a browser', () => {
 
   /** As if its ten minutes were over. */
   async function expire(consent: string): Promise<void> {
-    const client = new DynamoDBClient({ ...localAccess, endpoint: broker.awsUrl });
-    const pk = `consent#${createHash('sha256').update(consent).digest('base64url')}`;
-    await client.send(
-      new UpdateItemCommand({
-        TableName: NAMES.tokensTable,
-        Key: { pk: { S: pk } },
-        UpdateExpression: 'SET expires_at = :past',
-        ConditionExpression: 'attribute_exists(pk)',
-        ExpressionAttributeValues: { ':past': { N: String(Date.now() - 1) } },
-      }),
-    );
-    client.destroy();
+    const names = {
+      tokens: NAMES.tokensTable,
+      grants: NAMES.grantsTable,
+      keyring: NAMES.keyringSecret,
+      rescuePrefix: NAMES.rescuePrefix,
+    };
+    const { consents } = openStores({ dynamodb: broker.awsUrl, secretsManager: broker.awsUrl }, names);
+    const seen = (await consents.read(consent))!;
+    await consents.write(consent, seen, { ...seen, expiresAt: Date.now() - 1 });
   }
 });

@@ -69,7 +69,8 @@ export function revoker(parts: RevokeParts) {
       const tombstone =
         seen.status === 'revoked' ? seen : await grants.write(seen, buried(seen, clock.now()));
       if (!tombstone) continue;
-      // Not before: what was read ahead of the tombstone may have been remembered meanwhile.
+      parts.forget(key);
+      // Once more: what was read ahead of the tombstone may have been remembered meanwhile.
       const vendor = await endAtVendor(request, seen).finally(() => parts.forget(key));
       for (const attempt of seen.attempts) await rescues.discard(seen, attempt);
       if (!(await grants.write(tombstone, forgotten(tombstone, clock.now())))) continue;

@@ -24,6 +24,48 @@ test('a grant is ended at the vendor, then forgotten', async () => {
   expect(process.changes()).toEqual(['consented', 'revoked']);
 });
 
+test('what a process remembers is not served while a slow vendor is told of the revocation', async () => {
+  const process = grantProcess(world, await revocable(world, { refresh_kills_access_token: false }));
+  await process.consent();
+  await process.token();
+  world.vendors.bipsync.setFault({ fault: 'slow', delay_ms: 250, endpoint: 'revoke' });
+  const revoking = process.revoke();
+  await expect.poll(async () => (await process.grant()).status).toBe('revoked');
+  expect(await refusal(process.token())).toMatchObject({ error: 'consent_required' });
+  expect(await revoking).toEqual({ status: 'revoked', vendor: 'revoked' });
+});
+
+test('what was read before the revocation, and remembered after it, is not served once the vendor is told', async () => {
+  const connection = await revocable(world, { refresh_kills_access_token: false });
+  const another = grantProcess(world, connection);
+  await another.consent();
+  const read = Promise.withResolvers<void>();
+  const ended = Promise.withResolvers<void>();
+  const reads: (Promise<void> | undefined)[] = [ended.promise];
+  const process = grantProcess(world, connection, {
+    stores: ({ grants, ...stores }) => ({
+      ...stores,
+      grants: {
+        ...grants,
+        async read(key) {
+          const found = await grants.read(key);
+          read.resolve();
+          await reads.shift();
+          return found;
+        },
+      },
+    }),
+  });
+  const reading = process.token();
+  await read.promise;
+  world.vendors.bipsync.setFault({ fault: 'slow', delay_ms: 250, endpoint: 'revoke' });
+  const revoking = process.revoke();
+  await expect.poll(async () => (await another.grant()).status).toBe('revoked');
+  ended.resolve();
+  await Promise.all([reading, revoking]);
+  expect(await refusal(process.token())).toMatchObject({ error: 'consent_required' });
+});
+
 test('a grant that is not there is nothing to revoke', async () => {
   const process = grantProcess(world, await revocable(world));
   expect(await process.revoke()).toEqual({ status: 'none' });

@@ -109,11 +109,13 @@ export const WRITES: readonly Invariant[] = [
       const { before, after, at } = change;
       if (after!.status !== 'consent_required' || before!.status === 'consent_required') return undefined;
       const presented = before!.refreshToken?.reveal();
-      const said = history
-        .of('exchange')
-        .some(
-          (each) => each.presented === presented && each.error === 'invalid_grant' && each.deliveredAt! <= at,
-        );
+      const said = history.of('exchange').some(
+        (each) =>
+          each.presented === presented &&
+          each.error === 'invalid_grant' &&
+          // Garbled again and again, it is believed in the end.
+          (each.deliveredAt ?? each.failedAt!) <= at,
+      );
       return said ? undefined : `the vendor never refused ${presented}`;
     }),
   },
