@@ -215,8 +215,8 @@ const RESERVED_HEADERS = [
   'transfer-encoding',
 ];
 
-/** What keeps an assertion short-lived and single (RFC 7523 §3). */
-const RESERVED_CLAIMS = ['exp', 'iat', 'nbf', 'jti'];
+/** What keeps an assertion short-lived and single (RFC 7523 §3), and what the caller asks for. */
+const RESERVED_CLAIMS = ['exp', 'iat', 'nbf', 'jti', 'scope'];
 
 const ENDPOINTS = [
   'issuer',

@@ -42,6 +42,8 @@ const SECRET_PARAMETERS = [
   'code_verifier',
   'device_code',
   'token',
+  'state',
+  'nonce',
 ];
 
 /**

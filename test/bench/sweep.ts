@@ -68,7 +68,8 @@ async function sweepOf(count: number): Promise<Measurement[]> {
     await endpoint.close();
     await dynamodb.close();
     vendor.child.kill();
-    await rm(folder, { recursive: true });
+    // LevelDB may still be writing its last files.
+    await rm(folder, { recursive: true, force: true, maxRetries: 10 });
   }
 }
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Redacted } from '../../shared/contract/redacted.ts';
 import { requestDeviceAuthorization } from '../../shared/oauth/device.ts';
+import { pushAuthorizationRequest } from '../../shared/oauth/pushed-authorization.ts';
 import { revokeToken } from '../../shared/oauth/revocation.ts';
 import { getUserinfo } from '../../shared/oauth/userinfo.ts';
 import {
@@ -28,9 +29,41 @@ function call() {
       ...endpoints,
       deviceAuthorizationEndpoint: `${peer.origin}/device`,
       revocationEndpoint: `${peer.origin}/revoke`,
+      authorizationEndpoint: `${peer.origin}/authorize?tenant=1`,
+      pushedAuthorizationRequestEndpoint: `${peer.origin}/par`,
     },
   };
 }
+
+describe('a pushed authorization request', () => {
+  const push = (reply: Reply) => {
+    peer.replyWith(reply);
+    const request = `${peer.origin}/authorize?tenant=1&client_id=client-1&state=CANARY-state&nonce=CANARY-nonce`;
+    return pushAuthorizationRequest({ ...call(), request });
+  };
+
+  test('leaves the browser with the client and the handle alone', async () => {
+    const url = new URL(await push(json(201, { request_uri: 'urn:example:1', expires_in: 60 })));
+    expect(Object.fromEntries(url.searchParams)).toEqual({
+      tenant: '1',
+      client_id: 'client-1',
+      request_uri: 'urn:example:1',
+    });
+    expect(peer.received[0]?.parameters).toMatchObject({ state: 'CANARY-state', nonce: 'CANARY-nonce' });
+  });
+
+  test.each<[string, Reply]>([
+    ['nothing', json(201, {})],
+    ['a list', json(201, { request_uri: ['urn:example:1'] })],
+  ])('that is answered with %s has failed', async (_, reply) => {
+    expect((await vendorErrorOf(push(reply))).message).toContain('without a request_uri');
+  });
+
+  test.each(['CANARY-state', 'CANARY-nonce'])('whose refusal is %s quotes nothing of it', async (error) => {
+    const refusal = await vendorErrorOf(push(json(400, { error })));
+    expect(JSON.stringify({ ...refusal, message: refusal.message })).not.toContain('CANARY');
+  });
+});
 
 describe('device authorization', () => {
   const GOOD = {

@@ -271,7 +271,11 @@ test.each([
   [{ assertion_claims: { sub: 'x' } }, /only with the grants "…:jwt-bearer"/],
   [
     { grant: 'urn:ietf:params:oauth:grant-type:jwt-bearer', assertion_claims: { exp: '1' } },
-    /assertion_claims\.exp.*any claim but "exp", "iat", "nbf", "jti"/s,
+    /assertion_claims\.exp.*any claim but "exp", "iat", "nbf", "jti", "scope"/s,
+  ],
+  [
+    { grant: 'urn:ietf:params:oauth:grant-type:jwt-bearer', assertion_claims: { scope: 'admin' } },
+    /assertion_claims\.scope/,
   ],
   [{ token_headers: { Authorization: 'x' } }, /token_headers\.Authorization.*any header but/s],
   [{ token_headers: { 'a b': 'x' } }, /the name of a header/],
