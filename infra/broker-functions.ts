@@ -1,5 +1,6 @@
 /** The programs: what each is bound to is all that it may do. */
 import { Duration } from 'aws-cdk-lib';
+import type { IQueue } from 'aws-cdk-lib/aws-sqs';
 import type { Construct } from 'constructs';
 import { FUNCTIONS } from '../shared/contract/names.ts';
 import type { Binding } from './binding.ts';
@@ -22,8 +23,12 @@ interface BrokerFunctionsProps {
   readonly reservedConcurrency: number | undefined;
   /** Of the function that the public reaches. */
   readonly publicReservedConcurrency: number | undefined;
+  /** Of what is invoked asynchronously. Requests for tokens hold `params`, which are to lie in no queue. */
+  readonly deadLetters: IQueue;
   /** What every function that asks vendors for tokens needs: tables, secrets, keyring, rescues, public URL. */
   readonly broker: readonly Binding[];
+  /** Instead of `broker`, for the function that strangers reach. */
+  readonly callback: readonly Binding[];
   readonly sealingKey: readonly Binding[];
   /** Beside `broker`: how grants are counted and forgotten. */
   readonly https: readonly Binding[];
@@ -47,7 +52,7 @@ export class BrokerFunctions {
   readonly deployment: BrokerFunction;
 
   constructor(scope: Construct, props: BrokerFunctionsProps) {
-    const { provisionedConcurrency, reservedConcurrency, broker } = props;
+    const { provisionedConcurrency, reservedConcurrency, broker, deadLetters } = props;
     const serving = { bindings: broker, provisionedConcurrency, reservedConcurrency };
     const create = (id: string, program: Program, named: Named, own: Own) =>
       createFunction(scope, id, program, named, own, props);
@@ -62,16 +67,18 @@ export class BrokerFunctions {
       description: 'Token broker: answers direct invokes, one alias a connection',
     });
     this.callback = create('Callback', 'callback', FUNCTIONS.callback, {
-      bindings: broker,
+      bindings: props.callback,
       reservedConcurrency: props.publicReservedConcurrency,
       description: 'Token broker: finishes consents when a browser returns from the vendor',
     });
     this.refresh = create('Refresh', 'refresh', FUNCTIONS.refresh, {
       bindings: [...broker, ...props.refresh],
+      deadLetters,
       description: 'Token broker: renews due grants',
     });
     this.sealingKey = create('SealingKey', 'sealing-key', FUNCTIONS.sealingKey, {
       bindings: props.sealingKey,
+      deadLetters,
       description: 'Token broker: rotates the sealing keyring',
     });
     this.deployment = create('Deployment', 'deployment', DEPLOYMENT, {
@@ -98,7 +105,7 @@ interface Named {
 
 type Own = Pick<
   BrokerFunctionProps,
-  'bindings' | 'description' | 'provisionedConcurrency' | 'reservedConcurrency'
+  'bindings' | 'deadLetters' | 'description' | 'provisionedConcurrency' | 'reservedConcurrency'
 >;
 
 /** What calls no vendor gets neither the connections nor the network. */

@@ -1,7 +1,7 @@
 /** Reads and checks the connections at synth, so that a mistake stops here and not in a function. */
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Connection } from '../shared/connections/connection.ts';
+import { type Connection, isForItself } from '../shared/connections/connection.ts';
 import { ConnectionsFileError, pathOf } from '../shared/connections/issues.ts';
 import { parseJson } from '../shared/connections/json.ts';
 import { type ParseOptions, parseConnections } from '../shared/connections/parse.ts';
@@ -122,12 +122,13 @@ function inFile<T>(file: string | undefined, work: () => T): T {
  * that a stage renames and does not rearrange.
  */
 export function clientSecrets(connections: readonly Connection[], stage: Stage): ClientSecret[] {
-  const users = new Map<string, string[]>();
-  for (const { name, secret } of connections) users.set(secret, [...(users.get(secret) ?? []), name]);
-  return [...users].map(([secret, names]) => ({
+  const users = new Map<string, Connection[]>();
+  for (const each of connections) users.set(each.secret, [...(users.get(each.secret) ?? []), each]);
+  return [...users].map(([secret, all]) => ({
     id: stage.secretWithoutStage(secret),
     own: stage.isOwnSecret(secret),
     secret,
-    connections: names,
+    consents: all.some(({ grant }) => !isForItself(grant)),
+    connections: all.map(({ name }) => name),
   }));
 }

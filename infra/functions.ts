@@ -25,7 +25,6 @@ const LIVE = 'live';
 /** What all functions of a deployment have in common. */
 export interface FunctionDefaults {
   readonly key: IKey;
-  readonly deadLetters: IQueue;
   /** In the `service` dimension of metrics, and in logs. */
   readonly service: string;
   readonly memorySize: number;
@@ -41,6 +40,8 @@ export interface BrokerFunctionProps extends FunctionDefaults {
   readonly code: Code;
   readonly timeout: Duration;
   readonly bindings: readonly Binding[];
+  /** Where it is invoked asynchronously by what holds no `params` of a caller. */
+  readonly deadLetters?: IQueue;
   /** Where it runs, when it must leave from a fixed address. */
   readonly network?: Network;
   readonly provisionedConcurrency?: number;
@@ -98,7 +99,7 @@ export class BrokerFunction extends Construct {
       },
     });
     for (const statement of props.bindings.flatMap(({ statements }) => statements)) {
-      this.role.addToPolicy(statement);
+      this.role.addToPolicy(props.functionName ? onlyFrom(props.functionName, statement) : statement);
     }
     Validations.of(this.role).acknowledge(
       ...props.bindings.flatMap(({ acknowledged }) => acknowledged ?? []),
@@ -127,7 +128,6 @@ export class BrokerFunction extends Construct {
       'ec2:DescribeSubnets',
       'ec2:UnassignPrivateIpAddresses',
     ];
-    const functionArn = `arn:${Aws.PARTITION}:lambda:${Aws.REGION}:${Aws.ACCOUNT_ID}:function:${functionName}`;
     this.role.addToPolicy(new PolicyStatement({ sid: 'NetworkInterfaces', actions, resources: ['*'] }));
     this.role.addToPolicy(
       new PolicyStatement({
@@ -135,7 +135,7 @@ export class BrokerFunction extends Construct {
         effect: Effect.DENY,
         actions,
         resources: ['*'],
-        conditions: { ArnEquals: { 'lambda:SourceFunctionArn': functionArn } },
+        conditions: { ArnLike: sourceOf(functionName) },
       }),
     );
     Validations.of(this.role).acknowledge({
@@ -144,6 +144,22 @@ export class BrokerFunction extends Construct {
         'Network interfaces do not exist yet when Lambda makes them; the code itself is denied these actions.',
     });
   }
+}
+
+/**
+ * To nobody but the function's own code: whoever puts the role on another function has nothing of it. The key is used by
+ * DynamoDB and Secrets Manager alone, each for a request that has passed, and nothing says that what a service asks of
+ * another for somebody tells where that somebody runs.
+ */
+function onlyFrom(functionName: string, statement: PolicyStatement): PolicyStatement {
+  if (statement.actions.every((action) => action.startsWith('kms:'))) return statement;
+  return statement.copy({ conditions: { ArnLike: sourceOf(functionName) } });
+}
+
+/** What Lambda adds to the requests of a function's code (its developer guide, "source function ARN"). */
+function sourceOf(functionName: string) {
+  const arn = `arn:${Aws.PARTITION}:lambda:${Aws.REGION}:${Aws.ACCOUNT_ID}:function:${functionName}`;
+  return { 'lambda:SourceFunctionArn': [arn, `${arn}:*`] };
 }
 
 function environmentOf({ service, bindings }: BrokerFunctionProps): Record<string, string> {

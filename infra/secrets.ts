@@ -24,6 +24,8 @@ export interface ClientSecret {
   readonly own: boolean;
   /** Name or complete ARN. */
   readonly secret: string;
+  /** Whether people consent to one of its connections. */
+  readonly consents: boolean;
   /** Connections that use it, for its description. */
   readonly connections: readonly string[];
 }
@@ -156,9 +158,18 @@ function chunks<T>(items: readonly T[], size: number): T[][] {
 
 /** Refresh tokens that could not be committed are kept aside as secrets; no other secret may be written. */
 export function keepRescues(stage: Stage): Binding {
+  return onRescues(stage, ['CreateSecret', 'GetSecretValue', 'DeleteSecret']);
+}
+
+/** Those of a grant that another has replaced. */
+export function discardRescues(stage: Stage): Binding {
+  return onRescues(stage, ['DeleteSecret']);
+}
+
+function onRescues(stage: Stage, names: readonly string[]): Binding {
   const prefix = stage.name(NAMES.rescuePrefix);
   const statement = new PolicyStatement({
-    actions: ['secretsmanager:CreateSecret', 'secretsmanager:GetSecretValue', 'secretsmanager:DeleteSecret'],
+    actions: names.map((name) => `secretsmanager:${name}`),
     resources: [namedSecret(`${prefix}*`)],
   });
   const acknowledged = anySecretUnder(

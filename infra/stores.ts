@@ -13,6 +13,7 @@ import { SecretStacks } from './secret-stacks.ts';
 import {
   type ClientSecret,
   createPlaceholder,
+  discardRescues,
   guardSecret,
   keepRescues,
   readClientSecrets,
@@ -63,13 +64,24 @@ export class Stores {
 
   /** For every function that asks vendors for tokens. */
   get brokerBindings(): Binding[] {
+    return [...this.#bindingsFor(this.#secrets), keepRescues(this.#stage)];
+  }
+
+  /** For the function that redeems codes. */
+  get consentBindings(): Binding[] {
+    return [
+      ...this.#bindingsFor(this.#secrets.filter(({ consents }) => consents)),
+      discardRescues(this.#stage),
+    ];
+  }
+
+  #bindingsFor(secrets: readonly ClientSecret[]): Binding[] {
     const keys = [this.key, ...(this.#props.secretKeys ?? [])];
     return [
       readWriteTokens(this.tokens, this.key),
       readWriteGrants(this.grants, this.key, this.shards),
-      readClientSecrets(this.#secrets, keys, this.#stage),
+      readClientSecrets(secrets, keys, this.#stage),
       readKeyring(this.#keyring, this.key),
-      keepRescues(this.#stage),
     ];
   }
 
@@ -100,11 +112,15 @@ export class Stores {
     this.#admitted = [...brokers, functions.sealingKey.role.roleArn, ...breakGlass];
     if (this.tokens instanceof Table) admitOnly(this.tokens, this.#admitted);
     this.#refuseUnknown(existing);
-    const readers = [...brokers, ...(this.#props.secretReaders ?? [])];
+    const consenting = functions.callback.role.roleArn;
     for (const secret of this.#secrets.filter((each) => each.own && !existing.has(each.secret))) {
       const scope = this.#secretStacks.of(secret);
       const placeholder = createPlaceholder(scope, secret, this.key);
-      guardSecret(scope, `Readers-${secret.id}`, placeholder.ref, { readers, breakGlass });
+      const readers = brokers.filter((role) => secret.consents || role !== consenting);
+      guardSecret(scope, `Readers-${secret.id}`, placeholder.ref, {
+        readers: [...readers, ...(this.#props.secretReaders ?? [])],
+        breakGlass,
+      });
     }
     const rotation = functions.sealingKey.role.roleArn;
     guardSecret(this.#scope, 'KeyringReaders', this.#keyring, {

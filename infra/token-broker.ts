@@ -107,11 +107,11 @@ export class TokenBroker<Name extends string = string, VendorName extends string
       ...(props.domain && { domain: props.domain }),
     });
     const deadLetters = createDeadLetters(this);
+    const publicUrl = { environment: { publicUrl: api.url }, statements: [] };
     const functions = new BrokerFunctions(this, {
       stage,
       defaults: {
         key: stores.key,
-        deadLetters,
         service,
         memorySize: props.memorySize ?? 512,
         logRetention: logs.retention,
@@ -122,7 +122,9 @@ export class TokenBroker<Name extends string = string, VendorName extends string
       provisionedConcurrency: props.provisionedConcurrency,
       reservedConcurrency: props.reservedConcurrency,
       publicReservedConcurrency: props.publicReservedConcurrency,
-      broker: [...stores.brokerBindings, { environment: { publicUrl: api.url }, statements: [] }],
+      deadLetters,
+      broker: [...stores.brokerBindings, publicUrl],
+      callback: [...stores.consentBindings, publicUrl],
       https: [stores.grantsBinding],
       refresh: stores.sweepBindings,
       sealingKey: stores.sealingKeyBindings,

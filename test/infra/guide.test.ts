@@ -84,6 +84,7 @@ describe('the service control policy of the guide', () => {
     name: 'all',
     policy: { Version: '2012-10-17', Statement: [{ Effect: 'Allow', Action: '*', Resource: '*' }] },
   };
+  const deployer = `cdk-hnb659fds-cfn-exec-role-${ACCOUNT}-${REGION}`;
   const may = (principal: string, action: string, fn: string) =>
     decide(
       `arn:aws:iam::${ACCOUNT}:role/${principal}`,
@@ -99,9 +100,21 @@ describe('the service control policy of the guide', () => {
     }
   });
 
+  test.each(['https', 'invoke', 'callback', 'refresh', 'sealing-key'])(
+    'keeps administrators from changing what the %s function runs',
+    async (fn) => {
+      for (const name of [`token-broker-${fn}`, `prod-token-broker-${fn}`]) {
+        expect(await may('admin', 'lambda:UpdateFunctionCode', name)).toBe(false);
+        expect(await may('admin', 'lambda:UpdateFunctionConfiguration', name)).toBe(false);
+        expect(await may('admin', 'lambda:UpdateAlias', name)).toBe(fn === 'invoke');
+        expect(await may(deployer, 'lambda:UpdateFunctionConfiguration', name)).toBe(true);
+        expect(await may(deployer, 'lambda:UpdateAlias', name)).toBe(true);
+      }
+    },
+  );
+
   test('leaves direct invokes and deployments alone', async () => {
     expect(await may('job', 'lambda:InvokeFunction', 'token-broker-invoke:logs-jobs')).toBe(true);
-    const deployer = `cdk-hnb659fds-cfn-exec-role-${ACCOUNT}-${REGION}`;
     expect(await may(deployer, 'lambda:AddPermission', 'token-broker-https')).toBe(true);
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { Deployed, type PolicyDocument } from './deployed.ts';
-import { decide, isAllowed, type Request } from './simulate.ts';
+import { decide, functionArn, isAllowed, mayFunction, type Request } from './simulate.ts';
 import { ACCOUNT, everything, REGION, synthesize } from './synth.ts';
 
 const deployed = new Deployed(synthesize().template);
@@ -19,26 +19,32 @@ const ALL = [...BROKERS, 'SealingKey'];
 const roleOf = (fn: string) => deployed.role(`${fn}Role`);
 /** A key admits nobody by identity policies alone: its own policy must hand the judgement over. */
 const keyPolicy = deployed.properties('AWS::KMS::Key', 'Key').KeyPolicy as PolicyDocument;
-const allowed = (fn: string, request: Request) =>
-  isAllowed(deployed, roleOf(fn), {
-    ...request,
-    ...(request.resource.includes(':key/') && { resourcePolicy: keyPolicy }),
-  });
+/** What the function's own code may, or what is asked with its role from elsewhere. */
+const allowed = (fn: string, request: Request, from?: string) =>
+  mayFunction(
+    deployed,
+    fn,
+    { ...request, ...(request.resource.includes(':key/') && { resourcePolicy: keyPolicy }) },
+    from,
+  );
 
 /** What a function does by its own calls: `[action, resource]`. */
-const BROKER_CALLS: [string, string][] = [
+const CALLBACK_CALLS: [string, string][] = [
   ['dynamodb:GetItem', tokens],
   ['dynamodb:PutItem', tokens],
   ['dynamodb:UpdateItem', tokens],
   ['dynamodb:GetItem', grants],
   ['dynamodb:PutItem', grants],
-  ['secretsmanager:GetSecretValue', clientSecret],
   ['secretsmanager:GetSecretValue', deployed.secretArn('team/bipsync')],
   ['secretsmanager:GetSecretValue', keyring],
-  ['secretsmanager:CreateSecret', rescue],
-  ['secretsmanager:GetSecretValue', rescue],
   ['secretsmanager:DeleteSecret', rescue],
 ];
+const ONLY_OTHERS: [string, string][] = [
+  ['secretsmanager:GetSecretValue', clientSecret],
+  ['secretsmanager:CreateSecret', rescue],
+  ['secretsmanager:GetSecretValue', rescue],
+];
+const BROKER_CALLS = [...CALLBACK_CALLS, ...ONLY_OTHERS];
 const ROTATION_CALLS: [string, string][] = [
   ['secretsmanager:DescribeSecret', keyring],
   ['secretsmanager:GetSecretValue', keyring],
@@ -48,9 +54,24 @@ const ROTATION_CALLS: [string, string][] = [
 ];
 
 describe.each(BROKERS)('the role of the %s function', (fn) => {
-  test.each(BROKER_CALLS)('may %s on %s', async (action, resource) => {
+  test.each(fn === 'Callback' ? CALLBACK_CALLS : BROKER_CALLS)('may %s on %s', async (action, resource) => {
     expect(await allowed(fn, { action, resource })).toBe(true);
+    expect(await allowed(fn, { action, resource }, `${functionArn(deployed, fn)}:7`)).toBe(true);
   });
+
+  test.each(BROKER_CALLS)(
+    'may not %s on %s where somebody put it on another function',
+    async (action, resource) => {
+      expect(
+        await allowed(fn, { action, resource }, functionArn(deployed, fn).replace(/[^:]+$/, 'another')),
+      ).toBe(false);
+      expect(await isAllowed(deployed, roleOf(fn), { action, resource })).toBe(false);
+    },
+  );
+});
+
+test.each(ONLY_OTHERS)('the function that strangers reach may not %s on %s', async (action, resource) => {
+  expect(await allowed('Callback', { action, resource })).toBe(false);
 });
 
 test.each([
@@ -77,9 +98,14 @@ describe.each(ALL)('on behalf of the %s function', (fn) => {
     ['DynamoDB decrypts', { action: 'kms:Decrypt', resource: keyArn, context: via('dynamodb') }],
     ['Secrets Manager decrypts', { action: 'kms:Decrypt', resource: keyArn, context: via('secretsmanager') }],
     ['Lambda writes its log', { action: 'logs:PutLogEvents', resource: stream }],
-    ['Lambda puts its dead letters aside', { action: 'sqs:SendMessage', resource: deadLetters }],
   ])('%s', async (_, request) => {
     expect(await allowed(fn, request)).toBe(true);
+  });
+
+  test('Lambda puts dead letters aside only where they hold nothing of a caller', async () => {
+    // By Lambda itself, not by the code.
+    const may = await isAllowed(deployed, roleOf(fn), { action: 'sqs:SendMessage', resource: deadLetters });
+    expect(may).toBe(['Refresh', 'SealingKey'].includes(fn));
   });
 });
 
@@ -212,8 +238,8 @@ describe('a secret of the broker', () => {
 
   test('is read by the roles that need it and no other of the broker', async () => {
     const policy = policyOf('Readerstokenbrokerbugsplatsymbols');
-    for (const fn of BROKERS) expect(await reads(roleOf(fn), clientSecret, policy)).toBe(true);
-    expect(await reads(roleOf('SealingKey'), clientSecret, policy)).toBe(false);
+    const may = await Promise.all(ALL.map((fn) => reads(roleOf(fn), clientSecret, policy)));
+    expect(ALL.filter((_, index) => may[index])).toEqual(['Https', 'Invoke', 'Refresh']);
   });
 
   test('as the keyring is, and by its rotation', async () => {

@@ -5,7 +5,7 @@ import { describe, expect, test } from 'vitest';
 import type { ConnectionsDocument } from '../../infra/connection-members.ts';
 import { METRICS, METRICS_NAMESPACE } from '../../shared/contract/metrics.ts';
 import { Deployed } from './deployed.ts';
-import { isAllowed } from './simulate.ts';
+import { mayFunction } from './simulate.ts';
 import { everything, synthesize } from './synth.ts';
 
 function many(count: number): ConnectionsDocument {
@@ -34,8 +34,8 @@ describe('a thousand connections, with everything switched on', () => {
   });
 
   test('fit into what IAM takes, and no role reads what is not of the broker', async () => {
-    for (const role of ['HttpsRole', 'RefreshRole'].map((part) => deployed.role(part))) {
-      const policies = deployed.policiesOf(role);
+    for (const fn of ['Https', 'Refresh']) {
+      const policies = deployed.policiesOf(deployed.role(`${fn}Role`));
       // 10,240 characters of inline policies a role, 6,144 a managed policy, ten of those a role.
       for (const { name, policy } of policies) {
         const limit = deployed.resources[name]!.Type === 'AWS::IAM::Policy' ? 10_240 : 6_144;
@@ -43,7 +43,7 @@ describe('a thousand connections, with everything switched on', () => {
       }
       expect(policies.length).toBeLessThanOrEqual(11);
       const reads = (secret: string) =>
-        isAllowed(deployed, role, {
+        mayFunction(deployed, fn, {
           action: 'secretsmanager:GetSecretValue',
           resource: deployed.secretArn(secret),
         });

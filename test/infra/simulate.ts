@@ -1,6 +1,6 @@
 import { runSimulation } from '@cloud-copilot/iam-simulate';
 import type { Deployed, PolicyDocument } from './deployed.ts';
-import { ACCOUNT } from './synth.ts';
+import { ACCOUNT, REGION } from './synth.ts';
 
 export interface Request {
   readonly action: string;
@@ -13,6 +13,24 @@ export interface Request {
 /** Would IAM allow it? By the rules of AWS as `iam-simulate` has them, on the policies as synthesized. */
 export async function isAllowed(deployed: Deployed, role: string, request: Request): Promise<boolean> {
   return decide(role, deployed.policiesOf(role), request);
+}
+
+/** The same of what a function's own code asks, which Lambda marks with the function's ARN. */
+export function mayFunction(
+  deployed: Deployed,
+  fn: string,
+  { context, ...request }: Request,
+  from = functionArn(deployed, fn),
+): Promise<boolean> {
+  return isAllowed(deployed, deployed.role(`${fn}Role`), {
+    ...request,
+    context: { 'lambda:SourceFunctionArn': from, ...context },
+  });
+}
+
+export function functionArn(deployed: Deployed, fn: string): string {
+  const { FunctionName } = deployed.properties('AWS::Lambda::Function', `Broker${fn}`);
+  return `arn:aws:lambda:${REGION}:${ACCOUNT}:function:${FunctionName}`;
 }
 
 export async function decide(

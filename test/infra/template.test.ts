@@ -138,7 +138,6 @@ describe('functions', () => {
     template.allResourcesProperties('AWS::Lambda::Function', {
       Runtime: 'nodejs24.x',
       Architectures: ['arm64'],
-      DeadLetterConfig: Match.anyValue(),
     });
     const functions = deployed.ofType('AWS::Lambda::Function').map(([, { Properties }]) => Properties);
     for (const own of ['Role', 'LoggingConfig']) {
@@ -150,6 +149,13 @@ describe('functions', () => {
       RetentionInDays: 90,
       KmsKeyId: Match.anyValue(),
     });
+  });
+
+  test('leave dead letters only where no event holds what a caller sent', () => {
+    const leaving = deployed
+      .ofType('AWS::Lambda::Function')
+      .filter(([, { Properties }]) => Properties.DeadLetterConfig);
+    expect(leaving.map(([id]) => /^Broker(.+)Function/.exec(id)?.[1])).toEqual(['Refresh', 'SealingKey']);
   });
 
   test('have less than 4 KB of environment, under names that the functions read', () => {
