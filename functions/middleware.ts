@@ -10,15 +10,18 @@ export function observed<Event, Result>(
   { logger, flush }: Telemetry,
   handler: (event: Event, context: Context) => Promise<Result>,
 ) {
-  return middy<Event, Result, Error, Context>()
-    .use(injectLambdaContext(logger))
-    .handler(async (event, context) => {
-      try {
-        return await handler(event, context);
-      } finally {
-        flush();
-      }
-    });
+  return (
+    middy<Event, Result, Error, Context>()
+      // Whatever the environment says: events hold codes, and what callers send.
+      .use(injectLambdaContext(logger, { logEvent: false }))
+      .handler(async (event, context) => {
+        try {
+          return await handler(event, context);
+        } finally {
+          flush();
+        }
+      })
+  );
 }
 
 /** For a function that answers in errors: each is counted, so that what Lambda counts beyond them crashed. */

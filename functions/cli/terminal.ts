@@ -10,7 +10,7 @@ export function styled(style: Style, text: string, stream: Stream = process.stdo
 }
 
 export function print(text: string): void {
-  process.stdout.write(`${text}\n`);
+  write(process.stdout, text);
 }
 
 export function printJson(value: unknown): void {
@@ -19,7 +19,20 @@ export function printJson(value: unknown): void {
 
 /** To the person, not to a script that reads the result. */
 export function tell(text: string): void {
-  process.stderr.write(`${text}\n`);
+  write(process.stderr, text);
+}
+
+/** Vendors and files may say what a terminal would obey; a file gets every character as it is. */
+function write(stream: Stream, text: string): void {
+  stream.write(`${stream.isTTY ? text.replace(OBEYED, escaped) : text}\n`);
+}
+
+/** Control characters of both sets and those that turn the direction of text; not line ends, tabs and our own styles. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
+const OBEYED = /(?![\n\t]|\u001B\[\d{1,2}m)[\p{Cc}\p{Bidi_Control}]/gu;
+
+function escaped(character: string): string {
+  return `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`;
 }
 
 export function warn(text: string): void {

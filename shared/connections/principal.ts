@@ -11,17 +11,18 @@ export const PRINCIPAL_FORMS =
   'or arn:PARTITION:iam::ACCOUNT:root for the whole account';
 
 const RULE =
-  /^arn:(aws(?:-[a-z]+)*):iam::(\d{12}):(?:(root)|(role|user)\/(?:[!-)+-.0-~]+\/)*([\w+=,.@*-]{1,64}))$/;
+  /^arn:(aws(?:-[a-z]+)*):iam::(\d{12}):(?:(root)|(role|user)\/((?:[!-)+-.0-~]+\/)*)([\w+=,.@*-]{1,64}))$/;
 
 /** Parses a rule's principal; `undefined` when it has none of the forms. */
 export function parsePrincipalRule(text: string): PrincipalRule | undefined {
   // IAM's own limits (path 512, name 64) make this more than any ARN has.
   const match = text.length <= 1024 ? RULE.exec(text) : null;
   if (!match) return undefined;
-  const [, partition = '', account = '', root, kind, name = ''] = match;
+  const [, partition = '', account = '', root, kind, path = '', name = ''] = match;
   if (root) return { partition, account, kind: 'root' };
   if (kind === 'user') return name.includes('*') ? undefined : { partition, account, kind, name };
-  return { partition, account, kind: 'role', name };
+  // A name is one role's whatever its path is; a pattern would be that of roles under any path.
+  return path && name.includes('*') ? undefined : { partition, account, kind: 'role', name };
 }
 
 /** What to write instead, for mistakes that people make. */
@@ -32,6 +33,8 @@ export function principalHint(text: string): string {
     return `; name the role, not its session: arn:${partition}:iam::${account}:role/${role}`;
   }
   if (/^\d{12}$/.test(text)) return `; for a whole account: arn:aws:iam::${text}:root`;
+  if (/:role\/.+\/[^/]*\*/.test(text))
+    return "; a session's ARN carries no path, so a name with * stands alone: role/NAME";
   if (/:user\/.*\*/.test(text)) return '; * may stand only inside the name of a role';
   return '';
 }

@@ -102,6 +102,8 @@ describe('a rule', () => {
     'arn:*:iam::111122223333:root',
     iam('role/'),
     iam('role/a*/ci'),
+    iam('role/team/*'),
+    iam('role/team/ci-*'),
     iam('user/ann*'),
     iam('role/ci?'),
     iam('*'),

@@ -221,6 +221,13 @@ const WRONG: [title: string, members: object, path: string, found: string | RegE
     /name the role, not its session: arn:aws:iam::111122223333:role\/ci$/,
   ],
   [
+    'a pattern behind a path',
+    { callers: [{ principal: 'arn:aws:iam::111122223333:role/team/*' }] },
+    'callers[0].principal',
+    /team/,
+    /a session's ARN carries no path, so a name with \* stands alone: role\/NAME$/,
+  ],
+  [
     'a bare account',
     { callers: [{ principal: '111122223333' }] },
     'callers[0].principal',

@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { observed } from '../../functions/middleware.ts';
 import { telemetry } from '../../functions/telemetry.ts';
 import type { AuditRecord } from '../../shared/broker/events.ts';
+import { INVOKE_ARN, lambdaContext } from '../support/lambda.ts';
 
 let lines: Record<string, unknown>[];
 beforeEach(() => {
@@ -11,7 +13,10 @@ beforeEach(() => {
     vi.spyOn(stream, 'write').mockImplementation((chunk) => read(chunk) > 0);
   }
 });
-afterEach(() => vi.restoreAllMocks());
+afterEach(() => {
+  vi.restoreAllMocks();
+  vi.unstubAllEnvs();
+});
 
 const audit: AuditRecord = {
   type: 'audit',
@@ -47,6 +52,13 @@ test('a request is one line: its audit record, with its metrics in it', () => {
     'prod-token-broker Requests': 1,
     'prod-token-broker table TokensServed': 1,
   });
+});
+
+test('no event is logged, whatever the environment asks for', async () => {
+  vi.stubEnv('POWERTOOLS_LOGGER_LOG_EVENT', 'true');
+  const handler = observed(telemetry('token-broker'), async () => 'done');
+  expect(await handler({ rawQueryString: 'code=CANARY' }, lambdaContext(INVOKE_ARN))).toBe('done');
+  expect(JSON.stringify(lines)).not.toContain('CANARY');
 });
 
 test('what went wrong on the way is on that line as well, and in no later one', () => {
