@@ -28,8 +28,8 @@ export interface FaultProxy {
   readonly origin: string;
   /** How many requests have arrived, by operation (`GetItem`, `GetSecretValue`, …), faulty ones included. */
   readonly seen: ReadonlyMap<string, number>;
-  /** The next `times` requests (default: all from now on) to `operation` (default: any) meet the fault. */
-  inject(fault: Fault, options?: { operation?: string; times?: number }): void;
+  /** The next `times` requests (default: all from now on) to `operation` of `table` (default: any) meet the fault. */
+  inject(fault: Fault, options?: { operation?: string; table?: string; times?: number }): void;
   /** Ends every fault that was injected. */
   heal(): void;
   /** From now on, reads that AWS may answer from the past are answered as they were when first made since. */
@@ -58,11 +58,11 @@ interface Answer {
 export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
   const seen = new Map<string, number>();
   const held: Received[] = [];
-  let faults: { fault: Fault; operation: string | undefined; left: number }[] = [];
+  let faults: { fault: Fault; fits: (received: Received) => boolean; left: number }[] = [];
   let frozen: Map<string, Answer> | undefined;
 
-  function nextFault(operation: string): Fault | undefined {
-    const found = faults.find((each) => each.left > 0 && (each.operation ?? operation) === operation);
+  function nextFault(received: Received): Fault | undefined {
+    const found = faults.find((each) => each.left > 0 && each.fits(received));
     if (found) found.left -= 1;
     return found?.fault;
   }
@@ -78,7 +78,7 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
   async function pass(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const received = await receive(incoming);
     seen.set(received.operation, (seen.get(received.operation) ?? 0) + 1);
-    const fault = nextFault(received.operation);
+    const fault = nextFault(received);
     if (fault === 'held') held.push(received);
     if (fault?.startsWith('applied')) await forward(upstream, received);
     if (fault) spoil(fault, received, response);
@@ -94,8 +94,11 @@ export async function startFaultProxy(upstream: string): Promise<FaultProxy> {
   return {
     origin: `http://127.0.0.1:${(server.address() as AddressInfo).port}`,
     seen,
-    inject(fault, { operation, times = Number.POSITIVE_INFINITY } = {}) {
-      faults.push({ fault, operation, left: times });
+    inject(fault, { operation, table, times = Number.POSITIVE_INFINITY } = {}) {
+      const fits = (received: Received) =>
+        (operation ?? received.operation) === received.operation &&
+        (table === undefined || received.body.includes(`"TableName":"${table}"`));
+      faults.push({ fault, fits, left: times });
     },
     heal() {
       faults = [];

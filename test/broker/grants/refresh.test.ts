@@ -98,6 +98,17 @@ describe('an answer', () => {
     await expectAlive(process);
   });
 
+  test('with a token that has ended already is told, and the vendor is left alone for a while', async () => {
+    const process = await due();
+    world.clock.advance(200_000);
+    misbehave({ fault: 'odd_member', member: 'expires_in', value: 0.001, times: 0 });
+    for (let request = 0; request < 50; request += 1) {
+      expect((await refusal(process.token())).error).toBe('vendor_unavailable');
+    }
+    expect(refreshes()).toBeLessThan(5);
+    expect((await process.grant()).status).toBe('active');
+  });
+
   test.each<[string, FaultOrder]>([
     ['with an odd token_type', { fault: 'odd_member', member: 'token_type', value: 'not a scheme' }],
     ['with a numeric token_type', { fault: 'odd_member', member: 'token_type', value: 7 }],
