@@ -17,7 +17,7 @@ const CREDENTIALS = '@aws-sdk/credential-provider-node';
 /** The first versions that have all that the construct uses (`Validations`, for one); a test runs it with them. */
 export const LOWEST_CDK = { 'aws-cdk-lib': '2.270.0', constructs: '10.5.0' };
 
-export function packageManifest(): object {
+export function packageManifest() {
   const { name, version, description, license, dependencies } = source('../../package.json');
   return {
     name,

@@ -5,19 +5,20 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
 import { bundle, PROGRAMS } from '../bundling/bundle.ts';
-import { licensesOf } from './licenses.ts';
+import { billOfMaterials, licensesOf, packagesIn } from './compiled-in.ts';
 import { packageManifest } from './manifest.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = join(root, 'dist/package');
 
 rmSync(folder, { recursive: true, force: true });
-write('package.json', `${JSON.stringify(packageManifest(), undefined, 2)}\n`);
+const manifest = packageManifest();
+write('package.json', `${JSON.stringify(manifest, undefined, 2)}\n`);
 for (const file of ['LICENSE', 'infra/connections.schema.json']) copy(file);
 // Its own: the repository's shows commands that only a checkout has.
 copy('infra/package/README.md', 'README.md');
 const bundles = PROGRAMS.map((program) => ({ program, ...bundle(program) }));
-for (const { program, code } of bundles) write(`functions/${program}.mjs`, code);
+for (const { program, code } of bundles) write(`functions/${program}.cjs`, code);
 const inject = ['infra/package/url-parse.ts'];
 const compiled = await Promise.all([
   compile('shared/client/index.ts', 'client/index.js'),
@@ -28,8 +29,12 @@ const compiled = await Promise.all([
     plugins: [prebuilt()],
   }),
 ]);
-const inputs = [...compiled.flat(), ...bundles.flatMap(({ inputs }) => Object.keys(inputs))];
-write('THIRD-PARTY-LICENSES.md', licensesOf(inputs, root));
+const packages = packagesIn(
+  [...compiled.flat(), ...bundles.flatMap(({ inputs }) => Object.keys(inputs))],
+  root,
+);
+write('THIRD-PARTY-LICENSES.md', licensesOf(packages));
+write('sbom.cdx.json', billOfMaterials(manifest, packages));
 declare();
 const packed = execFileSync('npm', ['pack', '--json', '--pack-destination', '..'], {
   cwd: folder,

@@ -4,5 +4,5 @@ import type { Bundle, Program } from '../bundling/programs.ts';
 
 export function build(program: Program): Bundle {
   // Relative to the package's `infra/cdk/index.js`.
-  return { code: readFileSync(new URL(`../../functions/${program}.mjs`, import.meta.url)), inputs: {} };
+  return { code: readFileSync(new URL(`../../functions/${program}.cjs`, import.meta.url)), inputs: {} };
 }

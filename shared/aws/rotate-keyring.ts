@@ -9,6 +9,7 @@ import {
   PutSecretValueCommand,
   UpdateSecretVersionStageCommand,
 } from '@aws-sdk/client-secrets-manager';
+import * as v from 'valibot';
 import { Redacted } from '../contract/redacted.ts';
 import type { Clock } from '../oauth/clock.ts';
 import { type Dynamo, errorName, type SecretsManager, within } from './clients.ts';
@@ -23,25 +24,29 @@ interface KeyringRotationParts {
   readonly clock: Clock;
 }
 
-/** What Secrets Manager invokes a rotation function with. */
-interface RotationEvent {
-  readonly Step: string;
-  readonly SecretId: string;
-  /** Id of the version to make. */
-  readonly ClientRequestToken: string;
-}
+const text = v.pipe(v.string(), v.nonEmpty());
 
-/** @throws the SDK's errors: Secrets Manager then tries the step again */
+/** What Secrets Manager invokes a rotation function with; both spellings of the steps have been seen. */
+const ROTATION_EVENT = v.object({
+  Step: v.pipe(
+    v.string(),
+    v.transform((step) => step.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase())),
+    v.picklist(['createSecret', 'setSecret', 'testSecret', 'finishSecret']),
+  ),
+  SecretId: text,
+  /** Id of the version to make. */
+  ClientRequestToken: text,
+});
+type RotationEvent = v.InferOutput<typeof ROTATION_EVENT>;
+
+/** The handler throws a ValiError for an event that says something else, and the SDK's errors: Secrets Manager then tries again. */
 export function keyringRotation(parts: KeyringRotationParts) {
   const { client, timeout } = parts.manager;
 
-  return async (event: RotationEvent): Promise<void> => {
-    // Both spellings of the steps have been seen.
-    const step = event.Step.replace(/_(.)/g, (_, letter: string) => letter.toUpperCase());
-    if (step === 'createSecret') await createVersion(event);
-    else if (step === 'finishSecret') await makeCurrent(event);
-    else if (step !== 'setSecret' && step !== 'testSecret')
-      throw new RangeError(`Unknown rotation step: ${step}`);
+  return async (input: unknown): Promise<void> => {
+    const event = v.parse(ROTATION_EVENT, input);
+    if (event.Step === 'createSecret') await createVersion(event);
+    if (event.Step === 'finishSecret') await makeCurrent(event);
   };
 
   /** Repeatable: a version that an earlier try has made is kept, since processes may know its key already. */

@@ -18,10 +18,8 @@ const SHAPES: Readonly<Record<ClientAuthMethod, string>> = {
 };
 
 // A line break at the end is the usual mistake of pasting, and no vendor can have issued one.
-// biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is looked for
-const CONTROL_CHARACTERS = /[\u0000-\u001F\u007F]/;
-// biome-ignore lint/suspicious/noControlCharactersInRegex: likewise, but for line breaks
-const PEM_LINES = /[\u0000-\u0009\u000B\u000C\u000E-\u001F\u007F]/;
+const CONTROL_CHARACTERS = /\p{Cc}/u;
+const PEM_LINES = /[^\P{Cc}\r\n]/u;
 
 /**
  * Reads the value of a client's secret. Members that the method does not need are ignored, so that a

@@ -112,7 +112,7 @@ app.synth();
     folders.map(({ source }) => readFile(join(project, 'cdk.out', source.path, 'index.cjs'), 'utf8')),
   );
   const prebuilt = await readFile(
-    join(project, 'node_modules/token-broker/functions/token-https.mjs'),
+    join(project, 'node_modules/token-broker/functions/token-https.cjs'),
     'utf8',
   );
   expect(contents).toContain(prebuilt);

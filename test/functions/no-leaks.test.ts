@@ -22,6 +22,7 @@ import { Canaries } from '../support/canaries.ts';
 import { Browser } from '../support/consent-browser.ts';
 import { type HttpPeer, json, type Reply, startHttpPeer, text } from '../support/http-peer.ts';
 import { type HttpsRequest, httpsEvent, INVOKE_ARN, lambdaContext } from '../support/lambda.ts';
+import { rawItems } from '../support/raw-items.ts';
 import { openStores } from '../support/stores.ts';
 
 const world = brokerWorld();
@@ -486,6 +487,14 @@ describe('nothing secret is shown', () => {
   });
 });
 
+test.each(['tokens', 'grants'] as const)('nothing of it stands open in the %s table', async (table) => {
+  const items = await rawItems(world).all(table);
+  expect(items.length).toBeGreaterThan(3);
+  // Sets, maps and bytes as text, so that nothing is passed over.
+  const text = inspect(items, { depth: 20, maxArrayLength: null, maxStringLength: null });
+  expect(canaries.findIn(text)).toEqual([]);
+});
+
 test('everything that could leak was looked for, and everything that shows was looked at', () => {
   const text = searched.join('\n');
   const parts = [
@@ -530,6 +539,7 @@ describe('the search finds a planted leak', () => {
     ['in base64, two bytes on', Buffer.from(`${secret}xy`).toString('base64')],
     ['in a token’s payload', Buffer.from(JSON.stringify({ é: secret })).toString('base64url')],
     ['in hex', Buffer.from(secret).toString('hex')],
+    ['in upper case', secret.toUpperCase()],
   ])('%s', (_, text) => {
     planted.add('long one', 'access-token-of-forty-eight-characters-and-no-more');
     expect(planted.findIn(`before ${text} after`)).not.toEqual([]);

@@ -46,6 +46,8 @@ function dresses(value: string): Set<string> {
     ...escaped(value),
     ...[...whole, ...escaped(value)].flatMap(base64),
     Buffer.from(value).toString('hex'),
+    value.toUpperCase(),
+    value.toLowerCase(),
   ]);
 }
 
