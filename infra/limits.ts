@@ -9,8 +9,10 @@ const MAX_RESOURCES = 500;
 export function refuseTooManyResources(scope: Construct, connections: number): void {
   scope.node.addValidation({
     validate: () => {
-      const stacks = Map.groupBy(Stack.of(scope).node.findAll().filter(CfnResource.isCfnResource), Stack.of);
-      const count = Math.max(...[...stacks.values()].map(({ length }) => length));
+      const counts = new Map<Stack, number>();
+      for (const resource of Stack.of(scope).node.findAll().filter(CfnResource.isCfnResource))
+        counts.set(resource.stack, (counts.get(resource.stack) ?? 0) + 1);
+      const count = Math.max(...counts.values());
       if (count <= MAX_RESOURCES) return [];
       return [
         `${connections} connections make ${count} resources, and CloudFormation takes ${MAX_RESOURCES} in a stack. ` +

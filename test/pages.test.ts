@@ -110,7 +110,8 @@ test('what needs an AWS account or an installation is at least correct shell', a
 });
 
 test('every TypeScript snippet type-checks', { timeout: 60_000 }, async () => {
-  const texts = PAGES.flatMap((page) =>
+  // The reference shows declarations without what they import; its examples are those of the docstrings.
+  const texts = PAGES.filter((page) => page !== 'API.md').flatMap((page) =>
     [...snippets(page, 'ts'), ...snippets(page, 'typescript')].map(
       (text, index) => [`${page} ${index}`, text] as const,
     ),

@@ -37,7 +37,7 @@ import { requestToken } from '../../../shared/oauth/token-endpoint.ts';
 import { VENDORS } from '../../../shared/vendors/index.ts';
 import { budgetOf, tokenCall } from '../../oauth/support.ts';
 import { lambdaContext } from '../../support/lambda.ts';
-import { CANARY, documents, nasty, outcomeOf, type Target } from './fuzz.ts';
+import { CANARY, documents, nasty, onTheWire, outcomeOf, type Target } from './fuzz.ts';
 
 function target<Input>(
   name: string,
@@ -421,23 +421,23 @@ export const TARGETS = [
     'signatures',
     fc.record({
       authorization: fc.oneof(
-        nasty,
+        onTheWire,
         fc
           .tuple(
             fc.constantFrom('AWS4-HMAC-SHA256', 'AWS4-ECDSA-P256-SHA256', 'Bearer', ''),
             fc.constantFrom('local', 'role-ci', 'AKIA'),
-            fc.oneof(fc.constant('us-east-1/execute-api/aws4_request'), nasty),
+            fc.oneof(fc.constant('us-east-1/execute-api/aws4_request'), onTheWire),
             fc.constantFrom('host;x-amz-date', 'host', 'x-amz-date', ''),
-            fc.oneof(fc.constant('0'.repeat(64)), nasty),
+            fc.oneof(fc.constant('0'.repeat(64)), onTheWire),
           )
           .map(
             ([scheme, key, scope, signed, signature]) =>
               `${scheme} Credential=${key}/20300102/${scope}, SignedHeaders=${signed}, Signature=${signature}`,
           ),
       ),
-      date: fc.oneof(fc.constant('20300102T030405Z'), nasty),
-      query: nasty,
-      path: nasty,
+      date: fc.oneof(fc.constant('20300102T030405Z'), onTheWire),
+      query: onTheWire,
+      path: onTheWire,
     }),
     async ({ authorization, date, query, path }) => {
       const request: Received = {
