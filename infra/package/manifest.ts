@@ -25,7 +25,7 @@ export function packageManifest() {
     description,
     license,
     type: 'module',
-    engines: { node: '>=20.3' },
+    engines: { node: '>=20.12' },
     bin: { 'token-broker': 'functions/cli/main.js' },
     exports: {
       '.': { types: './types/shared/client/index.d.ts', default: './client/index.js' },

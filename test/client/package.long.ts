@@ -4,8 +4,8 @@ import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type LocalBrokerProcess, startLocalBrokerProcess } from '../support/local-broker.ts';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { type LocalBrokerProcess, STATE_HOME, startLocalBrokerProcess } from '../support/local-broker.ts';
 import { output } from '../support/output.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
@@ -18,6 +18,9 @@ beforeAll(async () => {
   await writeFile(join(project, 'package.json'), '{"private":true,"type":"module"}');
   const tarball = (await output('npm', ['run', '--silent', 'pack', '--prefix', root])).trim();
   run('npm', ['install', '--prefer-offline', '--no-audit', '--no-fund', join(root, tarball)]);
+  for (const peer of ['aws-cdk-lib', 'constructs']) {
+    await symlink(join(root, 'node_modules', peer), join(project, 'node_modules', peer));
+  }
   broker = await startLocalBrokerProcess();
 }, 300_000);
 afterAll(async () => {
@@ -36,7 +39,7 @@ function run(command: string, args: readonly string[], environment: Record<strin
     encoding: 'utf8',
     env: { ...process.env, PATH, ...environment },
   });
-  expect({ command, status, stderr }).toMatchObject({ status: 0 });
+  expect(status, `${command} ${args.join(' ')}: ${stderr || stdout}`).toBe(0);
   return stdout;
 }
 
@@ -52,13 +55,78 @@ try {
 }
 `;
 
-test('the client gets tokens, in every Node.js that is here', async () => {
-  await write('caller.mjs', CALLER.replace(', type Token', '').replace(': Token', ''));
-  const nodes = new Set([process.execPath, '/usr/bin/node', '/usr/local/bin/node']);
-  const present = [...nodes].filter((node) => spawnSync(node, ['--version']).status === 0);
-  for (const node of present) {
+/** An app with the construct, which needs no esbuild; its template. */
+async function synthesize(node: string) {
+  await write(
+    'connections.json',
+    '{"connections":{"crash":{"vendor":"bugsplat","scope":"symbols"},"pay":{"vendor":"bits","scope":"application"}}}',
+  );
+  await write(
+    'app.mjs',
+    `import { App, Stack } from 'aws-cdk-lib';
+import { TokenBroker } from 'token-broker/cdk';
+const app = new App({ outdir: 'cdk.out' });
+new TokenBroker(new Stack(app, 'Mine'), 'Broker', { connections: 'connections.json' });
+app.synth();
+`,
+  );
+  await rm(join(project, 'cdk.out'), { recursive: true, force: true });
+  run(node, ['app.mjs']);
+  return JSON.parse(await readFile(join(project, 'cdk.out/Mine.template.json'), 'utf8')) as {
+    Resources: Record<string, { Type: string }>;
+  };
+}
+
+/** The lowest that the package admits, those in which names of Node's moved, the newest, and this one. */
+const VERSIONS = process.platform === 'linux' ? ['20.12.0', '20.20.0', '22.9.0', 'latest', ''] : [''];
+
+describe.each(VERSIONS)('in Node.js %s', (version) => {
+  let node = process.execPath;
+  const COMMAND = 'node_modules/token-broker/functions/cli/main.js';
+  const target = () => ({
+    ...keys,
+    XDG_STATE_HOME: STATE_HOME,
+    TOKEN_BROKER_ENDPOINT: broker.url,
+    AWS_ENDPOINT_URL: broker.awsUrl,
+  });
+  beforeAll(() => {
+    if (version === '') return;
+    const [name, folder] = [`node-linux-${process.arch}`, `node-${version}`];
+    const options = ['--prefer-offline', '--no-audit', '--no-fund', '--prefix', folder];
+    run('npm', ['install', ...options, `${name}@${version}`]);
+    node = join(project, folder, 'node_modules', name, 'bin/node');
+  }, 300_000);
+
+  test('the client gets tokens', async () => {
+    await write('caller.mjs', CALLER.replace(', type Token', '').replace(': Token', ''));
     expect(run(node, ['caller.mjs'], { ...keys, BROKER: broker.url })).toBe('Bearer consent_required\n');
-  }
+  });
+
+  test('the command explains itself, makes and stores keys, gives a token and examines a broker', () => {
+    expect(run(node, [COMMAND, '--help'])).toContain('Usage: token-broker');
+    for (const alg of ['RS256', 'ES256', 'EdDSA']) {
+      const keygen = [
+        'secret',
+        'keygen',
+        'logs-jobs',
+        '--client-id',
+        '1',
+        '--alg',
+        alg,
+        '--replace',
+        '--jwk',
+      ];
+      expect(JSON.parse(run(node, [COMMAND, ...keygen], target()))).toMatchObject({ alg });
+    }
+    expect(run(node, [COMMAND, 'token', 'crash-symbols', '--header'], target())).toMatch(
+      /^Authorization: Bearer \S+\n$/,
+    );
+    expect(run(node, [COMMAND, 'doctor', 'crash-symbols', '--json'], target())).toContain('"status": "ok"');
+  });
+
+  test('the construct synthesizes', async () => {
+    expect(Object.keys((await synthesize(node)).Resources).length).toBeGreaterThan(50);
+  });
 });
 
 test('the client needs no more than 120 KB in a bundle, however it is bundled', () => {
@@ -84,25 +152,8 @@ test('the command runs', () => {
 });
 
 test('the construct needs no esbuild and no sources, and deploys the bundles of the package', async () => {
-  for (const peer of ['aws-cdk-lib', 'constructs']) {
-    await symlink(join(root, 'node_modules', peer), join(project, 'node_modules', peer));
-  }
-  await write(
-    'connections.json',
-    '{"connections":{"crash":{"vendor":"bugsplat","scope":"symbols"},"pay":{"vendor":"bits","scope":"application"}}}',
-  );
-  await write(
-    'app.mjs',
-    `import { App, Stack } from 'aws-cdk-lib';
-import { TokenBroker } from 'token-broker/cdk';
-const app = new App({ outdir: 'cdk.out' });
-new TokenBroker(new Stack(app, 'Mine'), 'Broker', { connections: 'connections.json' });
-app.synth();
-`,
-  );
-  run(process.execPath, ['app.mjs']);
-  const template = JSON.parse(await readFile(join(project, 'cdk.out/Mine.template.json'), 'utf8'));
-  const types = Object.values<{ Type: string }>(template.Resources).map(({ Type }) => Type);
+  const template = await synthesize(process.execPath);
+  const types = Object.values(template.Resources).map(({ Type }) => Type);
   expect(types.filter((type) => type === 'AWS::Lambda::Function').length).toBeGreaterThanOrEqual(5);
   const { files } = JSON.parse(await readFile(join(project, 'cdk.out/Mine.assets.json'), 'utf8')) as {
     files: Record<string, { source: { path: string; packaging: string } }>;
