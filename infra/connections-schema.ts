@@ -26,12 +26,13 @@ export function connectionsJsonSchema(): string {
       valibotSchema === connectionSchema.entries.vendor.pipe[0]
         ? { ...jsonSchema, enum: Object.keys(VENDORS) }
         : undefined,
-    // JSON Schema patterns are Unicode's anyway.
-    overrideAction: ({ valibotAction, jsonSchema }) =>
-      valibotAction.type === 'regex'
-        ? { ...jsonSchema, pattern: (valibotAction as v.RegexAction<string, undefined>).requirement.source }
-        : undefined,
+    overrideAction: ({ valibotAction, jsonSchema }) => ({ ...jsonSchema, ...unicodePattern(valibotAction) }),
   });
   const $schema = 'http://json-schema.org/draft-07/schema#';
   return `${JSON.stringify({ $schema, title: 'Token broker connections', ...schema }, undefined, 2)}\n`;
+}
+
+/** A regular expression with its flag `u`, which valibot does not convert: patterns of JSON Schema are Unicode's anyway. */
+export function unicodePattern({ type, requirement }: { type: string; requirement?: unknown }) {
+  return type === 'regex' ? { pattern: (requirement as RegExp).source } : undefined;
 }

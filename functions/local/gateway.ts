@@ -5,6 +5,7 @@
 
 import { randomUUID } from 'node:crypto';
 import { FUNCTIONS } from '../../shared/contract/names.ts';
+import openApi from '../../shared/contract/openapi.json' with { type: 'json' };
 import { isCallerRoute, type MatchedRoute, matchRoute } from '../../shared/contract/routes.ts';
 import { answerOf, eventOf, withIdentity } from './gateway-event.ts';
 import { type LocalHandlers, run, TimedOut } from './handlers.ts';
@@ -54,6 +55,7 @@ async function respond(request: Received, options: GatewayOptions): Promise<Answ
   if (foreign) return foreign;
   if (request.tooLarge) return jsonAnswer(413, { message: 'Request Entity Too Large' });
   if (request.method === 'GET' && request.rawPath === '/health') return health(request, options);
+  if (request.method === 'GET' && request.rawPath === '/openapi.json') return jsonAnswer(200, openApi);
   if (route === 'malformed') return jsonAnswer(400, { message: 'Bad Request' });
   if (route === undefined) return jsonAnswer(404, { message: 'Not Found' });
   const now = (options.now ?? Date.now)();

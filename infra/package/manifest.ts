@@ -30,6 +30,7 @@ export function packageManifest() {
     exports: {
       '.': { types: './types/shared/client/index.d.ts', default: './client/index.js' },
       './cdk': { types: './types/infra/package/cdk.d.ts', default: './infra/cdk/index.js' },
+      './openapi.json': './shared/contract/openapi.json',
       './connections.schema.json': './infra/connections.schema.json',
       './package.json': './package.json',
     },

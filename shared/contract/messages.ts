@@ -109,7 +109,7 @@ export interface ConsentStatusAnswer {
  * A grant's life as callers see it: `active` (serving), `in_doubt` (a refresh was sent and its outcome is
  * not known; it is being recovered), `consent_required` (the vendor ended it), `revoked` (being forgotten).
  */
-const GRANT_STATES = ['active', 'in_doubt', 'consent_required', 'revoked'] as const;
+export const GRANT_STATES = ['active', 'in_doubt', 'consent_required', 'revoked'] as const;
 /**
  * One of the states of a grant.
  * @example

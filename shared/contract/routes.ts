@@ -48,7 +48,7 @@ export type PublicOperation = Routes[PublicRouteKey]['operation'];
  * and the handler must not make one connection's path out of another's: no encoded slash, no dots, nothing encoded
  * where a name has nothing to encode. (A connection's name of digits alone passes: it is one that is not there.)
  */
-const PARAMETERS: Readonly<Record<ParameterOf<RouteKey>, RegExp>> = {
+export const PARAMETERS: Readonly<Record<ParameterOf<RouteKey>, RegExp>> = {
   connection: /^[A-Za-z0-9_-]{1,64}$/,
   consent: /^[A-Za-z0-9_-]{1,128}$/,
   subject: /^(?!\.{1,2}$)(?:(?!%2f)[^/])+$/i,

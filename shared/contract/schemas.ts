@@ -19,20 +19,24 @@ interface ConsentCompletionBody {
 
 const text = (allowed: string, pattern: RegExp) => v.pipe(v.string(allowed), v.regex(pattern, allowed));
 
-const subject = text('must be a string of 1-256 characters without "/" and control characters', SUBJECT);
+export const subject = text(
+  'must be a string of 1-256 characters without "/" and control characters',
+  SUBJECT,
+);
 
 const SCOPE_FORM = 'must be scope tokens with one space between two (RFC 6749 §3.3), 4096 characters at most';
 const scope = v.pipe(v.string(SCOPE_FORM), v.maxLength(4096, SCOPE_FORM), v.regex(SCOPE, SCOPE_FORM));
 
-const PARAMS_FORM =
-  'must be an object of at most 20 strings, with names of 1-64 of A-Z a-z 0-9 _ . - and no others';
-const params = v.pipe(
+export const MOST_PARAMS = 20;
+export const PARAM_NAME = /^(?!(?:__proto__|constructor|prototype)$)[\w.-]{1,64}$/;
+const PARAMS_FORM = `must be an object of at most ${MOST_PARAMS} strings, with names of 1-64 of A-Z a-z 0-9 _ . - and no others`;
+export const params = v.pipe(
   // valibot takes arrays for objects, and drops the names that pollute prototypes without a word.
   v.custom<Record<string, unknown>>(
     (value) =>
       isObject(value) &&
-      Object.keys(value).length <= 20 &&
-      Object.keys(value).every((name) => /^(?!(?:__proto__|constructor|prototype)$)[\w.-]{1,64}$/.test(name)),
+      Object.keys(value).length <= MOST_PARAMS &&
+      Object.keys(value).every((name) => PARAM_NAME.test(name)),
     PARAMS_FORM,
   ),
   v.record(
@@ -43,7 +47,7 @@ const params = v.pipe(
 
 const MIN_TTL_FORM = `must be a whole number of seconds from 0 to ${MAX_MIN_TTL}`;
 
-const tokenRequest = v.strictObject({
+export const tokenRequest = v.strictObject({
   subject: v.optional(subject),
   scope: v.optional(scope),
   params: v.optional(params),
@@ -63,14 +67,14 @@ const tokenRequest = v.strictObject({
   ),
 });
 
-const consentRequest = v.strictObject({
+export const consentRequest = v.strictObject({
   subject: v.optional(subject),
   replace: v.optional(v.boolean('must be true or false')),
   return_to: v.optional(text('must be a URL of at most 2048 characters', /^[!-~]{1,2048}$/)),
 });
 
 /** RFC 6749 §A.11: a code is visible ASCII and spaces. */
-const consentCompletion = v.strictObject({
+export const consentCompletion = v.strictObject({
   code: v.optional(
     text('must be the code that the vendor showed, 1-4096 printable characters', /^[ -~]{1,4096}$/),
   ),
