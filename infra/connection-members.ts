@@ -40,6 +40,8 @@ export interface ConnectionMembers<Vendor extends string = never> {
   readonly token_params?: Readonly<Record<string, string | readonly string[]>>;
   /** Member of the answer in which the token stands. Default: the answer itself. */
   readonly token_member?: string;
+  /** What the server calls Bearer tokens. */
+  readonly token_type?: string;
   readonly scope_separator?: ' ' | ',';
   readonly body_encoding?: 'form' | 'json' | 'multipart';
   /** `aud` of client assertions. Default: `token_endpoint`. */
@@ -52,6 +54,8 @@ export interface ConnectionMembers<Vendor extends string = never> {
   readonly params?: readonly string[];
   readonly token_headers?: Readonly<Record<string, string>>;
   readonly scope_on_refresh?: boolean;
+  /** What the server says of a refresh token that is over, beside `invalid_grant`. */
+  readonly dead_grant_errors?: readonly string[];
   readonly revoke_access_tokens?: boolean;
   /** Whether the server takes PKCE. Default: true. */
   readonly pkce?: boolean;

@@ -117,6 +117,8 @@ export interface ServerSettings {
   readonly tokenParams?: Readonly<Record<string, string | readonly string[]>>;
   /** Of the token endpoint's answer, in which the members of RFC 6749 §5.1 stand. */
   readonly tokenMember?: string;
+  /** What the server calls Bearer tokens (Slack: `user`, `bot`). */
+  readonly tokenType?: string;
   readonly scopeSeparator?: ' ' | ',';
   readonly bodyEncoding?: 'form' | 'json' | 'multipart';
   readonly assertionAudience?: AssertionAudience;
@@ -129,6 +131,8 @@ export interface ServerSettings {
   readonly tokenHeaders?: Readonly<Record<string, string>>;
   /** A refresh names its scopes also where it does not narrow them. */
   readonly scopeOnRefresh?: boolean;
+  /** What the server says instead of `invalid_grant` of a refresh token that is over. */
+  readonly deadGrantErrors?: readonly string[];
   /** The end of a refresh token does not end the access tokens that it gave. */
   readonly revokeAccessTokens?: boolean;
   readonly pkce?: boolean;
@@ -186,6 +190,7 @@ export type VendorMember =
   | 'rejection_statuses'
   | 'token_params'
   | 'token_member'
+  | 'token_type'
   | 'scope_separator'
   | 'body_encoding'
   | 'assertion_audience'
@@ -194,5 +199,6 @@ export type VendorMember =
   | 'params'
   | 'token_headers'
   | 'scope_on_refresh'
+  | 'dead_grant_errors'
   | 'revoke_access_tokens'
   | 'pkce';

@@ -148,6 +148,7 @@ const serverSettings: Rule = ({ members, connection, misshapen }, report) => {
     ['grant_type', grant === 'client_credentials', 'grant "client_credentials"'],
     ['params', isForItself(grant), 'grants without a consent'],
     ['scope_on_refresh', !isForItself(grant), 'grants that have refresh tokens'],
+    ['dead_grant_errors', !isForItself(grant), 'grants that have refresh tokens'],
     ['revoke_access_tokens', !isForItself(grant), 'grants that have refresh tokens'],
   ];
   for (const [member, fits, where] of only)
@@ -193,6 +194,7 @@ export const SERVER_MEMBERS = [
   'rejection_statuses',
   'token_params',
   'token_member',
+  'token_type',
   'scope_separator',
   'body_encoding',
   'assertion_audience',
@@ -201,6 +203,7 @@ export const SERVER_MEMBERS = [
   'params',
   'token_headers',
   'scope_on_refresh',
+  'dead_grant_errors',
   'revoke_access_tokens',
   'pkce',
 ] as const satisfies readonly VendorMember[];

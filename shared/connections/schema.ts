@@ -188,6 +188,14 @@ const vendorMembers = {
       ),
     ),
   ),
+  token_type: v.optional(
+    v.pipe(
+      text('the name of a token type: 1-16 of A-Z a-z _', /^[A-Za-z_]{1,16}$/),
+      v.description(
+        'What the server calls Bearer tokens in `token_type`; default: Bearer (RFC 6750 §6.1.1).',
+      ),
+    ),
+  ),
   scope_separator: v.optional(
     v.pipe(
       oneOf([' ', ',']),
@@ -246,6 +254,14 @@ const vendorMembers = {
       v.boolean('true or false'),
       v.description(
         'Whether a refresh names its scopes also where it narrows nothing; default: false (RFC 6749 §6).',
+      ),
+    ),
+  ),
+  dead_grant_errors: v.optional(
+    v.pipe(
+      some(text('an error code: 1-64 of A-Z a-z 0-9 _ . -', /^[A-Za-z0-9_.-]{1,64}$/), 'error code'),
+      v.description(
+        'What the server says of a refresh token that is over, beside invalid_grant (RFC 6749 §5.2).',
       ),
     ),
   ),

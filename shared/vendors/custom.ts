@@ -59,9 +59,17 @@ export const custom: Vendor = {
 
 /** What `shared/vendors` can say of a vendor, a connection can say of its server. */
 function adapted({ server: settings }: Connection): Vendor {
-  const { scopeSeparator = ' ', tokenMember, tokenParams, assertionAudience, bodyEncoding } = settings;
+  const {
+    scopeSeparator = ' ',
+    tokenMember,
+    tokenType,
+    tokenParams,
+    assertionAudience,
+    bodyEncoding,
+  } = settings;
   const { graceWindow, refreshKillsAccessToken, rejectionStatuses, pkce } = settings;
   const { grantType, params: optionalParams, scopeOnRefresh, revokeAccessTokens } = settings;
+  const { deadGrantErrors } = settings;
   const dialect = present({
     encoding: bodyEncoding ?? 'form',
     defaultLifetime: settings.defaultLifetime ?? custom.dialect.defaultLifetime,
@@ -70,23 +78,26 @@ function adapted({ server: settings }: Connection): Vendor {
     assertionClaims: settings.assertionClaims,
     headers: settings.tokenHeaders,
     scopeSeparator,
-    adapt: tokenMember === undefined && scopeSeparator === ' ' ? undefined : adapt,
+    adapt,
   });
   return {
     ...custom,
     ...present({ graceWindow, refreshKillsAccessToken, rejectionStatuses, pkce }),
-    ...present({ grantType, optionalParams, scopeOnRefresh, revokeAccessTokens }),
+    ...present({ grantType, optionalParams, scopeOnRefresh, revokeAccessTokens, deadGrantErrors }),
     dialect,
   };
 
-  /** Slack answers a user's token in `authed_user`; GitHub and others put commas between scopes. */
+  /** Slack answers a user's token in `authed_user`, as of type `user`; GitHub and others put commas between scopes. */
   function adapt(answer: Readonly<Record<string, unknown>>): Record<string, unknown> {
     const inner = tokenMember === undefined ? answer : answer[tokenMember];
     const members = isObject(inner) ? inner : answer;
-    const { scope } = members;
-    return typeof scope === 'string'
-      ? { ...members, scope: scope.replaceAll(scopeSeparator, ' ') }
-      : { ...members };
+    const { scope, token_type } = members;
+    return {
+      ...members,
+      ...(typeof scope === 'string' && { scope: scope.replaceAll(scopeSeparator, ' ') }),
+      // No type at all is taken for Bearer.
+      ...(tokenType !== undefined && token_type === tokenType && { token_type: undefined }),
+    };
   }
 }
 

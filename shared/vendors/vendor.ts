@@ -34,6 +34,8 @@ export interface Vendor extends VendorRules {
   readonly optionalParams?: readonly string[];
   /** A refresh names its scopes also where it does not narrow them. */
   readonly scopeOnRefresh?: boolean;
+  /** Error codes that say of a refresh token what `invalid_grant` does (GitHub: `bad_refresh_token`). */
+  readonly deadGrantErrors?: readonly string[];
   /** The end of a refresh token does not end the access tokens that it gave (RFC 7009 §2.1: a SHOULD). */
   readonly revokeAccessTokens?: boolean;
   /** `redirect_uri` goes along with a refresh (Bugfender). */

@@ -21,6 +21,7 @@ import type { Redacted } from '../../contract/redacted.ts';
 import type { Token } from '../../oauth/token.ts';
 import { requestToken } from '../../oauth/token-endpoint.ts';
 import type { TokenReply } from '../../oauth/types.ts';
+import type { Vendor } from '../../vendors/vendor.ts';
 import { ignoringUnavailable } from '../ignoring-unavailable.ts';
 import type { Failure, Grant, RefreshableGrant, Stored } from '../ports.ts';
 import type { TokenRequest } from '../request.ts';
@@ -159,7 +160,7 @@ export function refresher(parts: RefreshParts): Refresher {
     // Not one of ours: a defect. The lease runs out and the attempt is seen.
     if (!(error instanceof BrokerError)) throw error;
     const now = clock.now();
-    if (error instanceof VendorError && error.vendorError === 'invalid_grant')
+    if (error instanceof VendorError && saysItIsOver(error, request.vendor))
       return believe(held, request, error);
     const key = scopeKey(request.scopes);
     const isAmbiguous = error instanceof VendorError && error.ambiguous;
@@ -197,7 +198,7 @@ export function refresher(parts: RefreshParts): Refresher {
     const current = await grants.read(held);
     if (current?.rev !== held.rev || (await adoptRescue(held, request))) return undefined;
     const failure = nextFailure(error, undefined, timing, clock.now());
-    return conclude(held, failure, 'the vendor ended the grant (invalid_grant)');
+    return conclude(held, failure, `the vendor ended the grant (${error.vendorError})`);
   }
 
   /** The vendor takes the refresh token no more. */
@@ -254,6 +255,10 @@ export function refresher(parts: RefreshParts): Refresher {
   function policy({ connection, vendor }: Pick<RefreshRequest, 'connection' | 'vendor'>): DuePolicy {
     return { connection, vendor, timing, now: clock.now() };
   }
+}
+
+function saysItIsOver({ vendorError = '' }: VendorError, { deadGrantErrors = [] }: Vendor): boolean {
+  return vendorError === 'invalid_grant' || deadGrantErrors.includes(vendorError);
 }
 
 /** So many refusals without a name, over so much time, say that the refresh token is dead. */
