@@ -1,5 +1,6 @@
 import { Command } from 'commander';
 import { connectCommand } from './connect-command.ts';
+import { connectionCommand } from './connection-command.ts';
 import { connectionsCommand } from './connections-command.ts';
 import { doctorCommand } from './doctor/command.ts';
 import { execCommand } from './exec-command.ts';
@@ -34,6 +35,7 @@ ${EXIT_CODES_HELP}`,
     tokenCommand(),
     execCommand(),
     connectionsCommand(),
+    connectionCommand(),
     grantsCommand(),
     connectCommand(),
     revokeCommand(),

@@ -48,6 +48,14 @@ export interface Discovery {
  * @throws VendorError `vendor_unavailable`, naming the member that is wrong
  */
 export async function discover(issuer: string, options: DiscoveryOptions): Promise<Endpoints> {
+  return readMetadata(await findMetadata(issuer, options), issuer, options);
+}
+
+/**
+ * What an authorization server says of itself, nothing in it checked yet.
+ * @throws VendorError `vendor_unavailable`
+ */
+export async function findMetadata(issuer: string, options: DiscoveryOptions): Promise<JsonObject> {
   const { origin, pathname, host, search } = checkUrl(issuer, 'The issuer', options);
   if (search !== '') throw unusable('The issuer must not have a query.');
   const path = pathname.replace(/\/$/, '');
@@ -55,7 +63,7 @@ export async function discover(issuer: string, options: DiscoveryOptions): Promi
     (await fetchMetadata(`${origin}/.well-known/oauth-authorization-server${path}`, options.budget)) ??
     (await fetchMetadata(`${origin}${path}/.well-known/openid-configuration`, options.budget));
   if (metadata === undefined) throw unusable(`${host} has no authorization server metadata for ${issuer}.`);
-  return readMetadata(metadata, issuer, options);
+  return metadata;
 }
 
 interface Known {
@@ -129,7 +137,8 @@ function fetchMetadata(url: string, budget: Budget): Promise<JsonObject | undefi
   });
 }
 
-function readMetadata(metadata: JsonObject, issuer: string, options: DiscoveryOptions): Endpoints {
+/** @throws VendorError `vendor_unavailable`, naming the member that is wrong */
+export function readMetadata(metadata: JsonObject, issuer: string, options: DiscoveryOptions): Endpoints {
   const { host } = new URL(issuer);
   if (metadata.issuer !== issuer) {
     // RFC 8414 §3.3: identical, to the slash; a server that speaks for another must not be believed.
