@@ -1,4 +1,5 @@
 import { Command } from 'commander';
+import { completionCommand } from './completion-command.ts';
 import { connectCommand } from './connect-command.ts';
 import { connectionCommand } from './connection-command.ts';
 import { connectionsCommand } from './connections-command.ts';
@@ -42,6 +43,7 @@ ${EXIT_CODES_HELP}`,
     secretCommand(),
     doctorCommand(),
     verifyCommand(),
+    completionCommand(),
   ]) {
     root.addCommand(command);
   }
