@@ -27,11 +27,13 @@ const GRANT_LEVELS: Partial<Record<GrantChange, Level>> = {
   rescued: 'warn',
   superseded: 'warn',
   consent_failed: 'warn',
+  expiring: 'warn',
   consent_required: 'error',
 };
 const GRANT_METRICS: Partial<Record<GrantChange, MetricName>> = {
   in_doubt: 'grantsInDoubt',
   consent_required: 'consentRequired',
+  expiring: 'grantsExpiring',
 };
 
 /** Answers that a device flow consists of (RFC 8628 §3.5); no vendor is at fault. */

@@ -33,6 +33,8 @@ export interface ConnectionMembers<Vendor extends string = never> {
   /** How a `custom` server's tokens live: seconds without `expires_in`, and for which a spent refresh token still works. */
   readonly default_lifetime?: number;
   readonly grace_window?: number;
+  /** Seconds that a refresh token lives: since the consent, and unused. */
+  readonly refresh_token_lifetime?: { readonly absolute?: number; readonly idle?: number };
   readonly refresh_kills_access_token?: boolean;
   /** HTTP statuses by which its API refuses a token. Default: 401. */
   readonly rejection_statuses?: readonly number[];

@@ -43,11 +43,13 @@ function row(listed: Listed): string[] {
 
 /** One word for a connection that acts for itself; the number of its grants by state for one that acts for others. */
 export function stateOf(listed: Listed): string {
-  const { vendor, grant_status, grants, grants_truncated, expires_at, last_failure } = listed;
+  const { vendor, grant_status, grants, grants_expiring, grants_truncated, expires_at, last_failure } =
+    listed;
   if (vendor === undefined) return 'unknown';
   if (grant_status) return grant_status;
   if (grants) {
     const counted = Object.entries(grants).filter(([, count]) => count > 0);
+    if (grants_expiring) counted.push(['expiring', grants_expiring]);
     const shown = counted.map(([state, count]) => `${count} ${state}`).join(', ') || 'no grants';
     return grants_truncated ? `${shown} and more` : shown;
   }

@@ -50,7 +50,7 @@ function row(grant: GrantAnswer): string[] {
     last_failure && `${last_failure.vendor_error ?? last_failure.error}, ${fromNow(last_failure.at)}`;
   return [
     subject,
-    grant_status,
+    grant.expiring ? `${grant_status}, ends ${fromNow(grant.refresh_token_expires_at)}` : grant_status,
     fromNow(expires_at),
     fromNow(last_refresh_at),
     fromNow(consented_at),

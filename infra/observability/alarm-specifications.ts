@@ -120,6 +120,12 @@ export function furtherAlarms(watched: Watched): Record<string, AlarmSpec> {
       description:
         'Some grant has been due for over ten minutes: sweeps do not keep up. Raise `shards`, or see which vendor is slow.',
     },
+    GrantExpiring: {
+      // As often as its access tokens are renewed, which may be once a day.
+      metric: watched.metrics.read('grantsExpiring', { period: Duration.days(1) }),
+      description:
+        'The refresh token of some grant ends within a week, or is not renewed before it idles out. `token-broker grants CONNECTION` shows whose; have its owner consent again (`token-broker connect CONNECTION --subject SUBJECT --replace`), or see why the sweep fails.',
+    },
     Throttled: {
       metric: throttles(watched),
       description:

@@ -110,6 +110,7 @@ function grants(props: DashboardProps): Row[] {
       graph('Doubts, consents wanted, values that do not open', [
         metrics.read('grantsInDoubt'),
         metrics.read('consentRequired'),
+        metrics.read('grantsExpiring'),
         metrics.read('unreadableValues'),
       ]),
       graph('Sweeps: grants not renewed, most overdue (s)', [

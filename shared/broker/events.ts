@@ -54,6 +54,8 @@ export type BrokerEvent =
         | 'rescued'
         | 'adopted'
         | 'consent_required'
+        /** Its refresh token will end of itself before long. */
+        | 'expiring'
         | 'consented'
         | 'consent_denied'
         | 'consent_failed'

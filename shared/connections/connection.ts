@@ -105,12 +105,19 @@ export interface Connection {
   readonly tags?: Readonly<Record<string, string>>;
 }
 
+/** Seconds that a refresh token lives: since the consent, and unused. */
+export interface RefreshTokenLifetime {
+  readonly absolute?: number | undefined;
+  readonly idle?: number | undefined;
+}
+
 /** How a server of `custom` differs from the standards; what is absent is as they have it. */
 export interface ServerSettings {
   /** Seconds. */
   readonly defaultLifetime?: number;
   /** Seconds. */
   readonly graceWindow?: number;
+  readonly refreshTokenLifetime?: RefreshTokenLifetime;
   readonly refreshKillsAccessToken?: boolean;
   readonly rejectionStatuses?: readonly number[];
   /** Sent with every token request; a name may have several values. */
@@ -186,6 +193,7 @@ export type VendorMember =
   | 'endpoint_hosts'
   | 'default_lifetime'
   | 'grace_window'
+  | 'refresh_token_lifetime'
   | 'refresh_kills_access_token'
   | 'rejection_statuses'
   | 'token_params'

@@ -36,6 +36,7 @@ export function withDefaults(
     server: present({
       defaultLifetime: members.default_lifetime,
       graceWindow: members.grace_window,
+      refreshTokenLifetime: members.refresh_token_lifetime,
       refreshKillsAccessToken: members.refresh_kills_access_token,
       rejectionStatuses: members.rejection_statuses,
       tokenParams: members.token_params,

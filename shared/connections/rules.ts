@@ -147,6 +147,7 @@ const serverSettings: Rule = ({ members, connection, misshapen }, report) => {
     ['assertion_claims', isAssertionGrant(grant), 'the grants "…:jwt-bearer" and "…:token-exchange"'],
     ['grant_type', grant === 'client_credentials', 'grant "client_credentials"'],
     ['params', isForItself(grant), 'grants without a consent'],
+    ['refresh_token_lifetime', !isForItself(grant), 'grants that have refresh tokens'],
     ['scope_on_refresh', !isForItself(grant), 'grants that have refresh tokens'],
     ['dead_grant_errors', !isForItself(grant), 'grants that have refresh tokens'],
     ['revoke_access_tokens', !isForItself(grant), 'grants that have refresh tokens'],
@@ -190,6 +191,7 @@ const RULES: readonly Rule[] = [
 export const SERVER_MEMBERS = [
   'default_lifetime',
   'grace_window',
+  'refresh_token_lifetime',
   'refresh_kills_access_token',
   'rejection_statuses',
   'token_params',

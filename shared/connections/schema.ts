@@ -106,6 +106,9 @@ export const callerRuleSchema = v.strictObject(
 const endpoint = (what: string, rfc: string) =>
   v.optional(v.pipe(url, v.description(`${what} (${rfc}). Only where the vendor does not fix it.`)));
 
+/** Of a refresh token: a minute to ten years. */
+const life = seconds(60, 315_360_000);
+
 const CALLS = 'a whole number from 1 to 1000000';
 const calls = v.pipe(v.number(CALLS), v.integer(CALLS), v.minValue(1, CALLS), v.maxValue(1_000_000, CALLS));
 
@@ -155,6 +158,20 @@ const vendorMembers = {
       seconds(0, 86_400),
       v.description(
         'Seconds for which a spent refresh token still works; default: 0, none (RFC 9700 §4.14.2).',
+      ),
+    ),
+  ),
+  refresh_token_lifetime: v.optional(
+    v.pipe(
+      v.strictObject(
+        {
+          absolute: v.optional(v.pipe(life, v.description('Since the consent, however it is used.'))),
+          idle: v.optional(v.pipe(life, v.description('Unused: it is used before that.'))),
+        },
+        'an object with "absolute", "idle" or both',
+      ),
+      v.description(
+        'Seconds that a refresh token lives, so that its end is seen coming; default: not known (RFC 9700 §4.14.2).',
       ),
     ),
   ),

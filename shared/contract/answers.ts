@@ -74,12 +74,19 @@ export const consentStatusAnswer = message<ConsentStatusAnswer>({
   error_description: maybe(described(text, 'What went wrong, where something other than a no did.')),
 });
 
+const refresh_token_expires_at = maybe(
+  described(time, 'When the refresh token ends of itself, where that is known.'),
+);
+const expiring = maybe(described(v.literal(true), 'Somebody should consent again before that.'));
+
 export const grantAnswer = message<GrantAnswer>({
   subject: text,
   grant_status: v.picklist(GRANT_STATES),
   scope: maybe(described(text, 'As consented to.')),
   expires_at: maybe(described(time, 'Of the current token.')),
   last_refresh_at: maybe(time),
+  refresh_token_expires_at,
+  expiring,
   consented_at: time,
   consented_by: described(text, 'ARN of the principal that began the consent.'),
   last_failure: maybe(lastFailure),
@@ -111,6 +118,8 @@ export const connectionAnswer = message<ConnectionAnswer>({
   grant_status: maybe(v.picklist([...GRANT_STATES, 'none'])),
   expires_at: maybe(time),
   last_refresh: maybe(time),
+  refresh_token_expires_at,
+  expiring,
   last_failure: maybe(lastFailure),
   grants: maybe(
     described(
@@ -118,6 +127,7 @@ export const connectionAnswer = message<ConnectionAnswer>({
       'Without `subject`: how many there are in each state.',
     ),
   ),
+  grants_expiring: maybe(described(count, 'Active ones that somebody should renew by a consent.')),
   grants_truncated: maybe(
     described(v.literal(true), 'There are more than were counted, which are the first 1,000.'),
   ),

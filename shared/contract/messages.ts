@@ -145,6 +145,9 @@ export interface GrantAnswer {
   /** Of the current token. */
   expires_at?: string;
   last_refresh_at?: string;
+  /** When the refresh token ends of itself, where the connection says how long those live; `expiring`: soon. */
+  refresh_token_expires_at?: string;
+  expiring?: true;
   consented_at: string;
   /** ARN of the principal that began the consent. */
   consented_by: string;
@@ -202,9 +205,13 @@ export interface ConnectionAnswer {
   grant_status?: GrantState | 'none';
   expires_at?: string;
   last_refresh?: string;
+  refresh_token_expires_at?: string;
+  expiring?: true;
   last_failure?: LastFailure;
   /** Without `?subject=`, for connections with grants. */
   grants?: Record<GrantState, number>;
+  /** Of the active ones; absent: none. */
+  grants_expiring?: number;
   /** There are more grants than were counted, which are the first 1,000 by subject. */
   grants_truncated?: true;
 }

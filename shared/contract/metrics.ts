@@ -46,6 +46,8 @@ export const METRICS = {
   /** Written each time a refresh leaves a grant in doubt, hence repeatedly while it stays so. */
   grantsInDoubt: { name: 'GrantsInDoubt', unit: 'Count' },
   consentRequired: { name: 'ConsentRequired', unit: 'Count' },
+  /** Written each time a sweep sees a grant whose refresh token will soon end of itself. */
+  grantsExpiring: { name: 'GrantsExpiring', unit: 'Count' },
   unreadableValues: { name: 'UnreadableValues', unit: 'Count' },
   /** Grants that a sweep could not renew. */
   sweepFailures: { name: 'SweepFailures', unit: 'Count' },

@@ -69,7 +69,7 @@ function adapted({ server: settings }: Connection): Vendor {
   } = settings;
   const { graceWindow, refreshKillsAccessToken, rejectionStatuses, pkce } = settings;
   const { grantType, params: optionalParams, scopeOnRefresh, revokeAccessTokens } = settings;
-  const { deadGrantErrors } = settings;
+  const { deadGrantErrors, refreshTokenLifetime } = settings;
   const dialect = present({
     encoding: bodyEncoding ?? 'form',
     defaultLifetime: settings.defaultLifetime ?? custom.dialect.defaultLifetime,
@@ -83,7 +83,14 @@ function adapted({ server: settings }: Connection): Vendor {
   return {
     ...custom,
     ...present({ graceWindow, refreshKillsAccessToken, rejectionStatuses, pkce }),
-    ...present({ grantType, optionalParams, scopeOnRefresh, revokeAccessTokens, deadGrantErrors }),
+    ...present({
+      grantType,
+      optionalParams,
+      scopeOnRefresh,
+      revokeAccessTokens,
+      deadGrantErrors,
+      refreshTokenLifetime,
+    }),
     dialect,
   };
 

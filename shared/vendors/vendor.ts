@@ -1,4 +1,4 @@
-import type { Connection, VendorRules } from '../connections/connection.ts';
+import type { Connection, RefreshTokenLifetime, VendorRules } from '../connections/connection.ts';
 import type { Dialect, Endpoints } from '../oauth/types.ts';
 
 export interface DiscoveredServer {
@@ -28,6 +28,8 @@ export interface Vendor extends VendorRules {
   server(connection: Connection): Endpoints | DiscoveredServer;
   /** Authorization code with PKCE S256 (RFC 7636); `false` only where the vendor is known not to take it. */
   readonly pkce: boolean;
+  /** How long refresh tokens live; absent: nobody knows. */
+  readonly refreshTokenLifetime?: RefreshTokenLifetime;
   /** What the vendor calls client credentials; absent: `client_credentials`. */
   readonly grantType?: string;
   /** Names of `params` that any scope admits. */

@@ -57,6 +57,7 @@ const RINGS: Record<string, [what: string, samples: Sample[], by: number][]> = {
   ServerErrors: [['a vendor that is down', at(every(1, 0, 15), 'AWS/ApiGateway/5xx'), 15]],
   RotationFailing: [['one rotation', lambda('Errors', 'sealing-key', [2]), 5]],
   SweepBacklog: [['a grant that stays due', at(every(1, 0, 15), own('SweepAge'), { value: 700 }), 15]],
+  GrantExpiring: [['one grant, seen once a day', at([2], own('GrantsExpiring')), DAY]],
   Throttled: [
     ['the index of due grants', at([2], 'AWS/DynamoDB/WriteThrottleEvents', { of: 'due' }), 5],
     ['direct invokes', lambda('Throttles', 'invoke', [2]), 5],

@@ -294,7 +294,7 @@ test('alarms reach an address through an encrypted topic that they may publish t
     .ofType('AWS::CloudWatch::Alarm')
     .filter(([, { Properties }]) => Properties.AlarmActions)
     .map(([id]) => id);
-  expect(notified).toHaveLength(13);
+  expect(notified).toHaveLength(14);
 });
 
 test('an own domain is the URL that functions and vendors are told', () => {

@@ -40,5 +40,11 @@ async function checkGrants(listed: Listed): Promise<Finding> {
   const ended = grants?.consent_required ?? (grant_status === 'consent_required' ? 1 : 0);
   if (ended > 0)
     return problem(check, `${stateOf(listed)}: the vendor ended some`, `${connect} --subject SUBJECT`);
+  if (listed.grants_expiring || listed.expiring)
+    return problem(
+      check,
+      `${stateOf(listed)}: refresh tokens end soon (token-broker grants ${connection})`,
+      `${connect} --subject SUBJECT --replace`,
+    );
   return ok(check, stateOf(listed));
 }

@@ -5,6 +5,7 @@ import type { Failure, Grant, GrantOutline, GrantsTable, TokenEntry, TokensTable
 import { type Found, isGrant, type Span, subjectOf, tokenRequest } from '../request.ts';
 import { cacheKey } from '../tokens/cache-key.ts';
 import { mismatch } from './binding.ts';
+import { isExpiring, refreshTokenEnd } from './refresh-token-life.ts';
 import { latestFailure, scopeKey, warmScopes } from './states.ts';
 
 export interface DescribeParts {
@@ -49,7 +50,13 @@ export function describer({ tokens, grants }: DescribeParts): Permitted<Describe
       const status = statusOf(found, outline);
       if (status !== 'none') counted[status] += 1;
     }
-    return { grants: counted, ...(outlines.length === MOST_COUNTED && { grants_truncated: true }) };
+    const { vendor, begunAt } = found;
+    const expiring = outlines.filter((outline) => isExpiring(outline, vendor, begunAt)).length;
+    return {
+      grants: counted,
+      ...(expiring > 0 && { grants_expiring: expiring }),
+      ...(outlines.length === MOST_COUNTED && { grants_truncated: true }),
+    };
   }
 
   async function tokenState(request: DescribeRequest): Promise<Partial<ConnectionAnswer>> {
@@ -87,7 +94,7 @@ function entryState(entry: TokenEntry | undefined): Partial<ConnectionAnswer> {
   };
 }
 
-function grantState(found: Found, grant: Grant | undefined): Partial<ConnectionAnswer> {
+function grantState(found: Found & Span, grant: Grant | undefined): Partial<ConnectionAnswer> {
   if (!grant || grant.status === 'forgotten') return { grant_status: 'none' };
   const token = grant.tokens[scopeKey(grant.scopes)];
   const failure = latestFailure(grant, scopeKey(warmScopes(grant, found.connection)));
@@ -95,12 +102,13 @@ function grantState(found: Found, grant: Grant | undefined): Partial<ConnectionA
     grant_status: statusOf(found, grant),
     ...(token && { expires_at: rfc3339(token.expiresAt) }),
     last_refresh: rfc3339(grant.lastRefreshAt ?? grant.consentedAt),
+    ...refreshTokenState(found, grant),
     ...(failure && { last_failure: shown(failure) }),
   };
 }
 
 /** One of a list, without anything of it being opened. */
-export function shownGrant(found: Found, grant: GrantOutline): GrantAnswer {
+export function shownGrant(found: Found & Span, grant: GrantOutline): GrantAnswer {
   const { subject, scopes, expiresAt, lastRefreshAt, consentedAt, consentedBy } = grant;
   const failure = latestFailure(grant, scopeKey(warmScopes(grant, found.connection)));
   const status = statusOf(found, grant);
@@ -110,9 +118,18 @@ export function shownGrant(found: Found, grant: GrantOutline): GrantAnswer {
     ...(scopes.length > 0 && { scope: scopes.join(' ') }),
     ...(expiresAt !== undefined && { expires_at: rfc3339(expiresAt) }),
     ...(lastRefreshAt !== undefined && { last_refresh_at: rfc3339(lastRefreshAt) }),
+    ...refreshTokenState(found, grant),
     consented_at: rfc3339(consentedAt),
     consented_by: consentedBy,
     ...(failure && { last_failure: shown(failure) }),
+  };
+}
+
+function refreshTokenState({ vendor, begunAt }: Found & Span, grant: Parameters<typeof isExpiring>[0]) {
+  const end = refreshTokenEnd(grant, vendor);
+  return {
+    ...(end !== undefined && { refresh_token_expires_at: rfc3339(end) }),
+    ...(isExpiring(grant, vendor, begunAt) && { expiring: true as const }),
   };
 }
 

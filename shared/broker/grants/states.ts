@@ -19,6 +19,7 @@ import type { Token } from '../../oauth/token.ts';
 import type { Vendor } from '../../vendors/vendor.ts';
 import type { Failure, Grant, Lease, Rescue } from '../ports.ts';
 import type { Timing } from '../times.ts';
+import { latestUse } from './refresh-token-life.ts';
 
 /** What decides when a grant is due again. */
 export interface DuePolicy {
@@ -225,6 +226,10 @@ export function setAside(grant: Grant, now: number): Grant {
 
 /** When the sweep should look at a grant that holds this token for its default scopes. */
 export function dueAfter(grant: Grant, token: Token | undefined, policy: DuePolicy): number {
+  return Math.min(renewalAfter(grant, token, policy), policy.now + latestUse(policy.vendor));
+}
+
+function renewalAfter(grant: Grant, token: Token | undefined, policy: DuePolicy): number {
   const { connection, vendor, timing, now } = policy;
   if (!grant.refreshToken) return now + NEVER;
   const failure = grant.failures?.[scopeKey(warmScopes(grant, connection))];

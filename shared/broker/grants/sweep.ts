@@ -11,6 +11,7 @@ import { isRefusedClient } from '../vendor/client.ts';
 import { mismatch } from './binding.ts';
 import { FairQueue } from './fair-queue.ts';
 import type { Refresher, RefreshParts } from './refresh.ts';
+import { isExpiring } from './refresh-token-life.ts';
 import type { revoker } from './revoke.ts';
 import { SET_ASIDE, setAside, warmScopes } from './states.ts';
 
@@ -143,6 +144,7 @@ export function sweeper(parts: SweepParts): Sweep {
       await parts.finishRevocation(grant, found, { endsAt });
       return 'skipped';
     }
+    if (isExpiring(grant, found.vendor, now)) observe({ type: 'grant', change: 'expiring', ...key });
     const { refreshToken } = grant;
     if (!refreshToken) return 'skipped';
     if (grant.dueAt + timing.deadline > endsAt) return 'skipped';

@@ -1,0 +1,33 @@
+/** When refresh tokens end of themselves, as far as the vendor says: nothing that is stored, but what follows from it. */
+import type { RefreshTokenLifetime } from '../../connections/connection.ts';
+import type { Vendor } from '../../vendors/vendor.ts';
+import type { Grant } from '../ports.ts';
+
+/** People are told so long before the end, or for the last fifth of a shorter life; in milliseconds. */
+const NOTICE = 7 * 86_400_000;
+
+type Life = Pick<Grant, 'status' | 'consentedAt' | 'lastRefreshAt'>;
+
+/** @returns milliseconds since the epoch; `undefined` where no end is known, or it has come */
+export function refreshTokenEnd(grant: Life, { refreshTokenLifetime = {} }: Vendor): number | undefined {
+  if (grant.status !== 'active') return undefined;
+  const ends = endsOf(grant, refreshTokenLifetime).map(({ at }) => at);
+  return ends.length > 0 ? Math.min(...ends) : undefined;
+}
+
+/** Nothing that the sweep does by itself will help in time: somebody must consent again, or see why it does not refresh. */
+export function isExpiring(grant: Life, { refreshTokenLifetime = {} }: Vendor, now: number): boolean {
+  if (grant.status !== 'active') return false;
+  return endsOf(grant, refreshTokenLifetime).some(({ at, life }) => at - now <= Math.min(NOTICE, life / 5));
+}
+
+/** An unused refresh token is used long before it idles out; milliseconds. */
+export function latestUse({ refreshTokenLifetime: { idle } = {} }: Vendor): number {
+  return idle === undefined ? Number.POSITIVE_INFINITY : (idle * 1000) / 2;
+}
+
+function endsOf({ consentedAt, lastRefreshAt }: Life, { absolute, idle }: RefreshTokenLifetime) {
+  const of = (since: number, seconds: number | undefined) =>
+    seconds === undefined ? [] : [{ at: since + seconds * 1000, life: seconds * 1000 }];
+  return [...of(consentedAt, absolute), ...of(lastRefreshAt ?? consentedAt, idle)];
+}
