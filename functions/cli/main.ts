@@ -1,14 +1,13 @@
 #!/usr/bin/env node
 /** `token-broker`: the command line. */
-import { readFile } from 'node:fs/promises';
 import { CommanderError } from 'commander';
 import { asFailure } from './as-failure.ts';
+import { manifest } from './manifest.ts';
 import { program } from './program.ts';
 import { styled, tell } from './terminal.ts';
 
 async function main(): Promise<void> {
-  const manifest = await readFile(new URL('../../package.json', import.meta.url), 'utf8');
-  const { version } = JSON.parse(manifest) as { version: string };
+  const { version } = await manifest();
   await program(version).parseAsync();
 }
 

@@ -7,6 +7,7 @@ import { doctorCommand } from './doctor/command.ts';
 import { execCommand } from './exec-command.ts';
 import { EXIT, EXIT_CODES_HELP } from './failure.ts';
 import { grantsCommand } from './grants-command.ts';
+import { initCommand } from './init-command.ts';
 import { revokeCommand } from './revoke-command.ts';
 import { secretCommand } from './secret-command.ts';
 import { tokenCommand } from './token-command.ts';
@@ -43,6 +44,7 @@ ${EXIT_CODES_HELP}`,
     secretCommand(),
     doctorCommand(),
     verifyCommand(),
+    initCommand(),
     completionCommand(),
   ]) {
     root.addCommand(command);

@@ -222,7 +222,7 @@ describe('what goes wrong is told on stderr, with the next step and an exit code
 });
 
 describe('--help', () => {
-  const ASKING_NO_BROKER = ['completion', 'new'];
+  const ASKING_NO_BROKER = ['completion', 'init', 'new'];
   const commands = (parent: Command): Command[] => [parent, ...parent.commands.flatMap(commands)];
 
   test('of every command has examples', () => {

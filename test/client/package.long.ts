@@ -169,6 +169,16 @@ test('the construct needs no esbuild and no sources, and deploys the bundles of 
   expect(contents).toContain(prebuilt);
 });
 
+test('what init writes synthesizes with the CDK’s own command', async () => {
+  run('npx', ['--no-install', 'token-broker', 'init', 'fresh']);
+  const cdk = join(root, 'node_modules/aws-cdk/bin/cdk');
+  run('sh', ['-c', `cd fresh && ${process.execPath} ${cdk} synth --quiet`]);
+  const template = await readFile(join(project, 'fresh/cdk.out/TokenBroker.template.json'), 'utf8');
+  expect(template).toContain('token-broker-invoke');
+  const { dependencies } = JSON.parse(await readFile(join(project, 'fresh/package.json'), 'utf8'));
+  expect(dependencies).toEqual({ 'aws-cdk-lib': '^2.270.0', constructs: '^10.5.0' });
+});
+
 test('the declarations type-check in a strict project', async () => {
   await write('caller.ts', CALLER);
   await write(
