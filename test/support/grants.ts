@@ -71,12 +71,12 @@ export function grantProcess(
     const secret = secretOf(answer);
     const next = await broker.continueConsent({ secret, ...span() });
     if (!('location' in next)) throw new Error(`Nothing to go on with: ${next.kind}`);
-    browsers.set(new URL(next.location).searchParams.get('state')!, next.browser);
+    browsers.set(new URL(next.location).searchParams.get('state') ?? PUSHED, next.browser);
     return { ...answer, authorization_url: next.location };
   };
   const callback: GrantProcess['callback'] = (url) => {
     const { pathname: path, searchParams: parameters } = url;
-    const browser = browsers.get(parameters.get('state') ?? '');
+    const browser = browsers.get(parameters.get('state') ?? '') ?? browsers.get(PUSHED);
     return broker.callback({ path, parameters, ...present({ browser }), ...span() });
   };
   const grant: GrantProcess['grant'] = async (subject = SOMEBODY) => {
@@ -163,6 +163,8 @@ export const kiosk = (world: BrokerWorld, members: object = {}) =>
 
 /** What the cookie of the browser holds that was sent to the vendor, by the `state` that it was sent with. */
 const browsers = new Map<string, string>();
+/** In place of a `state` that only the vendor was told. */
+const PUSHED = 'pushed';
 
 /** The secret part of a consent's address. */
 export function secretOf({ consent_url }: ConsentAnswer): string {

@@ -26,7 +26,8 @@ export interface OidcProvider {
   close(): Promise<void>;
 }
 
-export async function startOidcProvider(): Promise<OidcProvider> {
+/** @param settings of a stricter server, in place of those that it has by default */
+export async function startOidcProvider(settings: Configuration = {}): Promise<OidcProvider> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const issuer = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
@@ -34,6 +35,8 @@ export async function startOidcProvider(): Promise<OidcProvider> {
   const keys = keyClients(privateKey);
   const provider = new Provider(issuer, {
     ...SETTINGS,
+    ...settings,
+    features: { ...SETTINGS.features, ...settings.features },
     jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), use: 'sig' }] },
     clients: [
       { ...MACHINE, client_id: 'basic', token_endpoint_auth_method: 'client_secret_basic' },
@@ -41,6 +44,7 @@ export async function startOidcProvider(): Promise<OidcProvider> {
       { ...MACHINE, client_id: 'hmac', token_endpoint_auth_method: 'client_secret_jwt' },
       ...keys.map(({ name, alg, key }) => ({
         ...MACHINE,
+        ...WITH_PEOPLE,
         client_id: name,
         token_endpoint_auth_method: 'private_key_jwt' as const,
         token_endpoint_auth_signing_alg: alg,
@@ -133,6 +137,14 @@ const MACHINE = {
   scope: 'read',
 };
 
+/** What a client that acts for itself also has where people consent to it. */
+const WITH_PEOPLE = {
+  redirect_uris: [REDIRECT_URI],
+  response_types: ['code'] as ['code'],
+  grant_types: ['client_credentials', 'authorization_code', 'refresh_token'],
+  scope: 'openid offline_access read',
+};
+
 const SETTINGS: Configuration = {
   scopes: ['openid', 'offline_access', 'read', 'write'],
   features: {
@@ -169,6 +181,11 @@ async function agree(provider: Provider, request: IncomingMessage, response: Ser
   }
   const grant = new provider.Grant({ accountId: session!.accountId, clientId: String(params.client_id) });
   grant.addOIDCScope(String(params.scope));
+  const { missingResourceScopes = {} } = prompt.details as {
+    missingResourceScopes?: Record<string, string[]>;
+  };
+  for (const [resource, scopes] of Object.entries(missingResourceScopes))
+    grant.addResourceScope(resource, scopes.join(' '));
   await provider.interactionFinished(request, response, { consent: { grantId: await grant.save() } });
 }
 
