@@ -36,7 +36,7 @@ export async function startOidcProvider(settings: Configuration = {}): Promise<O
   const provider = new Provider(issuer, {
     ...SETTINGS,
     ...settings,
-    features: { ...SETTINGS.features, ...settings.features },
+    features: { ...SETTINGS.features, ...settings.features } as NonNullable<Configuration['features']>,
     jwks: { keys: [{ ...privateKey.export({ format: 'jwk' }), use: 'sig' }] },
     clients: [
       { ...MACHINE, client_id: 'basic', token_endpoint_auth_method: 'client_secret_basic' },
