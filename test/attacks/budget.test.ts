@@ -53,11 +53,12 @@ test('199 sets of scopes are sixty mints, and the other callers of the connectio
   const connection = await manyScopes();
   const process = world.process(connection);
   await process.token({}, { as: roleOf('greedy') });
-  const answers = await Promise.all(
-    subsets.map((scope) =>
-      process.token({ scope }, { as: roleOf('greedy') }).catch((error: { code: string }) => error.code),
-    ),
-  );
+  const ask = (scope: string) =>
+    process.token({ scope }, { as: roleOf('greedy') }).catch((error: { code: string }) => error.code);
+  const answers: unknown[] = [];
+  // Twenty at a time: a store that is too busy to answer would be taken for one that is down, which stops nobody.
+  for (let from = 0; from < subsets.length; from += 20)
+    answers.push(...(await Promise.all(subsets.slice(from, from + 20).map(ask))));
   expect(answers.filter((answer) => answer === 'rate_limited')).toHaveLength(139);
   expect(asked()).toBe(60);
   // Also from another process, and under another session name.
