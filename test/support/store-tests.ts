@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe } from 'vitest';
 import type { FakeClock } from './fake-clock.ts';
 import { type FaultProxy, startFaultProxy } from './fault-proxy.ts';
+import { budgetsTests } from './store-budgets-tests.ts';
 import { grantsTests } from './store-grants-tests.ts';
 import { rescuesTests } from './store-rescues-tests.ts';
 import { tokensTests } from './store-tokens-tests.ts';
@@ -72,6 +73,7 @@ export function storeTests(
 
     describe('tokens table', () => tokensTests(() => suite));
     describe('grants table', () => grantsTests(() => suite));
+    describe('budgets', () => budgetsTests(() => suite));
     describe('rescues', () => rescuesTests(() => suite, anySize));
   });
 }
