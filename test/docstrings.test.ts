@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { ROOT, typeErrors } from './support/pages.ts';
 
-const ENTRIES = ['shared/client/index.ts', 'infra/package/cdk.ts'];
+const ENTRIES = ['shared/client/index.ts', 'shared/client/testing/index.ts', 'infra/package/cdk.ts'];
 const text = (path: string) => readFileSync(join(ROOT, path), 'utf8');
 const sources = globSync(
-  ['shared/client/*.ts', 'shared/contract/messages.ts', 'shared/vendors/vendor.ts', 'infra/*.ts'],
+  ['shared/client/**/*.ts', 'shared/contract/messages.ts', 'shared/vendors/vendor.ts', 'infra/*.ts'],
   {
     cwd: ROOT,
   },
@@ -34,11 +34,12 @@ test('everything that the package gives has an example', () => {
       'createTokenClient',
       'TokenBrokerError',
       'TokenOptions',
+      'startFakeBroker',
       'TokenBroker',
       'Egress',
     ]),
   );
-  const found = exemplified('export (?:class|function|interface|type) (\\w+)');
+  const found = exemplified('export (?:class|(?:async )?function|interface|type) (\\w+)');
   expect(given.filter((name) => !found.includes(name))).toEqual([]);
 });
 

@@ -1,9 +1,10 @@
-/** The package's reference, `API.md`: what its two entry points export, as their declarations and docstrings say it. */
+/** The package's reference, `API.md`: what its entry points export, as their declarations and docstrings say it. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const ENTRIES = [
   { title: '`token-broker`', file: 'shared/client/index.d.ts' },
+  { title: '`token-broker/testing`', file: 'shared/client/testing/index.d.ts' },
   { title: '`token-broker/cdk`', file: 'infra/package/cdk.d.ts' },
 ] as const;
 

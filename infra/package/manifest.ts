@@ -29,6 +29,10 @@ export function packageManifest() {
     bin: { 'token-broker': 'functions/cli/main.js' },
     exports: {
       '.': { types: './types/shared/client/index.d.ts', default: './client/index.js' },
+      './testing': {
+        types: './types/shared/client/testing/index.d.ts',
+        default: './client/testing.js',
+      },
       './cdk': { types: './types/infra/package/cdk.d.ts', default: './infra/cdk/index.js' },
       './openapi.json': './shared/contract/openapi.json',
       './connections.schema.json': './infra/connections.schema.json',

@@ -23,6 +23,7 @@ for (const { program, code } of bundles) write(`functions/${program}.cjs`, code)
 const inject = ['infra/package/url-parse.ts'];
 const compiled = await Promise.all([
   compile('shared/client/index.ts', 'client/index.js'),
+  compile('shared/client/testing/index.ts', 'client/testing.js'),
   compile('functions/cli/main.ts', 'functions/cli/main.js', { inject }),
   compile('infra/package/cdk.ts', 'infra/cdk/index.js', {
     inject,

@@ -102,6 +102,19 @@ describe.each(VERSIONS)('in Node.js %s', (version) => {
     expect(run(node, ['caller.mjs'], { ...keys, BROKER: broker.url })).toBe('Bearer consent_required\n');
   });
 
+  test('the fake broker serves the client, and the document is there', async () => {
+    await write(
+      'fake.mjs',
+      `import { createTokenClient } from 'token-broker';
+import { startFakeBroker } from 'token-broker/testing';
+const broker = await startFakeBroker({ crash: {} });
+const client = createTokenClient({ endpoint: broker.endpoint }, { credentials: broker.credentials });
+console.log((await client.token('crash')).accessToken, import.meta.resolve('token-broker/openapi.json'));
+`,
+    );
+    expect(run(node, ['fake.mjs'])).toMatch(/^fake-crash-1 file:.*\/shared\/contract\/openapi\.json\n$/);
+  });
+
   test('the command explains itself, makes and stores keys, gives a token and examines a broker', () => {
     expect(run(node, [COMMAND, '--help'])).toContain('Usage: token-broker');
     for (const alg of ['RS256', 'ES256', 'EdDSA']) {
@@ -185,12 +198,14 @@ test('the declarations type-check in a strict project', async () => {
     'app.ts',
     `import { App, Stack } from 'aws-cdk-lib';
 import { TokenBroker, type TokenBrokerProps } from 'token-broker/cdk';
+import type { FakeBroker } from 'token-broker/testing';
+const failing = (fake: FakeBroker) => fake.fail('crash', 'busy');
 const props: TokenBrokerProps = { connections: 'connections.json' };
 const broker = new TokenBroker(new Stack(new App(), 'Mine'), 'Broker', props);
 const url: string = broker.url;
 // @ts-expect-error: connections are needed
 new TokenBroker(broker, 'Other', {});
-console.log(url);
+console.log(url, failing);
 `,
   );
   await symlink(join(root, 'node_modules/@types'), join(project, 'node_modules/@types'));

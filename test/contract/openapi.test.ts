@@ -5,60 +5,27 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Validator } from '@seriousme/openapi-schema-validator';
-import { Ajv2020 } from 'ajv/dist/2020.js';
-import addFormats from 'ajv-formats';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { errorAnswer } from '../../functions/http-answers.ts';
 import { type SimulatedVendors, startSimulatedVendors } from '../../functions/simulator/server.ts';
 import { openApiDocument } from '../../infra/openapi.ts';
 import { BrokerError, ERROR_CODES, type ErrorCode } from '../../shared/contract/errors.ts';
-import { matchRoute, partsOf, ROUTES, type RouteKey } from '../../shared/contract/routes.ts';
+import { matchRoute, ROUTES } from '../../shared/contract/routes.ts';
 import { decideAt, goOn } from '../support/http-browser.ts';
 import { type LocalBrokerProcess, startLocalBrokerProcess } from '../support/local-broker.ts';
+import { objectionsTo, schemaAt, OPEN_API as written } from '../support/openapi.ts';
 import { ROOT } from '../support/pages.ts';
 import { type SignedFetchOptions, signedFetch } from '../support/signed-fetch.ts';
 
-const read = (path: string) => JSON.parse(readFileSync(join(ROOT, path), 'utf8'));
-const written = read('shared/contract/openapi.json');
-
 test('the document is the one of the code', () => {
+  const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
   const stale = 'shared/contract/openapi.json is stale: npm run openapi';
-  expect(written, stale).toEqual(JSON.parse(JSON.stringify(openApiDocument(read('package.json').version))));
+  expect(written, stale).toEqual(JSON.parse(JSON.stringify(openApiDocument(version))));
 });
 
 test('the document is valid OpenAPI 3.1', async () => {
   expect(await new Validator().validate(structuredClone(written))).toEqual({ valid: true });
 });
-
-const ajv = addFormats.default(new Ajv2020({ allErrors: true, strict: false }));
-ajv.addSchema(closed(written), 'openapi');
-
-/** With no members but those that are named: the document leaves room for more, the broker sends none. */
-function closed(node: unknown): object {
-  return JSON.parse(JSON.stringify(node), (_, value) =>
-    value?.type === 'object' && value.properties ? { additionalProperties: false, ...value } : value,
-  );
-}
-
-const pointer = (...keys: (string | number)[]) =>
-  `openapi#/${keys.map((key) => encodeURIComponent(String(key).replaceAll('~', '~0').replaceAll('/', '~1'))).join('/')}`;
-
-/** What the document has to object to in an answer to that route. */
-function objectionsTo(
-  key: RouteKey,
-  { status, type, body }: { status: number; type: string; body: unknown },
-) {
-  const { method, path } = partsOf(key);
-  const place = ['paths', path, method.toLowerCase(), 'responses', status];
-  const found = written.paths[path][method.toLowerCase()].responses[status];
-  if (!found) return [`${key} does not say that it answers ${status}`];
-  const name = found.$ref?.split('/').at(-1);
-  const at = name ? ['components', 'responses', name] : place;
-  const { content } = name ? written.components.responses[name] : found;
-  if (!content[type]) return [`${key} does not say that ${status} is ${type}`];
-  const validate = ajv.getSchema(pointer(...at, 'content', type, 'schema'))!;
-  return validate(body) ? [] : validate.errors!.map((error) => `${key} ${status}: ${JSON.stringify(error)}`);
-}
 
 test.each(Object.keys(ERROR_CODES) as ErrorCode[])('%s is answered as the document says', (code) => {
   const error = new BrokerError(code, 'text', { retryAfter: 1, vendorError: 'invalid_scope' });
@@ -234,8 +201,7 @@ describe('against the broker on one machine', () => {
     ['a param with a blank in its name', { params: { 'a b': 'c' } }],
     ['a param of no string', { params: { a: 1 } }],
   ])('the document and the broker agree about a token request with %s', async (_, body) => {
-    const place = ['paths', '/connections/{connection}/token', 'post', 'requestBody', 'content'];
-    const validate = ajv.getSchema(pointer(...place, 'application/json', 'schema'))!;
+    const validate = schemaAt('components', 'schemas', 'TokenRequest');
     const { answer } = await ask('POST /connections/own/token', body);
     // What fits the schema may still be none of the connection's.
     const misshapen = /must be|Unknown:/.test(answer.error_description ?? '');
