@@ -14,7 +14,13 @@ const folder = join(root, 'dist/package');
 rmSync(folder, { recursive: true, force: true });
 const manifest = packageManifest();
 write('package.json', `${JSON.stringify(manifest, undefined, 2)}\n`);
-for (const file of ['LICENSE', 'API.md', 'infra/connections.schema.json', 'shared/contract/openapi.json'])
+for (const file of [
+  'LICENSE',
+  'API.md',
+  'CHANGELOG.md',
+  'infra/connections.schema.json',
+  'shared/contract/openapi.json',
+])
   copy(file);
 // Its own: the repository's shows commands that only a checkout has.
 copy('infra/package/README.md', 'README.md');
