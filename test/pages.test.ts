@@ -120,14 +120,20 @@ test('every TypeScript snippet type-checks', { timeout: 60_000 }, async () => {
   expect(await typeErrors(new Map(texts))).toBe('');
 });
 
+const FILE_OPTIONS = { vendors: VENDORS, allowLoopbackHttp: false };
+const VENDOR_PAGES = Object.keys(VENDORS).filter((name) => name !== 'custom');
+
+test.each(VENDOR_PAGES)('what the page of %s says of the connections file is valid', (vendor) => {
+  const [file = ''] = snippets(`shared/vendors/${vendor}.md`, 'json');
+  const connections = [...parseConnections(JSON.parse(file), FILE_OPTIONS).values()];
+  expect(new Set(connections.map((connection) => connection.vendor))).toEqual(new Set([vendor]));
+});
+
 test('the connections file that is shown is a valid one', () => {
   const file = snippets('shared/connections/README.md', 'json').find((text) =>
     text.includes('"connections"'),
   );
-  const connections = parseConnections(JSON.parse(file ?? ''), {
-    vendors: VENDORS,
-    allowLoopbackHttp: false,
-  });
+  const connections = parseConnections(JSON.parse(file ?? ''), FILE_OPTIONS);
   expect([...connections.keys()]).toEqual(['crash-symbols', 'logs-portal', 'anything-else']);
 });
 

@@ -17,7 +17,7 @@ export const pageText = (page: string) => readFileSync(join(ROOT, page), 'utf8')
 
 /** The contents of a page's fences of a language. */
 export function snippets(page: string, language: string): string[] {
-  const fences = pageText(page).matchAll(new RegExp(`^\`\`\`${language}\\n(.*?)^\`\`\``, 'gms'));
+  const fences = pageText(page).matchAll(new RegExp(`^ {0,3}\`\`\`${language}\\n(.*?)^ {0,3}\`\`\``, 'gms'));
   return [...fences].map(([, text = '']) => text);
 }
 
