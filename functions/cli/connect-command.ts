@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Command } from 'commander';
 import encodeQR from 'qr';
+import { TokenBrokerError } from '../../shared/client/errors.ts';
 import type { ConsentAnswer, ConsentStatusAnswer } from '../../shared/contract/messages.ts';
 import { pathOf } from '../../shared/contract/routes.ts';
 import { openInBrowser } from './browser.ts';
@@ -23,6 +24,9 @@ interface Consent {
   readonly answer: ConsentAnswer;
 }
 
+/** What a live grant is answered with. */
+const REPLACE = 'send "replace": true';
+
 /** Seconds between two looks at a consent that is finished in a browser. */
 const LOOK_EVERY = 2;
 
@@ -44,12 +48,21 @@ Examples:
       const target = await findTargetToChange(options);
       const body = { ...(subject !== undefined && { subject }), ...(replace && { replace }) };
       const { answer } = await onConnection(target, connection, () =>
-        target.api('POST', pathOf('POST /connections/{connection}/consent', { connection }), body),
+        target
+          .api('POST', pathOf('POST /connections/{connection}/consent', { connection }), body)
+          .catch(inWordsOfTheCommand),
       );
       const consent = { target, connection, answer: answer as ConsentAnswer };
       showAddress(consent.answer, browser);
       finish(await waitFor(consent), connection);
     });
+}
+
+/** The broker names the member of its own request. */
+function inWordsOfTheCommand(error: unknown): never {
+  if (!(error instanceof TokenBrokerError) || !error.message.includes(REPLACE)) throw error;
+  const { code, message } = error;
+  throw new TokenBrokerError(code, message.replace(/^replace: s/, 'S').replace(REPLACE, 'add --replace'));
 }
 
 /** The page leads through all kinds of consent; it can be opened on another machine, or on a phone. */

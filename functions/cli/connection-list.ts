@@ -36,7 +36,8 @@ export async function onConnection<T>(
     const failure = failureOf(error, connection);
     if (error.code !== 'access_denied' && error.code !== 'unknown_connection') throw failure;
     const suggestion = await suggest(target, connection);
-    throw new Failure(failure.exitCode, failure.message, `token-broker connections  ${suggestion}`.trimEnd());
+    const next = `token-broker connections  ${suggestion}`.trimEnd();
+    throw new Failure(failure.exitCode, failure.message, next, error.code);
   }
 }
 

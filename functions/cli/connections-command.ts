@@ -18,7 +18,7 @@ Examples:
       const connections = await listConnections(await findTarget(options));
       if (options.json) return printJson({ connections });
       if (connections.length === 0) return tell('There is no connection that you may use.');
-      print(table(HEADINGS, connections.map(row)));
+      print(table(HEADINGS, connections.map(row), ['GRANT', 'LAST REFRESH', 'VENDOR']));
     });
 }
 

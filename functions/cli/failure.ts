@@ -35,11 +35,19 @@ export class Failure extends Error {
   readonly exitCode: ExitCode;
   /** What to do now, as a sentence or a command. */
   readonly next: string | undefined;
+  /** Of the broker's error, where it is one. */
+  readonly code: TokenBrokerErrorCode | undefined;
 
-  constructor(exitCode: ExitCode, message: string, next?: string) {
+  constructor(exitCode: ExitCode, message: string, next?: string, code?: TokenBrokerErrorCode) {
     super(message);
     this.exitCode = exitCode;
     this.next = next;
+    this.code = code;
+  }
+
+  toJSON(): object {
+    const { code, message, next, exitCode: exit_code } = this;
+    return { ...(code !== undefined && { code }), message, ...(next !== undefined && { next }), exit_code };
   }
 }
 
@@ -59,7 +67,7 @@ const EXIT_BY_CODE: Partial<Record<TokenBrokerErrorCode, ExitCode>> = {
 export function failureOf(error: TokenBrokerError, connection?: string): Failure {
   const exitCode = EXIT_BY_CODE[error.code] ?? (error.retryable ? EXIT.temporary : EXIT.failed);
   const vendor = error.vendorError === undefined ? '' : ` The vendor said: ${error.vendorError}.`;
-  return new Failure(exitCode, error.message + vendor, nextStep(error, connection));
+  return new Failure(exitCode, error.message + vendor, nextStep(error, connection), error.code);
 }
 
 /** `consent_required` names its command itself. */

@@ -22,7 +22,7 @@ Examples:
       const grants = await allGrants(await findTarget(options), connection);
       if (options.json) return printJson({ grants });
       if (grants.length === 0) return tell(`Nobody has consented yet: token-broker connect ${connection}`);
-      print(table(HEADINGS, grants.map(row)));
+      print(table(HEADINGS, grants.map(row), ['BY', 'LAST REFRESH', 'CONSENTED']));
     });
 }
 

@@ -1,4 +1,5 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
+import { withTarget } from './command.ts';
 import { completionCommand } from './completion-command.ts';
 import { connectCommand } from './connect-command.ts';
 import { connectionCommand } from './connection-command.ts';
@@ -13,9 +14,16 @@ import { secretCommand } from './secret-command.ts';
 import { tokenCommand } from './token-command.ts';
 import { verifyCommand } from './verify/command.ts';
 
+interface Manner {
+  /** What is wrong with a command line is for the caller to tell. */
+  readonly silent?: boolean;
+}
+
 /** The whole command line. Wrong ones throw CommanderError with exit code 2, after telling why on stderr. */
-export function program(version: string): Command {
+export function program(version: string, { silent = false }: Manner = {}): Command {
   const root = new Command('token-broker')
+    .enablePositionalOptions()
+    .hook('preAction', takeEarlyOptions)
     .description('Short-lived vendor tokens, for callers that AWS knows.')
     .version(version)
     .addHelpText(
@@ -49,16 +57,35 @@ ${EXIT_CODES_HELP}`,
   ]) {
     root.addCommand(command);
   }
-  configure(root);
+  for (const option of withTarget('', '').options) root.addOption(hidden(option));
+  configure(root, silent);
   return root;
 }
 
-function configure(command: Command): void {
+/** People put what says which broker before the command as well. */
+function takeEarlyOptions(root: Command, command: Command): void {
+  for (const early of root.options) {
+    const name = early.attributeName();
+    if (root.getOptionValueSource(name) !== 'cli') continue;
+    if (!command.options.some((option) => option.attributeName() === name))
+      command.error(`error: ${fullName(command)} asks no broker, which ${early.long} is for`);
+    command.setOptionValueWithSource(name, root.getOptionValue(name), 'cli');
+  }
+  const named = ['endpoint', 'stack', 'local'].filter((name) => command.getOptionValueSource(name) === 'cli');
+  if (named.length > 1) command.error(`error: --${named.join(' and --')} name different brokers`);
+}
+
+function hidden(option: Option): Option {
+  return new Option(option.flags, option.description).hideHelp();
+}
+
+function configure(command: Command, silent: boolean): void {
+  if (silent) command.configureOutput({ writeErr: () => undefined });
   command.showHelpAfterError(`(try: ${fullName(command)} --help)`).exitOverride((error) => {
     if (error.exitCode !== 0) error.exitCode = EXIT.usage;
     throw error;
   });
-  for (const child of command.commands) configure(child);
+  for (const child of command.commands) configure(child, silent);
 }
 
 function fullName(command: Command): string {

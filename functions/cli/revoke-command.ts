@@ -20,14 +20,14 @@ const OUTCOMES: Readonly<Record<string, string>> = {
 export function revokeCommand(): Command {
   return withTarget('revoke', 'End a grant: at the vendor where it can, then here.')
     .argument('<connection>')
-    .requiredOption('--subject <subject>', `whose grant; "${DEFAULT_SUBJECT}" where there is just one`)
+    .option('--subject <subject>', 'whose grant, for connections that act for people', DEFAULT_SUBJECT)
     .option('--force', 'forget it even if the vendor cannot be reached')
     .addHelpText(
       'after',
       `
 Examples:
   token-broker revoke research-user --subject alice
-  token-broker revoke logs-portal --subject ${DEFAULT_SUBJECT} --force`,
+  token-broker revoke logs-portal --force`,
     )
     .action(async (connection: string, { subject, force, ...options }: Options) => {
       const target = await findTargetToChange(options);

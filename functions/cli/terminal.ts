@@ -42,17 +42,35 @@ export function warn(text: string): void {
 /** Both ends are a person's: questions can be asked and answered. */
 export const isInteractive = () => process.stdin.isTTY === true && process.stderr.isTTY === true;
 
-/** Rows under their headings, columns as wide as their widest cell. */
-export function table(headings: readonly string[], rows: readonly (readonly string[])[]): string {
-  const widths = headings.map((heading, column) =>
-    Math.max(heading.length, ...rows.map((row) => row[column]?.length ?? 0)),
-  );
+/**
+ * Rows under their headings, columns as wide as their widest cell. On a terminal, none for what no row has.
+ * @param dispensable headings of columns that a narrow terminal does without, the first before the others
+ * @param width of the terminal, in characters; `Infinity` where there is none
+ */
+export function table(
+  headings: readonly string[],
+  rows: readonly (readonly string[])[],
+  dispensable: readonly string[] = [],
+  width = process.stdout.columns ?? Infinity,
+): string {
+  const all = headings.map((heading, column) => [heading, ...rows.map((row) => row[column] ?? '')]);
+  const isFilled = ([, ...cells]: readonly string[]) => cells.some((cell) => cell !== '-');
+  let columns = width === Infinity ? all : all.filter(isFilled);
+  const widthOf = (cells: readonly string[]) => Math.max(...cells.map(({ length }) => length));
+  const tooWide = () => columns.reduce((sum, cells) => sum + 2 + widthOf(cells), -2) > width;
+  for (const heading of dispensable) {
+    if (tooWide()) columns = columns.filter(([name]) => name !== heading);
+  }
+  const widths = columns.map(widthOf);
   const line = (cells: readonly string[]) =>
     cells
       .map((cell, column) => cell.padEnd(widths[column] ?? 0))
       .join('  ')
       .trimEnd();
-  return [styled('bold', line(headings)), ...rows.map(line)].join('\n');
+  const [first = '', ...others] = [headings, ...rows].map((_, at) =>
+    line(columns.map((cells) => cells[at]!)),
+  );
+  return [styled('bold', first), ...others].join('\n');
 }
 
 /** `58 min`, `3 h`: the largest unit that is not one of something. */

@@ -69,7 +69,10 @@ describe('connect', () => {
     await decideAt((await begun.said(address))[1]!, 'approve');
     await begun.ended;
     const again = await run(['connect', 'person', '--subject', 'twice']);
-    expect(again).toMatchObject({ code: 2, stderr: expect.stringMatching(/live grant/) });
+    expect(again).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/^error: Subject "twice" has a live grant; add --replace to/m),
+    });
   });
 });
 

@@ -129,7 +129,7 @@ describe('doctor', () => {
 – connections file: pass --connections FILE to compare it with what is deployed
 ✔ secret of crash-symbols: dev-token-broker/crash-symbols: fits client_secret_post
 ✔ vendor host 127.0.0.1:PORT: reachable from here, clocks agree
-✔ token of crash-symbols: the broker gives one
+✔ token of crash-symbols: the vendor gives one
 ✔ time to live of dev-token-broker-tokens: expired tokens are deleted
 ✔ recovery of dev-token-broker-grants: grants can be restored to any point in time
 ✔ sweep schedule: 1 enabled

@@ -1,5 +1,5 @@
 import { expect, test, vi } from 'vitest';
-import { print, styled, tell } from '../../functions/cli/terminal.ts';
+import { print, styled, table, tell } from '../../functions/cli/terminal.ts';
 
 /** What `say` wrote to a stream that is a terminal, or a pipe. */
 function written(name: 'stdout' | 'stderr', isTTY: boolean, say: () => void): string {
@@ -31,4 +31,12 @@ test.each([
 test('lines, columns and our own styles do', () => {
   const text = `a\tb\n${styled('red', 'c', { isTTY: true } as NodeJS.WriteStream)} é`;
   expect(written('stdout', true, () => print(text))).toBe(`${text}\n`);
+});
+
+test('a table has a column for all that there may be in a pipe, and on a terminal for what there is and fits', () => {
+  const rows = [['one', 'two', '-', 'four']];
+  const shown = (width?: number) => table(['A', 'B', 'C', 'D'], rows, ['D', 'B'], width).split('\n')[1];
+  expect([shown(Infinity), shown(14), shown(13), shown(8), shown(3)]).toEqual([
+    ...['one  two  -  four', 'one  two  four', 'one  two', 'one  two', 'one'],
+  ]);
 });

@@ -1,9 +1,10 @@
+import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import type { Command } from 'commander';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { program } from '../../functions/cli/program.ts';
 import { type LocalBrokerProcess, startLocalBrokerProcess } from '../support/local-broker.ts';
-import { cli, environmentOf, start } from './support.ts';
+import { cli, environmentOf, MAIN, start } from './support.ts';
 
 let broker: LocalBrokerProcess;
 beforeAll(async () => {
@@ -218,6 +219,44 @@ describe('what goes wrong is told on stderr, with the next step and an exit code
       AWS_SESSION_TOKEN: 'real',
     };
     expect(await run(['token', 'crash-symbols'], { environment })).toMatchObject({ code: 0 });
+  });
+});
+
+describe('the command line', () => {
+  test('may say which broker before the command, and not two different ones', async () => {
+    const nowhere = { environment: { TOKEN_BROKER_ENDPOINT: 'http://127.0.0.1:9' } };
+    const early = await run(['--endpoint', broker.url, 'token', 'crash-symbols', '--header'], nowhere);
+    expect(early).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Authorization/) });
+    const two = await run(['--endpoint', broker.url, 'revoke', 'research-user', '--local']);
+    expect(two).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/--endpoint and --local name different/),
+    });
+    const none = await run(['--local', 'completion', 'bash']);
+    expect(none).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/asks no broker, which --local is for/),
+    });
+  });
+
+  test.each<[string[], object]>([
+    [
+      ['token', 'nowhere', '--json'],
+      { code: 'unknown_connection', next: 'token-broker connections', exit_code: 2 },
+    ],
+    [['token', '--json', '--wrong'], { message: "unknown option '--wrong'", exit_code: 2 }],
+    [['token', 'research-user', '--json'], { code: 'consent_required', exit_code: 4 }],
+  ])('%j is told as JSON', async (args, error) => {
+    const { code, stdout, stderr } = await run(args);
+    expect(JSON.parse(stderr)).toEqual({ error: expect.objectContaining(error) });
+    expect([code, stdout]).toEqual([(error as { exit_code: number }).exit_code, '']);
+  });
+
+  test('ends quietly when nobody reads on', () => {
+    const { stderr } = spawnSync('sh', ['-c', `'${process.execPath}' '${MAIN}' --help | true`], {
+      encoding: 'utf8',
+    });
+    expect(stderr).toBe('');
   });
 });
 

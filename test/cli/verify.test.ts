@@ -182,8 +182,8 @@ test('a healthy deployment gets a tick for each check, and nothing stays behind'
 ✔ temporary role: may get a token of first
 ✔ what first's role is refused over HTTPS: neighbours, other actions and odd paths: all 19
 ✔ what first's role is refused by direct invoke: other aliases, $LATEST and no alias
-✔ token of first: the broker gives one
-✔ token of second: the broker gives one
+✔ token of first: the broker gives one; the vendor was asked a moment ago
+✔ token of second: the broker gives one; the vendor was asked a moment ago
 ✔ audit line: of a call of first is in logs
 ✔ metric: TokenBroker Requests has counted the call
 ✔ alarm: dev-own-faults was set and rang

@@ -1,5 +1,6 @@
 import { TokenBrokerError } from '../../../shared/client/errors.ts';
 import { type GrantType, isForItself } from '../../../shared/connections/connection.ts';
+import { MAX_MIN_TTL, type TokenAnswer, type TokenRequestBody } from '../../../shared/contract/messages.ts';
 import { pathOf } from '../../../shared/contract/routes.ts';
 import type { Listed } from '../connection-list.ts';
 import { stateOf } from '../connections-command.ts';
@@ -11,24 +12,35 @@ export const checkTokens: Check = async ({ target, listed }) =>
   Promise.all(
     listed.map((each) =>
       each.vendor === undefined || isForItself(each.grant_type as GrantType)
-        ? checkToken(each, () => target.api('POST', pathOf('POST /connections/{connection}/token', each), {}))
+        ? checkToken(each, () =>
+            target.api('POST', pathOf('POST /connections/{connection}/token', each), NEW),
+          )
         : checkGrants(each),
     ),
   );
 
-async function checkToken({ connection }: Listed, ask: () => Promise<unknown>): Promise<Finding> {
+/** No token lives longer: so the vendor is asked, and a kept token does not hide a secret that is refused. */
+const NEW: TokenRequestBody = { min_ttl: MAX_MIN_TTL };
+
+async function checkToken({ connection }: Listed, ask: () => Promise<{ answer: unknown }>): Promise<Finding> {
   const check = `token of ${connection}`;
   try {
-    await ask();
-    return ok(check, 'the broker gives one');
+    const { source } = (await ask()).answer as TokenAnswer;
+    if (source === 'vendor') return ok(check, 'the vendor gives one');
+    return ok(check, 'the broker gives one; the vendor was asked a moment ago');
   } catch (error) {
     if (!(error instanceof TokenBrokerError)) throw error;
     // A scope that needs claims, or none by default: nothing is wrong with the connection.
     if (error.code === 'invalid_request') return skipped(check, `needs more than its name: ${error.message}`);
     const { message, next } = failureOf(error, connection);
-    return problem(check, message, next ?? 'Look into the logs of the token broker.');
+    const fix = error.code === 'vendor_rejected' ? REFUSED(connection) : next;
+    return problem(check, message, fix ?? 'Look into the logs of the token broker.');
   }
 }
+
+/** Elsewhere people are sent here for this. */
+const REFUSED = (connection: string) =>
+  `token-broker secret put ${connection}   (or what else the vendor says: scope, tenant, its own settings)`;
 
 async function checkGrants(listed: Listed): Promise<Finding> {
   const { connection, grants, grant_status } = listed;
