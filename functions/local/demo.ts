@@ -1,13 +1,16 @@
 /** What is there to try when no connections file is given: all four vendors, simulated on loopback. */
 import { createPublicKey } from 'node:crypto';
-import { DEVICE_CODE_GRANT } from '../../shared/connections/connection.ts';
+import { DEVICE_CODE_GRANT, OUT_OF_BAND } from '../../shared/connections/connection.ts';
 import { NAMES } from '../../shared/contract/names.ts';
 import {
   DEMO_CLIENTS,
   type DemoClientName,
+  type SimulatedVendors,
   startSimulatedVendors,
   type VendorName,
 } from '../simulator/server.ts';
+import { readIfPresent, writeAtomically } from './atomic-file.ts';
+import { LOCAL_ACCOUNT } from './identities.ts';
 import type { Seeds } from './stores.ts';
 
 interface Demo {
@@ -19,6 +22,7 @@ interface Demo {
   readonly origins: Readonly<Record<VendorName, string>>;
   /** Tells the simulation of secrets that are there from an earlier run. */
   recognise(secrets: Readonly<Record<string, string>>): void;
+  /** Keeps ports and consents for the next run, where there is a place for it. */
   close(): Promise<void>;
 }
 
@@ -33,6 +37,12 @@ const KEY_CONNECTION = 'logs-jobs';
 
 const CONNECTIONS: Readonly<Record<string, DemoConnection>> = {
   'crash-symbols': { vendor: 'bugsplat', client: 'bugsplat-symbols', members: { scope: 'symbols' } },
+  // For one role alone; the others are whoever signs.
+  'crash-ci': {
+    vendor: 'bugsplat',
+    client: 'bugsplat-symbols',
+    members: { scope: 'symbols', callers: [{ principal: `arn:aws:iam::${LOCAL_ACCOUNT}:role/ci` }] },
+  },
   'crash-restricted': { vendor: 'bugsplat', client: 'bugsplat-restricted', members: { scope: 'restricted' } },
   'logs-service': { vendor: 'bugfender', client: 'bugfender-service' },
   [KEY_CONNECTION]: {
@@ -44,6 +54,12 @@ const CONNECTIONS: Readonly<Record<string, DemoConnection>> = {
     vendor: 'bugfender',
     client: 'bugfender-integration',
     members: { grant: 'authorization_code', refresh: 'keep_warm' },
+  },
+  // Where no browser can come back: the vendor shows a code.
+  'logs-desk': {
+    vendor: 'bugfender',
+    client: 'bugfender-integration',
+    members: { grant: 'authorization_code', redirect_uri: OUT_OF_BAND },
   },
   'research-team': {
     vendor: 'bipsync',
@@ -67,8 +83,9 @@ const CONNECTIONS: Readonly<Record<string, DemoConnection>> = {
   },
 };
 
-export async function startDemo(): Promise<Demo> {
-  const vendors = await startSimulatedVendors();
+/** @param place file of what an earlier run has left, and this one leaves; absent: nothing is kept */
+export async function startDemo(place?: string): Promise<Demo> {
+  const vendors = await startWith(place && (await readIfPresent(place)));
   const entries = Object.entries(CONNECTIONS);
   const seedOf =
     ({ vendor, client }: DemoConnection) =>
@@ -91,8 +108,18 @@ export async function startDemo(): Promise<Demo> {
       const publicKey = publicKeyOf(secrets[NAMES.defaultSecretPrefix + KEY_CONNECTION]);
       if (publicKey) vendors.bugfender.registerClient({ ...DEMO_CLIENTS['bugfender-key'], publicKey });
     },
-    close: () => vendors.close(),
+    async close() {
+      if (place) await writeAtomically(place, vendors.keep().toString('base64'));
+      await vendors.close();
+    },
   };
+}
+
+/** At other ports where those of the earlier run are taken; consents given there must then be given again. */
+async function startWith(left: string | undefined): Promise<SimulatedVendors> {
+  if (!left) return startSimulatedVendors();
+  const kept = Buffer.from(left, 'base64');
+  return startSimulatedVendors({ kept }).catch(() => startSimulatedVendors());
 }
 
 /** `undefined` where the user has put something else there. */

@@ -42,10 +42,10 @@ async function start(
   endpointUrl: string | undefined,
   onClose: (stop: () => Promise<void>) => void,
 ): Promise<LocalBroker['about']> {
-  const { connections, demo } = await chooseConnections(options.connections);
-  if (demo) onClose(() => demo.close());
   const directory = endpointUrl ? undefined : await openDataDirectory(options.data);
   if (directory) onClose(() => directory.release());
+  const { connections, demo } = await chooseConnections(options.connections, directory?.simulators);
+  if (demo) onClose(() => demo.close());
   const data = directory && (await embedData(directory));
   if (data) onClose(() => data.close());
 
@@ -83,11 +83,11 @@ async function start(
   };
 }
 
-async function chooseConnections(file: string | undefined) {
+async function chooseConnections(file: string | undefined, simulators: string | undefined) {
   const { demoConnections, readConnections } = await import('./connections.ts');
   if (file !== undefined) return { connections: await readConnections(file), demo: undefined };
   const { startDemo } = await import('./demo.ts');
-  const demo = await startDemo();
+  const demo = await startDemo(simulators);
   return { connections: demoConnections(demo.file), demo };
 }
 

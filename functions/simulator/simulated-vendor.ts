@@ -9,7 +9,7 @@ import { type Served, send, serve } from './exchange.ts';
 import { type FaultOrder, FaultPlan } from './fault-plan.ts';
 import { type Answer, json, Refusal } from './http.ts';
 import { changed, DEFAULT_SETTINGS, type Settings } from './settings.ts';
-import { type Holder, TokenStore } from './tokens.ts';
+import { type Holder, type IssuedTokens, TokenStore } from './tokens.ts';
 import type { VendorDefinition } from './vendor-definition.ts';
 
 /** Everything below this path steers the simulation; the rest is the vendor's. */
@@ -24,6 +24,8 @@ interface StartOptions {
   /** Milliseconds since the epoch. */
   readonly now: () => number;
   readonly control: Control;
+  /** Of an earlier run. */
+  readonly tokens?: IssuedTokens | undefined;
 }
 
 /** One vendor, simulated on a loopback port of its own. Its HTTP control surface calls these methods. */
@@ -61,7 +63,7 @@ export class SimulatedVendor {
     name: VendorName,
     definition: VendorDefinition,
     server: Server,
-    { now, control }: StartOptions,
+    { now, control, tokens }: StartOptions,
   ) {
     this.name = name;
     this.#control = control;
@@ -72,6 +74,7 @@ export class SimulatedVendor {
     setMaxListeners(0, this.#closing.signal);
     const settings = () => this.#settings;
     this.#tokens = new TokenStore(definition.tokenStyle, settings, this.counters, now);
+    if (tokens) this.#tokens.restore(tokens);
     for (const client of Object.values(demoClients(name))) this.registerClient(client);
     const { origin, counters } = this;
     const vendor = { origin, now, settings, counters, clients: this.#clients, tokens: this.#tokens };
@@ -161,6 +164,11 @@ export class SimulatedVendor {
   /** Whether the vendor's API would take this access token now. */
   isLive(accessToken: string): boolean {
     return this.#tokens.live(accessToken) !== undefined;
+  }
+
+  /** What another run can go on with. */
+  kept(): { port: number; tokens: IssuedTokens } {
+    return { port: Number(new URL(this.origin).port), tokens: this.#tokens.all() };
   }
 
   /** Every token issued so far, for searches through logs. */

@@ -44,9 +44,15 @@ export interface Issued {
   readonly refreshToken?: string;
 }
 
-interface StoredAccessToken extends AccessToken {
+export interface StoredAccessToken extends AccessToken {
   readonly grant?: Grant;
   readonly epoch: number;
+}
+
+/** All that was issued, by its value: what a store is made of. */
+export interface IssuedTokens {
+  readonly access: ReadonlyMap<string, StoredAccessToken>;
+  readonly refresh: ReadonlyMap<string, { readonly grant: Grant; spentAt?: number }>;
 }
 
 /** The tokens of one simulated vendor, in memory. Everything here is synchronous, hence atomic. */
@@ -63,6 +69,16 @@ export class TokenStore {
     this.#settings = settings;
     this.#counters = counters;
     this.#now = now;
+  }
+
+  all(): IssuedTokens {
+    return { access: this.#access, refresh: this.#refresh };
+  }
+
+  /** Goes on with what another store has issued. */
+  restore({ access, refresh }: IssuedTokens): void {
+    for (const [value, token] of access) this.#access.set(value, token);
+    for (const [value, token] of refresh) this.#refresh.set(value, token);
   }
 
   /** An access token without a grant behind it (client credentials). */

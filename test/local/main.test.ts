@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import type { AddressInfo } from 'node:net';
@@ -8,6 +9,7 @@ import { join } from 'node:path';
 import { DynamoDBClient, ListTablesCommand } from '@aws-sdk/client-dynamodb';
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { decideAt, typeCodeAt } from '../support/http-browser.ts';
 import { type LocalBrokerProcess, runLocalBroker, startLocalBrokerProcess } from '../support/local-broker.ts';
 import { output } from '../support/output.ts';
 import { signedFetch } from '../support/signed-fetch.ts';
@@ -49,14 +51,48 @@ async function temporaryFile(content: string): Promise<string> {
 }
 
 /** A token by the HTTPS route. */
-async function getToken(url: string, connection: string, body: object = {}) {
+async function getToken(url: string, connection: string, body: object = {}, keyId = 'local') {
   const response = await signedFetch(`${url}/connections/${connection}/token`, {
     method: 'POST',
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify(body),
+    keyId,
   });
   return (await response.json()) as { access_token?: string; error?: string };
 }
+
+async function beginConsent(url: string, connection: string): Promise<string> {
+  const response = await signedFetch(`${url}/connections/${connection}/consent`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: '{}',
+  });
+  return ((await response.json()) as { consent_url: string }).consent_url;
+}
+
+test('consents that were given to the simulated vendors outlive the broker, with the vendors\u2019 addresses', async () => {
+  const data = await mkdtemp(join(tmpdir(), 'token-broker-kept-'));
+  onTestFinished(() => rm(data, { recursive: true }));
+  const first = await startLocalBrokerProcess({ data });
+  await decideAt(await beginConsent(first.url, 'logs-portal'), 'approve');
+  await typeCodeAt(await beginConsent(first.url, 'logs-desk'));
+  const before = await getToken(first.url, 'logs-portal');
+  await first.stop();
+
+  const second = await startLocalBrokerProcess({ data });
+  onTestFinished(() => second.dispose());
+  const simulated = (broker: LocalBrokerProcess) => /Simulated .*/.exec(broker.output())?.[0];
+  expect(simulated(second)).toBe(simulated(first));
+  for (const connection of ['logs-portal', 'logs-desk']) {
+    const { access_token = '' } = await getToken(second.url, connection);
+    // The vendor knows its refresh token, too.
+    const renewed = await getToken(second.url, connection, {
+      rejected: createHash('sha256').update(access_token).digest('base64url'),
+    });
+    expect(renewed).toMatchObject({ source: 'vendor' });
+    expect([access_token, before.access_token]).not.toContain(renewed.access_token);
+  }
+});
 
 describe('a started broker', () => {
   const session = { application_id: 'a', workflow_id: 'w', redirect_url: 'https://example.com/done' };
@@ -73,12 +109,17 @@ describe('a started broker', () => {
     expect(await getToken(broker.url, connection, body)).toHaveProperty('access_token');
   });
 
-  test.each(['logs-portal', 'research-user', 'research-kiosk'])(
+  test.each(['logs-portal', 'logs-desk', 'research-user', 'research-kiosk'])(
     'asks for consent for %s',
     async (connection) => {
       expect(await getToken(broker.url, connection)).toMatchObject({ error: 'consent_required' });
     },
   );
+
+  test('gives the token that is for one role to that role alone', async () => {
+    expect(await getToken(broker.url, 'crash-ci')).toMatchObject({ error: 'access_denied' });
+    expect(await getToken(broker.url, 'crash-ci', {}, 'role-ci')).toHaveProperty('access_token');
+  });
 
   test('answers on both ports', async () => {
     expect((await fetch(`${broker.url}/health`)).status).toBe(200);
