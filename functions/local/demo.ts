@@ -10,7 +10,6 @@ import {
   type VendorName,
 } from '../simulator/server.ts';
 import { readIfPresent, writeAtomically } from './atomic-file.ts';
-import { LOCAL_ACCOUNT } from './identities.ts';
 import type { Seeds } from './stores.ts';
 
 interface Demo {
@@ -37,12 +36,6 @@ const KEY_CONNECTION = 'logs-jobs';
 
 const CONNECTIONS: Readonly<Record<string, DemoConnection>> = {
   'crash-symbols': { vendor: 'bugsplat', client: 'bugsplat-symbols', members: { scope: 'symbols' } },
-  // For one role alone; the others are whoever signs.
-  'crash-ci': {
-    vendor: 'bugsplat',
-    client: 'bugsplat-symbols',
-    members: { scope: 'symbols', callers: [{ principal: `arn:aws:iam::${LOCAL_ACCOUNT}:role/ci` }] },
-  },
   'crash-restricted': { vendor: 'bugsplat', client: 'bugsplat-restricted', members: { scope: 'restricted' } },
   'logs-service': { vendor: 'bugfender', client: 'bugfender-service' },
   [KEY_CONNECTION]: {
