@@ -1,7 +1,9 @@
 /** What the local program prints when it is ready: where it is, and how to get a token, ready to paste. */
+import { authorizer } from '../../shared/broker/authorize.ts';
+import { httpsCaller } from '../../shared/broker/caller.ts';
 import { type Connection, isForItself } from '../../shared/connections/connection.ts';
 import { FUNCTIONS } from '../../shared/contract/names.ts';
-import { LOCAL_KEY_ID, LOCAL_REGION } from './identities.ts';
+import { identityOf, LOCAL_ACCOUNT, LOCAL_KEY_ID, LOCAL_REGION } from './identities.ts';
 
 export interface Welcome {
   /** Of the HTTPS routes. */
@@ -19,17 +21,41 @@ export interface Welcome {
 }
 
 export function welcome(about: Welcome): string {
-  const example = exampleOf(about.connections);
-  const parts = [places(about), about.vendors ? undefined : secretHint(about, example)];
-  if (example) parts.push(curl(about, example), cli(about, example), sdk(about, example));
-  return `${parts.filter((part) => part !== undefined).join('\n\n')}\n\nCtrl+C stops it.\n`;
+  const all = [...about.connections.values()].sort((a, b) => rank(a) - rank(b));
+  const keyIdOf = keyIds(about.connections);
+  const asked = all.find(keyIdOf);
+  const invoked = all.find(({ directInvoke }) => directInvoke);
+  const parts = [
+    places(about),
+    !about.vendors && all[0] && secretHint(about, all[0]),
+    asked && curl(about, asked, keyIdOf(asked)!),
+    all.length > 0 && !asked && NOBODY,
+    ...(invoked ? [cli(about, invoked), sdk(about, invoked)] : []),
+  ];
+  return `${parts.filter((part) => typeof part === 'string').join('\n\n')}\n\nCtrl+C stops it.\n`;
 }
 
-/** One that gives a token at once, by each of the three ways. */
-function exampleOf(connections: ReadonlyMap<string, Connection>): Connection | undefined {
-  const all = [...connections.values()];
-  const immediate = all.filter(({ grant }) => isForItself(grant));
-  return immediate.find(({ directInvoke }) => directInvoke) ?? immediate[0] ?? all[0];
+/** Those that give a token at once come first, and of them those that can be asked in each of the three ways. */
+function rank({ grant, directInvoke }: Connection): number {
+  return (isForItself(grant) ? 0 : 2) + (directInvoke ? 0 : 1);
+}
+
+const NOBODY = `No connection admits a caller of this machine: its keys are arn:aws:iam::${LOCAL_ACCOUNT}:user/${LOCAL_KEY_ID} and
+arn:aws:iam::${LOCAL_ACCOUNT}:role/NAME. Put one of these among "callers" to get tokens here.`;
+
+/** A key id of this machine that may have tokens of a connection, where there is one. */
+function keyIds(connections: Welcome['connections']): (connection: Connection) => string | undefined {
+  const { permits } = authorizer(connections);
+  return (connection) => {
+    const roles = (connection.callers ?? []).flatMap(({ principal }) => {
+      const name = /^arn:aws:iam::\d{12}:role\/(?:.*\/)?([^/]+)$/.exec(principal)?.[1];
+      return name === undefined ? [] : [`role-${name.replaceAll('*', 'x')}`];
+    });
+    return [LOCAL_KEY_ID, ...roles].find((keyId) => {
+      const { arn = '' } = identityOf(keyId) ?? {};
+      return permits(httpsCaller(arn), connection, 'token', { scopes: connection.scope });
+    });
+  };
 }
 
 function places({ url, awsUrl, key, connections, kept, vendors, seconds }: Welcome): string {
@@ -65,8 +91,7 @@ function awsEnvironment({ awsUrl, key }: Welcome): string {
   );
 }
 
-function secretHint(about: Welcome, example: Connection | undefined): string | undefined {
-  if (!example) return undefined;
+function secretHint(about: Welcome, example: Connection): string {
   return `Give a connection its secret (once):
 
 ${awsEnvironment(about)} \\
@@ -74,20 +99,18 @@ ${awsEnvironment(about)} \\
   --secret-string '{"client_id":"…","client_secret":"…"}'`;
 }
 
-function curl({ url, key }: Welcome, { name }: Connection): string {
+function curl({ url, key }: Welcome, { name }: Connection, keyId: string): string {
   return `Get a token with curl (curl 7.88 and older sign encoded paths and unsorted queries wrongly):
 
-curl -sS --aws-sigv4 aws:amz:${LOCAL_REGION}:execute-api --user ${LOCAL_KEY_ID}:${key} \\
+curl -sS --aws-sigv4 aws:amz:${LOCAL_REGION}:execute-api --user ${keyId}:${key} \\
   -H 'content-type: application/json' -d '{}' ${url}/connections/${name}/token`;
 }
 
 function cli(about: Welcome, { name }: Connection): string {
-  return `… with the AWS CLI (it exits 0 even when the function fails: look for "FunctionError"; version 1 knows no
---cli-binary-format and needs none):
+  return `… with the AWS CLI (it exits 0 even when the function fails: look for "FunctionError"):
 
 ${awsEnvironment(about)} \\
-  aws lambda invoke --function-name ${FUNCTIONS.invoke.name} --qualifier ${name} \\
-  --cli-binary-format raw-in-base64-out --payload '{}' /dev/stdout`;
+  aws lambda invoke --function-name ${FUNCTIONS.invoke.name} --qualifier ${name} /dev/stdout`;
 }
 
 function sdk({ awsUrl, key }: Welcome, { name }: Connection): string {

@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MAIN } from '../cli/support.ts';
 import { type LocalBrokerProcess, startLocalBrokerProcess } from '../support/local-broker.ts';
-import { pageText } from '../support/pages.ts';
+import { pageText, ROOT, snippets } from '../support/pages.ts';
 
 const here = new URL('.', import.meta.url).pathname;
 const runFile = promisify(execFile);
@@ -99,4 +99,16 @@ test("the client's page shows every one of them as it runs", async () => {
   expect(Object.fromEntries([...shown].map(([, name, text]) => [name, text]))).toEqual(
     Object.fromEntries(examples.map((name, index) => [name, texts[index]])),
   );
+});
+
+test('the snippet for the SDK works where the commands before it were pasted', async () => {
+  const [exported = ''] = snippets('shared/client/README.md', 'sh').flatMap(
+    (text) => /^(?:export .*\n)+/m.exec(text) ?? [],
+  );
+  const sdk = snippets('shared/client/README.md', 'ts').find((text) => text.includes('LambdaClient'))!;
+  const lines = exported.replace('http://127.0.0.1:8788', broker.awsUrl);
+  const script = `${lines}exec '${process.execPath}' --input-type=module -e "$1"`;
+  const bare = { PATH: process.env.PATH ?? '', HOME: folder };
+  const { stdout } = await runFile('bash', ['-c', script, 'bash', sdk], { cwd: ROOT, env: bare });
+  expect(stdout).toMatch(/^Bearer \d+ \d+\n$/);
 });
