@@ -18,9 +18,8 @@ export function parseJson(text: string): unknown {
   return value;
 }
 
-/** V8's message quotes the text around the error; only its position is passed on. */
 function syntaxIssue(text: string, error: SyntaxError): ConnectionsIssue {
-  const position = Number(/at position (\d+)/.exec(error.message)?.[1] ?? text.length);
+  const position = positionIn(error) ?? longestBeginning(text);
   const before = text.slice(0, position).split('\n');
   return {
     path: `the file, line ${before.length}, column ${before.at(-1)!.length + 1}`,
@@ -30,6 +29,33 @@ function syntaxIssue(text: string, error: SyntaxError): ConnectionsIssue {
         : 'the end',
     allowed: 'JSON (RFC 8259), which has neither comments nor trailing commas',
   };
+}
+
+/** V8's message quotes the text around the error; only its position is passed on. */
+function positionIn({ message }: SyntaxError): number | undefined {
+  const position = /at position (\d+)/.exec(message)?.[1];
+  return position === undefined ? undefined : Number(position);
+}
+
+/** Of an unexpected token V8 does not tell the position: it is where the text can no longer become JSON. */
+function longestBeginning(text: string): number {
+  let [good, bad] = [0, text.length + 1];
+  while (bad - good > 1) {
+    const middle = (good + bad) >>> 1;
+    if (canBeContinued(text.slice(0, middle))) good = middle;
+    else bad = middle;
+  }
+  return good;
+}
+
+function canBeContinued(beginning: string): boolean {
+  try {
+    JSON.parse(beginning);
+    return true;
+  } catch (error) {
+    const { message } = error as SyntaxError;
+    return message.includes('end of JSON input') || positionIn(error as SyntaxError) === beginning.length;
+  }
 }
 
 /** Names and structure of a text that is known to be JSON. */

@@ -585,6 +585,20 @@ describe('the text of a file', () => {
     expect(issuesOf(() => parseConnectionsText('', OPTIONS))[0]!.path).toBe('the file, line 1, column 1');
   });
 
+  test.each([
+    ['{\n  "a": bugsplat }', 'line 2, column 8', '"b"'],
+    ['{"a": tru}', 'line 1, column 10', '"}"'],
+    ["{'a': 1}", 'line 1, column 2', `"'"`],
+    ['{"a": 1 // one\n}', 'line 1, column 9', '"/"'],
+    ['{"a": [1 2]}', 'line 1, column 10', '"2"'],
+    ['{"a": "\\x"}', 'line 1, column 9', '"x"'],
+    ['{"a": 1}}', 'line 1, column 9', '"}"'],
+    ['{"a": "b', 'line 1, column 9', 'the end'],
+  ])('%j is wrong at %s', (text, place, found) => {
+    const [issue] = issuesOf(() => parseConnectionsText(text, OPTIONS));
+    expect(issue).toMatchObject({ path: `the file, ${place}`, found: expect.stringContaining(found) });
+  });
+
   test('that has a name twice is refused, however the name is written', () => {
     const text = String.raw`{"connections": {"a": {"vendor": "open"}, "b": {"vendor": "open", "callers": [
       {"principal": "x"}, {"principal": "{\"a\":1,\"a\":2}", "princip\u0061l": "z"}]}, "\u0061": {"vendor": "narrow"}}}`;
