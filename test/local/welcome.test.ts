@@ -32,10 +32,7 @@ test('the lines to paste are for a connection that takes them', () => {
 });
 
 test('a connection with callers is asked as one of them, and not by direct invoke', () => {
-  const callers = [
-    { ...role('000000000000', 'reader'), actions: ['read'] },
-    role('000000000000', 'team/ci'),
-  ];
+  const callers = [{ ...role('000000000000', 'reader'), actions: ['read'] }, role('000000000000', 'team/ci')];
   const guarded = printed({ guarded: { callers } });
   expect(guarded).toMatch(/--user role-ci:KEY .*\n.*\/connections\/guarded\/token/);
   expect(guarded).not.toContain('invoke --function-name');
