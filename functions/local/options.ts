@@ -56,7 +56,7 @@ function parsed(args: readonly string[], mistakes: string[]): LocalOptions | 'he
     if (!(error instanceof CommanderError)) throw error;
     if (error.code === 'commander.helpDisplayed') return 'help';
     const reason = error.message.replace(/^error: /, '').replace('\n', ' ');
-    throw new UsageError(`${reason}. ${ALLOWED}`);
+    throw new UsageError([...mistakes, `${reason}. ${ALLOWED}`].join('\n'));
   }
 }
 

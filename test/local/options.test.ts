@@ -42,6 +42,9 @@ test.each<[string[], RegExp]>([
 test('everything that is wrong with the options is told at once', () => {
   const args = ['--port', 'http', '--sweep-every', '0', '--data', ''];
   expect(() => parseOptions(args)).toThrow(/--port is "http".*\n--sweep-every is "0".*\n--data is empty/);
+  expect(() => parseOptions(['--port', 'http', '--prot', '1'])).toThrow(
+    /--port is "http".*\nunknown option '--prot'/,
+  );
 });
 
 const options = { port: 8787, awsPort: 8788, data: 'd', sweepEvery: 60 };
