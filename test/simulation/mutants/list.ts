@@ -63,8 +63,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     breaks: 'A refusal without a verdict ends the grant.',
     file: REFRESH,
-    find: 'if (saysItIsOver(error, vendor))',
-    replace: "if (error.code === 'vendor_rejected')",
+    find: 'saysItIsOver(error, request.vendor))',
+    replace: "error.code === 'vendor_rejected')",
     caughtBy: 'test/broker/grants/refresh.test.ts',
   },
   {
