@@ -2,7 +2,8 @@ import type { Command } from 'commander';
 import { withTarget } from './command.ts';
 import { type Listed, listConnections } from './connection-list.ts';
 import { findTarget, type TargetOptions } from './target.ts';
-import { fromNow, print, printJson, table, tell } from './terminal.ts';
+import { print, printJson, table, tell } from './terminal.ts';
+import { fromNow, stateOf } from './words.ts';
 
 export function connectionsCommand(): Command {
   return withTarget('connections', 'Show the connections that you may use, and how they are.')
@@ -39,20 +40,4 @@ function row(listed: Listed): string[] {
     fromNow(last_refresh),
     failure ?? '-',
   ];
-}
-
-/** One word for a connection that acts for itself; the number of its grants by state for one that acts for others. */
-export function stateOf(listed: Listed): string {
-  const { vendor, grant_status, grants, grants_expiring, grants_truncated, expires_at, last_failure } =
-    listed;
-  if (vendor === undefined) return 'unknown';
-  if (grant_status) return grant_status;
-  if (grants) {
-    const counted = Object.entries(grants).filter(([, count]) => count > 0);
-    if (grants_expiring) counted.push(['expiring', grants_expiring]);
-    const shown = counted.map(([state, count]) => `${count} ${state}`).join(', ') || 'no grants';
-    return grants_truncated ? `${shown} and more` : shown;
-  }
-  if (expires_at !== undefined && Date.parse(expires_at) > Date.now()) return 'ready';
-  return last_failure ? 'failing' : 'idle';
 }

@@ -70,8 +70,11 @@ export function failureOf(error: TokenBrokerError, connection?: string): Failure
   return new Failure(exitCode, error.message + vendor, nextStep(error, connection), error.code);
 }
 
-/** `consent_required` names its command itself. */
-function nextStep({ code, retryAfter }: TokenBrokerError, connection = 'CONNECTION') {
+/** What mends a failure; `consent_required` names its command itself. */
+export function nextStep(
+  { code, retryAfter }: Pick<TokenBrokerError, 'code' | 'retryAfter'>,
+  connection = 'CONNECTION',
+): string | undefined {
   switch (code) {
     case 'secret_unavailable':
       return `token-broker secret put ${connection}`;

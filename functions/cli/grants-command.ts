@@ -5,7 +5,8 @@ import { pathOf } from '../../shared/contract/routes.ts';
 import { withTarget } from './command.ts';
 import { onConnection } from './connection-list.ts';
 import { findTarget, type Target, type TargetOptions } from './target.ts';
-import { fromNow, print, printJson, table, tell } from './terminal.ts';
+import { print, printJson, table, tell } from './terminal.ts';
+import { fromNow } from './words.ts';
 
 export function grantsCommand(): Command {
   return withTarget('grants', 'List the grants of a connection: whose they are, and how.')

@@ -72,23 +72,3 @@ export function table(
   );
   return [styled('bold', first), ...others].join('\n');
 }
-
-/** `58 min`, `3 h`: the largest unit that is not one of something. */
-export function duration(seconds: number): string {
-  const units = [
-    ['d', 86_400],
-    ['h', 3600],
-    ['min', 60],
-  ] as const;
-  const [unit, size] = units.find(([, size]) => seconds >= 2 * size) ?? ['s', 1];
-  return `${Math.floor(seconds / size)} ${unit}`;
-}
-
-/** `in 58 min`, `now`, `3 min ago`; a dash for no time. */
-export function fromNow(time: string | undefined, now = Date.now()): string {
-  if (time === undefined) return '-';
-  const seconds = Math.round((Date.parse(time) - now) / 1000);
-  if (Number.isNaN(seconds)) return '-';
-  if (seconds === 0) return 'now';
-  return seconds >= 0 ? `in ${duration(seconds)}` : `${duration(-seconds)} ago`;
-}

@@ -3,8 +3,8 @@ import { type GrantType, isForItself } from '../../../shared/connections/connect
 import { MAX_MIN_TTL, type TokenAnswer, type TokenRequestBody } from '../../../shared/contract/messages.ts';
 import { pathOf } from '../../../shared/contract/routes.ts';
 import type { Listed } from '../connection-list.ts';
-import { stateOf } from '../connections-command.ts';
 import { failureOf } from '../failure.ts';
+import { stateOf } from '../words.ts';
 import { type Check, type Finding, ok, problem, skipped } from './check.ts';
 
 /** A token for every connection that acts for itself; the grants of those that act for others. */

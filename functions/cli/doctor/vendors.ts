@@ -1,6 +1,6 @@
 import { isLoopback } from '../../../shared/contract/loopback.ts';
 import { VENDORS } from '../../../shared/vendors/index.ts';
-import { duration } from '../terminal.ts';
+import { duration } from '../words.ts';
 import { type Check, type CheckContext, type Finding, ok, problem, skipped } from './check.ts';
 
 /** Milliseconds. */
