@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import encodeQR from 'qr';
 import type { ConsentView } from '../shared/broker/consent/page.ts';
-import { escaped, facts, htmlPage } from './html.ts';
+import { escaped, facts, htmlPage, ICON } from './html.ts';
 
 type Answer = APIGatewayProxyStructuredResultV2;
 
@@ -242,9 +242,6 @@ if (button && navigator.clipboard) {
 }
 `;
 const COPY_HASH = createHash('sha256').update(COPY).digest('base64');
-
-const ICON =
-  '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="7" fill="#0f766e"/><path d="M11 16a5 5 0 1 1 9.6 2H27v4h-3v3h-4v-3h-1.2A5 5 0 0 1 11 16z" fill="#fff"/><circle cx="14.5" cy="15.5" r="1.8" fill="#0f766e"/></svg>';
 
 const STYLE = `
 :root { color-scheme: light dark; font: 1.0625rem/1.5 system-ui, sans-serif; --accent: light-dark(#0f766e, #2dd4bf); --line: light-dark(#c8ccd4, #454b57); }

@@ -4,6 +4,7 @@ import { completionCommand } from './completion-command.ts';
 import { connectCommand } from './connect-command.ts';
 import { connectionCommand } from './connection-command.ts';
 import { connectionsCommand } from './connections-command.ts';
+import { consoleCommand } from './console-command.ts';
 import { doctorCommand } from './doctor/command.ts';
 import { execCommand } from './exec-command.ts';
 import { EXIT, EXIT_CODES_HELP } from './failure.ts';
@@ -49,6 +50,7 @@ ${EXIT_CODES_HELP}`,
     grantsCommand(),
     connectCommand(),
     revokeCommand(),
+    consoleCommand(),
     secretCommand(),
     doctorCommand(),
     verifyCommand(),

@@ -1,21 +1,16 @@
 import type { Command } from 'commander';
-import { DEFAULT_SUBJECT } from '../../shared/contract/messages.ts';
+import { DEFAULT_SUBJECT, type RevokeAnswer } from '../../shared/contract/messages.ts';
 import { pathOf } from '../../shared/contract/routes.ts';
 import { withTarget } from './command.ts';
 import { onConnection } from './connection-list.ts';
 import { findTargetToChange, type TargetOptions } from './target.ts';
 import { print } from './terminal.ts';
+import { outcomeOfRevoking } from './words.ts';
 
 interface Options extends TargetOptions {
   readonly subject: string;
   readonly force?: boolean;
 }
-
-const OUTCOMES: Readonly<Record<string, string>> = {
-  revoked: 'revoked, at the vendor too',
-  not_supported: 'forgotten; the vendor cannot revoke, so its tokens live until they expire',
-  failed: 'forgotten, but the vendor could not be told',
-};
 
 export function revokeCommand(): Command {
   return withTarget('revoke', 'End a grant: at the vendor where it can, then here.')
@@ -38,8 +33,6 @@ Examples:
       const { answer } = await onConnection(target, connection, () =>
         target.api('DELETE', force ? `${path}?force=true` : path),
       );
-      const { status, vendor = '' } = answer as { status: string; vendor?: string };
-      const outcome = status === 'none' ? 'there was no grant' : (OUTCOMES[vendor] ?? 'revoked');
-      print(`${connection}, ${subject}: ${outcome}`);
+      print(`${connection}, ${subject}: ${outcomeOfRevoking(answer as RevokeAnswer)}`);
     });
 }

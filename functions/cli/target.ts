@@ -72,13 +72,18 @@ export async function findTargetToChange(options: TargetOptions): Promise<Target
     throw usage(
       'Say which broker this is for: --local, --stack NAME or --endpoint URL (or TOKEN_BROKER_ENDPOINT).',
     );
+  return announced(await proven(target));
+}
+
+/** @throws Failure where the target is on this machine and not this user's */
+export async function proven(target: Target): Promise<Target> {
   if (target.isLocal && !(await isOurs(target.endpoint.origin)))
     throw new Failure(
       EXIT.denied,
       `What listens at ${target.endpoint.host}, if anything does, is no broker that you have started: nothing was sent to it.`,
       'npm start   (as the same user; or give its key: AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=KEY)',
     );
-  return announced(target);
+  return target;
 }
 
 /** @throws Failure telling where it was looked for */
@@ -96,9 +101,14 @@ function announced(target: Target): Target {
   return target;
 }
 
-async function localTarget(endpoint: URL, options: TargetOptions): Promise<Target> {
+/** @param known where the broker of that address is known already */
+export async function localTarget(
+  endpoint: URL,
+  options: TargetOptions,
+  known?: Registered,
+): Promise<Target> {
   const region = options.region ?? regionOf({ endpoint });
-  const entry = await registered(endpoint.port);
+  const entry = known ?? (await registered(endpoint.port));
   const credentials = localCredentials(entry);
   const fallback = endpoint.origin === LOCAL ? LOCAL_AWS : undefined;
   // Each broker has its own: another's would take the secret as gladly.

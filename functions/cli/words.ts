@@ -1,4 +1,5 @@
 /** What states and times are called. Nothing of Node.js is needed: the console's page says them with the same words. */
+import type { RevokeAnswer } from '../../shared/contract/messages.ts';
 import type { Listed } from './connection-list.ts';
 
 /** One word for a connection that acts for itself; the number of its grants by state for one that acts for others. */
@@ -15,6 +16,18 @@ export function stateOf(listed: Listed): string {
   }
   if (expires_at !== undefined && Date.parse(expires_at) > Date.now()) return 'ready';
   return last_failure ? 'failing' : 'idle';
+}
+
+const OUTCOMES = {
+  revoked: 'revoked, at the vendor too',
+  not_supported: 'forgotten; the vendor cannot revoke, so its tokens live until they expire',
+  failed: 'forgotten, but the vendor could not be told',
+};
+
+/** What became of a grant that was to end. */
+export function outcomeOfRevoking({ status, vendor }: RevokeAnswer): string {
+  if (status === 'none') return 'there was no grant';
+  return vendor === undefined ? 'revoked' : OUTCOMES[vendor];
 }
 
 /** `58 min`, `3 h`: the largest unit that is not one of something. */

@@ -1,5 +1,6 @@
 /** The one place where the local program gets the handlers that Lambda runs. */
 import type { AwsConfig } from '../../shared/aws/clients.ts';
+import type { Observe } from '../../shared/broker/events.ts';
 import type { Connection } from '../../shared/connections/connection.ts';
 import { NAMES } from '../../shared/contract/names.ts';
 import { callbackHandler } from '../callback.ts';
@@ -8,7 +9,6 @@ import { httpsHandler } from '../https.ts';
 import { invokeHandler } from '../invoke.ts';
 import { answered } from '../middleware.ts';
 import { refreshHandler } from '../refresh.ts';
-import { consoleLog } from './console-log.ts';
 import type { LocalHandlers } from './handlers.ts';
 
 interface LocalComposition {
@@ -17,12 +17,13 @@ interface LocalComposition {
   readonly aws: AwsConfig;
   /** Without a trailing slash; `/callback` is below it. */
   readonly publicUrl: string;
+  readonly observe: Observe;
 }
 
-export function composeLocal({ connections, aws, publicUrl }: LocalComposition): LocalHandlers {
+export function composeLocal({ connections, aws, publicUrl, observe }: LocalComposition): LocalHandlers {
   const { tokensTable, grantsTable, keyringSecret, rescuePrefix } = NAMES;
   const stores = awsStores({ aws, tokensTable, grantsTable, keyringSecret, rescuePrefix, shards: 1 });
-  const broker = compose({ connections, stores, publicUrl, observe: consoleLog, allowLoopbackHttp: true });
+  const broker = compose({ connections, stores, publicUrl, observe, allowLoopbackHttp: true });
   return {
     https: answered(httpsHandler(broker)),
     callback: answered(callbackHandler(broker)),

@@ -7,6 +7,8 @@ import { randomUUID } from 'node:crypto';
 import { FUNCTIONS } from '../../shared/contract/names.ts';
 import openApi from '../../shared/contract/openapi.json' with { type: 'json' };
 import { isCallerRoute, type MatchedRoute, matchRoute } from '../../shared/contract/routes.ts';
+import { isConsolePath } from '../console/address.ts';
+import type { Console } from '../console/console.ts';
 import { answerOf, eventOf, withIdentity } from './gateway-event.ts';
 import { type LocalHandlers, run, TimedOut } from './handlers.ts';
 import { type Answer, jsonAnswer, type LocalServer, originRefusal, type Received, serve } from './http.ts';
@@ -21,6 +23,8 @@ interface GatewayOptions {
   readonly handlers: Promise<LocalHandlers>;
   /** The secret of every key id. */
   readonly key: string;
+  /** The operator's console, beside the routes; absent: there is none. */
+  readonly console?: Console;
   /** What `GET /health` proves the broker by; absent: the key. */
   readonly proof?: string;
   /** Milliseconds since the epoch; signatures are judged by it. */
@@ -48,6 +52,7 @@ export function startGateway(options: GatewayOptions): Promise<LocalServer> {
 }
 
 async function respond(request: Received, options: GatewayOptions): Promise<Answer> {
+  if (options.console && isConsolePath(request.rawPath)) return options.console(request);
   const route = routeOf(request);
   // A browser opens the public routes, so that `Origin` is accepted there.
   const open = route !== undefined && route !== 'malformed' && !isCallerRoute(route.key);

@@ -18,6 +18,8 @@ export interface Registered {
   readonly key: string;
   /** What only the broker and this file know. */
   readonly proof: string;
+  /** What opens its console. */
+  readonly consoleKey: string;
 }
 
 /** The header of `GET /health` that asks for a proof, and what may stand in it. */
@@ -30,10 +32,8 @@ export function proofOf(proof: string, challenge: string): string {
 
 /** @returns what takes the entry away; a home that cannot be written to leaves the broker unregistered */
 export async function register(entry: Registered): Promise<() => Promise<void>> {
-  const path = pathOf(new URL(entry.url).port);
   try {
-    await makePrivate(folder());
-    await writeAtomically(path, JSON.stringify(entry));
+    const path = await writePrivate(fileOf(new URL(entry.url).port), JSON.stringify(entry));
     return () => rm(path, { force: true });
   } catch {
     return async () => undefined;
@@ -42,7 +42,7 @@ export async function register(entry: Registered): Promise<() => Promise<void>> 
 
 /** `undefined` where this user has registered none at the port, or another user could have written it. */
 export async function registered(port: string): Promise<Registered | undefined> {
-  const path = pathOf(port);
+  const path = join(folder(), fileOf(port));
   try {
     if ((await ownedByOther(folder())) || (await ownedByOther(path))) return undefined;
     return JSON.parse((await readIfPresent(path)) ?? '') as Registered;
@@ -51,8 +51,16 @@ export async function registered(port: string): Promise<Registered | undefined> 
   }
 }
 
-function pathOf(port: string): string {
-  return join(folder(), `${port}.json`);
+/** A file beside the entries: no other user can read it. @returns its path @throws Error where the home takes none */
+export async function writePrivate(name: string, content: string): Promise<string> {
+  const path = join(folder(), name);
+  await makePrivate(folder());
+  await writeAtomically(path, content);
+  return path;
+}
+
+function fileOf(port: string): string {
+  return `${port}.json`;
 }
 
 /** XDG Base Directory Specification */

@@ -1,7 +1,11 @@
 /** Starts the parts of the local program in order, and stops them in the reverse one. */
 import { randomBytes } from 'node:crypto';
 import type { AwsConfig } from '../../shared/aws/clients.ts';
+import { Activity } from '../console/activity.ts';
+import { consoleAddress } from '../console/address.ts';
 import { composeLocal } from './compose-local.ts';
+import { localConsole } from './console.ts';
+import { consoleLog } from './console-log.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
 import { startAwsEndpoint } from './emulator/endpoint.ts';
 import { lambdaService } from './emulator/lambda.ts';
@@ -9,7 +13,7 @@ import { startGateway } from './gateway.ts';
 import type { LocalHandlers } from './handlers.ts';
 import { DEMO_KEY } from './identities.ts';
 import type { LocalOptions } from './options.ts';
-import { register } from './registry.ts';
+import { type Registered, register } from './registry.ts';
 import { startSchedule } from './scheduler.ts';
 import { embeddedConfig, environmentConfig, prepareStores } from './stores.ts';
 import type { Welcome } from './welcome.ts';
@@ -58,7 +62,10 @@ async function start(
   onClose(() => aws.close());
   // The demo's key is known to all and proves nothing.
   const proof = key === DEMO_KEY ? newKey() : key;
-  const gateway = await startGateway({ port: options.port, handlers, key, proof });
+  const about = Promise.withResolvers<Registered>();
+  const activity = new Activity(connections.keys());
+  const console = localConsole(about.promise, activity, demo?.origins);
+  const gateway = await startGateway({ port: options.port, handlers, key, proof, console });
   onClose(() => gateway.close());
 
   const config: AwsConfig = endpointUrl
@@ -66,16 +73,27 @@ async function start(
     : embeddedConfig(aws.url, key);
   const [secrets, composed] = await Promise.all([
     prepareStores(config, demo?.seeds ?? {}),
-    composeLocal({ connections, aws: config, publicUrl: gateway.url }),
+    composeLocal({
+      connections,
+      aws: config,
+      publicUrl: gateway.url,
+      observe: (event) => {
+        consoleLog(event);
+        activity.add(event);
+      },
+    }),
   ]);
   demo?.recognise(secrets);
   resolve(composed);
   const schedule = startSchedule(composed.refresh, options.sweepEvery);
   onClose(() => schedule.stop());
-  onClose(await register({ url: gateway.url, awsUrl: endpointUrl ?? aws.url, key, proof }));
+  const entry = { url: gateway.url, awsUrl: endpointUrl ?? aws.url, key, proof, consoleKey: newKey() };
+  about.resolve(entry);
+  onClose(await register(entry));
   return {
     url: gateway.url,
     awsUrl: aws.url,
+    console: consoleAddress(gateway.url, entry.consoleKey),
     key,
     connections,
     kept: directory?.path ?? `${endpointUrl} (AWS_ENDPOINT_URL)`,

@@ -9,6 +9,8 @@ export interface Welcome {
   /** Of the HTTPS routes. */
   readonly url: string;
   readonly awsUrl: string;
+  /** Address of the console, with its key. */
+  readonly console: string;
   /** The secret of every key id. */
   readonly key: string;
   readonly connections: ReadonlyMap<string, Connection>;
@@ -58,12 +60,13 @@ function keyIds(connections: Welcome['connections']): (connection: Connection) =
   };
 }
 
-function places({ url, awsUrl, key, connections, kept, vendors, seconds }: Welcome): string {
+function places({ url, awsUrl, console, key, connections, kept, vendors, seconds }: Welcome): string {
   const lines = [
     `The token broker is ready (${seconds.toFixed(1)} s).`,
     '',
     `  Routes       ${url}   signed with SigV4: service execute-api, region ${LOCAL_REGION}`,
     `  AWS          ${awsUrl}   Lambda Invoke, DynamoDB, Secrets Manager`,
+    `  Console      ${console}`,
     `  Keys         key id ${LOCAL_KEY_ID} (a user) or role-NAME (a role); the secret of all is ${key}`,
     `  Kept in      ${kept}`,
     `  Connections  ${wrap([...connections.keys()])}`,

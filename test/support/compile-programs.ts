@@ -1,6 +1,8 @@
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { buildSync } from 'esbuild';
+import { build } from 'esbuild';
+import { buildPage } from '../../functions/console/build-page.ts';
+import { embeddedPage } from '../../functions/console/embedded-page.ts';
 
 const root = new URL('../..', import.meta.url).pathname;
 
@@ -17,9 +19,9 @@ export function programOf(name: (typeof PROGRAMS)[number]): string {
  * Compiled once for a run, as for npm, because the programs then start in half of the time or less.
  * Below node_modules, so that the packages that are not compiled in are found.
  */
-export default function compilePrograms(): () => void {
+export default async function compilePrograms(): Promise<() => void> {
   const folder = mkdtempSync(join(mkdirs(join(root, 'node_modules/.test-programs')), 'run-'));
-  buildSync({
+  await build({
     absWorkingDir: root,
     entryPoints: PROGRAMS.map((program) => `${program}.ts`),
     outbase: root,
@@ -33,6 +35,7 @@ export default function compilePrograms(): () => void {
     banner: {
       js: "import{createRequire as __createRequire}from'node:module';const require=__createRequire(import.meta.url);",
     },
+    plugins: [embeddedPage(await buildPage())],
     logLevel: 'silent',
   });
   copyFileSync(join(root, 'package.json'), join(folder, 'package.json'));

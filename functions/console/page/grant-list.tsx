@@ -1,0 +1,139 @@
+import { useEffect, useState } from 'preact/hooks';
+import type { GrantAnswer } from '../../../shared/contract/messages.ts';
+import { fromNow } from '../../cli/words.ts';
+import { api } from './api.ts';
+import { ConnectDialog } from './connect-dialog.tsx';
+import { useAction } from './loading.ts';
+import { Dialog, LastFailure, Problem, State, TimeLeft } from './parts.tsx';
+import { RevokeDialog } from './revoke-dialog.tsx';
+import { inWords, toneOfGrant } from './states.ts';
+import { TryIt } from './try-it.tsx';
+import { useWatched } from './watched.ts';
+
+type Open = { readonly kind: 'connect' | 'replace' | 'revoke' | 'try'; readonly subject?: string };
+
+export function GrantList({ connection }: { connection: string }) {
+  const [grants, setGrants] = useState<readonly GrantAnswer[]>();
+  const [cursor, setCursor] = useState<string>();
+  const [wanted, setWanted] = useState('');
+  const [open, setOpen] = useState<Open>();
+  const { lastChange } = useWatched();
+  const page = useAction(async (from: string | undefined) => {
+    const answer = await api.grants(connection, from);
+    setGrants((before = []) => (from === undefined ? answer.grants : [...before, ...answer.grants]));
+    setCursor(answer.cursor);
+  });
+  useEffect(() => {
+    page.run(undefined);
+  }, [connection, lastChange]);
+  const close = () => {
+    setOpen(undefined);
+    page.run(undefined);
+  };
+  const shown = grants?.filter(({ subject }) => subject.toLowerCase().includes(wanted.toLowerCase()));
+  return (
+    <section aria-labelledby="grants">
+      <div class="title">
+        <h2 id="grants">Grants</h2>
+        <button type="button" onClick={() => setOpen({ kind: 'connect' })}>
+          Connect
+        </button>
+      </div>
+      {grants && grants.length > 1 && (
+        <label class="search">
+          Subject
+          <input type="search" value={wanted} onInput={(event) => setWanted(event.currentTarget.value)} />
+        </label>
+      )}
+      <Problem failure={page.failure} />
+      {grants?.length === 0 && <p>Nobody has consented yet.</p>}
+      {grants && grants.length > 0 && shown?.length === 0 && (
+        <p>
+          None of the {grants.length} that are loaded{cursor && ' so far'} has “{wanted}” in its subject.
+        </p>
+      )}
+      <ul class="rows">
+        {shown?.map((grant) => (
+          <Row key={grant.subject} {...{ connection, grant }} onOpen={setOpen} />
+        ))}
+      </ul>
+      {cursor && (
+        <p>
+          <button type="button" class="plain" disabled={page.busy} onClick={() => page.run(cursor)}>
+            More
+          </button>
+        </p>
+      )}
+      {open && <Opened {...{ connection, open }} onClose={close} />}
+    </section>
+  );
+}
+
+interface RowProps {
+  readonly connection: string;
+  readonly grant: GrantAnswer;
+  onOpen(what: Open): void;
+}
+
+function Row({ connection, grant, onOpen }: RowProps) {
+  const { subject, grant_status, expires_at, last_refresh_at, consented_at, consented_by, last_failure } =
+    grant;
+  const button = (kind: Open['kind'], label: string) => (
+    <button
+      type="button"
+      class="plain"
+      aria-label={`${label}: ${subject}`}
+      onClick={() => onOpen({ kind, subject })}
+    >
+      {label}
+    </button>
+  );
+  return (
+    <li class="row grant">
+      <span class="main">{subject}</span>
+      <span class="small about">
+        consented {fromNow(consented_at)} by {consented_by.split(':').at(-1)}
+      </span>
+      <span class="how">
+        <State tone={toneOfGrant(grant_status)}>{inWords(grant_status)}</State>
+      </span>
+      <span class="time">
+        <TimeLeft until={expires_at} since={last_refresh_at ?? consented_at} />
+      </span>
+      <span class="actions">
+        {button('try', 'Try it')}
+        {button('replace', 'Replace')}
+        {button('revoke', 'Revoke')}
+      </span>
+      {last_failure && <LastFailure failure={last_failure} connection={connection} />}
+    </li>
+  );
+}
+
+interface OpenedProps {
+  readonly connection: string;
+  readonly open: Open;
+  onClose(): void;
+}
+
+function Opened({ connection, open: { kind, subject }, onClose }: OpenedProps) {
+  switch (kind) {
+    case 'try':
+      return (
+        <Dialog title={`Try ${connection} for ${subject}`} onClose={onClose}>
+          <TryIt connection={connection} subject={subject!} />
+          <form method="dialog">
+            <button type="submit" class="plain">
+              Close
+            </button>
+          </form>
+        </Dialog>
+      );
+    case 'revoke':
+      return <RevokeDialog {...{ connection, onClose }} subject={subject!} />;
+    default:
+      return (
+        <ConnectDialog {...{ connection, onClose }} {...(subject !== undefined && { replaced: subject })} />
+      );
+  }
+}

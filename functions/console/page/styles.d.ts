@@ -1,0 +1,2 @@
+/** esbuild makes one file of all style sheets that are imported. */
+declare module '*.css';

@@ -1,0 +1,118 @@
+import { useState } from 'preact/hooks';
+import type { Fault, SimulatedVendorAnswer, VendorsAnswer } from '../messages.ts';
+import { api } from './api.ts';
+import { useAction, useLoaded } from './loading.ts';
+import { Problem } from './parts.tsx';
+
+/** Milliseconds. */
+const EVERY = 1_000;
+
+/** What a switch sets: the token endpoint fails until it is switched off. */
+const SWITCHED = { endpoint: 'token', times: 0 };
+
+/** Needs to be told which member: by `PUT /_simulator/faults`. */
+const NEEDS_MORE = 'odd_member';
+
+export function VendorsView() {
+  const { value, failure } = useLoaded(api.vendors, [], EVERY);
+  const [changed, setChanged] = useState<VendorsAnswer>();
+  const act = useAction(async (change: Promise<VendorsAnswer>) => setChanged(await change));
+  // What a change answered is shown until the next look.
+  const [seen, setSeen] = useState(value);
+  if (seen !== value) {
+    setSeen(value);
+    setChanged(undefined);
+  }
+  return (
+    <>
+      <h1>Vendors</h1>
+      <p>
+        Simulated on this machine. A switch spoils every answer of the vendor’s token endpoint until it is off
+        again: ask for tokens meanwhile, and watch the broker survive it.
+      </p>
+      <Problem failure={act.failure ?? failure} />
+      <div class="vendors">
+        {(changed ?? value)?.vendors.map((vendor) => (
+          <Vendor key={vendor.vendor} vendor={vendor} onChange={act.run} />
+        ))}
+      </div>
+    </>
+  );
+}
+
+interface Props {
+  readonly vendor: SimulatedVendorAnswer;
+  onChange(change: Promise<VendorsAnswer>): void;
+}
+
+function Vendor({ vendor: { vendor, faults, faults_help, counts }, onChange }: Props) {
+  const id = `vendor-${vendor}`;
+  const isOn = (name: string) => faults.some(({ fault }) => fault === name);
+  const toggle = (name: string) => {
+    const others = faults.filter(({ fault }) => fault !== name);
+    const next: Fault[] = isOn(name) ? others : [...others, { fault: name, ...SWITCHED }];
+    onChange(api.setFaults(vendor, next));
+  };
+  return (
+    <section aria-labelledby={id}>
+      <div class="title">
+        <h2 id={id}>{vendor}</h2>
+        <button
+          type="button"
+          class="plain"
+          aria-label={`Count ${vendor} anew`}
+          onClick={() => onChange(api.resetCounts(vendor))}
+        >
+          Count anew
+        </button>
+      </div>
+      <Counts counts={counts} />
+      <details open={faults.length > 0}>
+        <summary>Faults{faults.length > 0 && `: ${faults.map(({ fault }) => fault).join(', ')}`}</summary>
+        <ul class="switches">
+          {Object.entries(faults_help)
+            .filter(([name]) => name !== NEEDS_MORE)
+            .map(([name, { does }]) => (
+              <li key={name}>
+                <label>
+                  <input
+                    type="checkbox"
+                    role="switch"
+                    aria-checked={isOn(name)}
+                    checked={isOn(name)}
+                    onChange={() => toggle(name)}
+                  />
+                  <span>
+                    {name.replaceAll('_', ' ')} <span class="small">{does}</span>
+                  </span>
+                </label>
+              </li>
+            ))}
+        </ul>
+      </details>
+    </section>
+  );
+}
+
+const EVENTS = { mints: 'mints', refreshes: 'refreshes', code_exchanges: 'codes', revocations: 'revoked' };
+
+function Counts({ counts }: { counts: SimulatedVendorAnswer['counts'] }) {
+  const tallies = Object.values(counts.requests).flatMap((byGrant) => Object.values(byGrant));
+  const sum = (kind: 'received' | 'failed') => tallies.reduce((total, tally) => total + tally[kind], 0);
+  const shown: [string, number][] = [
+    ['requests', sum('received')],
+    ['failed', sum('failed')],
+    ['under way', counts.in_flight],
+    ...Object.entries(EVENTS).map(([name, title]): [string, number] => [title, Number(counts[name])]),
+  ];
+  return (
+    <dl class="counts">
+      {shown.map(([title, count]) => (
+        <div key={title}>
+          <dt>{title}</dt>
+          <dd>{count}</dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
