@@ -11,6 +11,9 @@ const HALL = globSync('shared/broker/*.ts', { cwd: new URL('..', import.meta.url
 const ROOMS = ['vendor', 'tokens', 'grants', 'consent'];
 /** The simulator is a product of its own: its server is its only door, and it needs nothing of the broker's programs. */
 const SIMULATOR = 'functions/simulator/';
+/** The console's page, and what makes it a file. */
+const PAGE = 'functions/console/page/';
+const PAGE_BUILD = ['functions/console/build-page.ts', 'functions/console/embedded-page.ts'];
 const PROGRAMS = globSync('functions/*', {
   cwd: new URL('..', import.meta.url).pathname,
   withFileTypes: true,
@@ -33,7 +36,20 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'shared/aws/': ['shared/aws/', 'type shared/broker/ports.ts', 'shared/oauth/', ...BASE],
   'shared/client/': ['shared/client/', ...CONTRACT],
   [SIMULATOR]: [SIMULATOR, 'functions/html.ts', 'type shared/oauth/types.ts', ...BASE],
+  // Runs in browsers: of everything else only what needs no Node.js.
+  [PAGE]: [
+    PAGE,
+    'functions/console/messages.ts',
+    'functions/cli/failure.ts',
+    'functions/cli/words.ts',
+    'type functions/cli/doctor/check.ts',
+    'type shared/broker/events.ts',
+    'type shared/client/errors.ts',
+    ...CONTRACT,
+  ],
   'functions/': [...PROGRAMS, `${SIMULATOR}server.ts`, 'shared/'],
+  // The package has the console's page compiled in.
+  'infra/package/pack.ts': ['infra/', ...PAGE_BUILD],
   // Vendors, because their rules check the connections at synth.
   'infra/': ['infra/', 'shared/vendors/', ...BASE],
   'test/': ['test/', 'functions/', 'infra/', 'shared/', 'package.json'],
@@ -109,7 +125,7 @@ function violationsOf(file: SourceFile): string[] {
 }
 
 const root = new URL('..', import.meta.url).pathname;
-const files = globSync('{shared,functions,infra,test}/**/*.ts', { cwd: root }).map(
+const files = globSync('{shared,functions,infra,test}/**/*.{ts,tsx}', { cwd: root }).map(
   (path): SourceFile => ({ path, text: readFileSync(join(root, path), 'utf8') }),
 );
 
@@ -182,6 +198,8 @@ describe('a planted violation is found', () => {
     ['functions/token-https.lambda.ts', "import { SignatureV4 } from '@smithy/signature-v4';"],
     ['functions/cli/x.ts', "import { AwsV4Signer } from 'aws4fetch';"],
     ['functions/local/x.ts', "import { control } from '../simulator/control.ts';"],
+    ['functions/console/page/x.tsx', "import { serve } from '../../local/http.ts';"],
+    ['functions/console/page/x.tsx', "import { Activity } from '../activity.ts';"],
     ['functions/simulator/x.ts', "import { serve } from '../local/http.ts';"],
     ['shared/util.ts', ''],
   ])('in %s: %s', (path, text) => {

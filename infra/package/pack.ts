@@ -4,6 +4,8 @@ import { copyFileSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync 
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { type BuildOptions, build, type Plugin } from 'esbuild';
+import { buildPage } from '../../functions/console/build-page.ts';
+import { embeddedPage } from '../../functions/console/embedded-page.ts';
 import { bundle, PROGRAMS } from '../bundling/bundle.ts';
 import { billOfMaterials, licensesOf, packagesIn } from './compiled-in.ts';
 import { packageManifest } from './manifest.ts';
@@ -26,11 +28,12 @@ for (const file of [
 copy('infra/package/README.md', 'README.md');
 const bundles = PROGRAMS.map((program) => ({ program, ...bundle(program) }));
 for (const { program, code } of bundles) write(`functions/${program}.cjs`, code);
+const page = await buildPage();
 const inject = ['infra/package/url-parse.ts'];
 const compiled = await Promise.all([
   compile('shared/client/index.ts', 'client/index.js'),
   compile('shared/client/testing/index.ts', 'client/testing.js'),
-  compile('functions/cli/main.ts', 'functions/cli/main.js', { inject }),
+  compile('functions/cli/main.ts', 'functions/cli/main.js', { inject, plugins: [embeddedPage(page)] }),
   compile('infra/package/cdk.ts', 'infra/cdk/index.js', {
     inject,
     external: ['aws-cdk-lib', 'constructs'],
@@ -38,7 +41,7 @@ const compiled = await Promise.all([
   }),
 ]);
 const packages = packagesIn(
-  [...compiled.flat(), ...bundles.flatMap(({ inputs }) => Object.keys(inputs))],
+  [...compiled.flat(), ...page.inputs, ...bundles.flatMap(({ inputs }) => Object.keys(inputs))],
   root,
 );
 write('THIRD-PARTY-LICENSES.md', licensesOf(packages));
