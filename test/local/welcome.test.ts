@@ -13,6 +13,7 @@ function printed(connections: Record<string, object>): string {
   const about = {
     url: 'http://127.0.0.1:1',
     awsUrl: 'http://127.0.0.1:2',
+    console: 'http://127.0.0.1:1/#KEY',
     key: 'KEY',
     kept: 'data',
     seconds: 1,
