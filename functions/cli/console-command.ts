@@ -7,11 +7,13 @@ import { type LocalServer, serve } from '../local/http.ts';
 import { registered } from '../local/registry.ts';
 import { openPrivatelyInBrowser } from './browser.ts';
 import { withTarget } from './command.ts';
+import { readConnectionsFile } from './connections-file.ts';
 import { EXIT, Failure } from './failure.ts';
 import { findTarget, proven, type Target, type TargetOptions } from './target.ts';
 import { isInteractive, print, tell } from './terminal.ts';
 
 interface Options extends TargetOptions {
+  readonly connections?: string;
   readonly browser: boolean;
 }
 
@@ -21,21 +23,22 @@ const HEADER_LIMIT = 16 * 1024;
 
 export function consoleCommand(): Command {
   return withTarget('console', 'Open a page that shows how everything is: connections, grants, checks.')
+    .option('--connections <file>', 'the connections file, to show who may use what is deployed')
     .option('--no-browser', 'print the address, do not open it')
     .addHelpText(
       'after',
       `
 Examples:
-  token-broker console --stack token-broker
+  token-broker console --stack token-broker --connections infra/connections.json
   token-broker console --local
 
 It is served on 127.0.0.1, to whoever has the printed address, and signs with your credentials until Ctrl+C ends it. A
 broker on this machine serves its own: that one is opened.`,
     )
-    .action(async ({ browser, ...options }: Options) => {
+    .action(async ({ browser, connections: file, ...options }: Options) => {
       const target = await findTarget(options);
       if (target.isLocal) return show(await addressOfLocal(target), browser);
-      const { server, address } = await serveConsole(target);
+      const { server, address } = await serveConsole(target, file);
       await show(address, browser);
       tell('Ctrl+C ends it.');
       await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
@@ -43,15 +46,22 @@ broker on this machine serves its own: that one is opened.`,
     });
 }
 
-/** On a port that is free. */
-export async function serveConsole(target: Target): Promise<{ server: LocalServer; address: string }> {
+/** On a port that is free. @param file path of a connections file */
+async function serveConsole(
+  target: Target,
+  file: string | undefined,
+): Promise<{ server: LocalServer; address: string }> {
+  const deployedFrom = file !== undefined && {
+    file,
+    connections: await readConnectionsFile(file, { allowLoopbackHttp: false }),
+  };
   const key = randomBytes(32).toString('base64url');
   const server = await serve({
     port: 0,
     option: '--port',
     bodyLimit: BODY_LIMIT,
     headerLimit: HEADER_LIMIT,
-    respond: createConsole({ target, key }),
+    respond: createConsole({ target, key, ...deployedFrom }),
   });
   return { server, address: consoleAddress(server.url, key) };
 }

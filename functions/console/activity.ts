@@ -3,6 +3,8 @@ import type { BrokerEvent } from '../../shared/broker/events.ts';
 import type { ActivityAnswer, ActivityEntry, Minute } from './messages.ts';
 
 const MOST_ENTRIES = 1_000;
+/** A burst of requests must not push out what became of grants. */
+const MOST_GRANT_ENTRIES = 300;
 const MINUTES = 60;
 /** Milliseconds. */
 const MINUTE = 60_000;
@@ -11,7 +13,8 @@ type Counted = { -readonly [Name in keyof Minute]: number };
 
 export class Activity {
   readonly #now: () => number;
-  #entries: ActivityEntry[] = [];
+  readonly #entries: ActivityEntry[] = [];
+  readonly #grants: ActivityEntry[] = [];
   #last = 0;
   /** By connection, then by minute since the epoch. Only of known names, since callers may make up any. */
   readonly #minutes: ReadonlyMap<string, Map<number, Counted>>;
@@ -26,8 +29,9 @@ export class Activity {
     // A sweep that found nothing due is no news.
     if (event.type === 'sweep' && event.due === 0) return;
     this.#last += 1;
-    this.#entries.push({ number: this.#last, at: this.#now(), event });
-    if (this.#entries.length > MOST_ENTRIES) this.#entries.shift();
+    const entry = { number: this.#last, at: this.#now(), event };
+    keep(this.#entries, entry, MOST_ENTRIES);
+    if (event.type === 'grant') keep(this.#grants, entry, MOST_GRANT_ENTRIES);
     this.#count(event);
   };
 
@@ -36,6 +40,7 @@ export class Activity {
     return {
       entries: this.#entries.filter(({ number }) => number > after),
       history: Object.fromEntries([...this.#minutes.keys()].map((name) => [name, this.#hourOf(name)])),
+      grants: this.#grants,
     };
   }
 
@@ -58,6 +63,11 @@ export class Activity {
       (_, index) => minutes?.get(first + index) ?? { served: 0, minted: 0, failed: 0 },
     );
   }
+}
+
+function keep(entries: ActivityEntry[], entry: ActivityEntry, most: number): void {
+  entries.push(entry);
+  if (entries.length > most) entries.shift();
 }
 
 function kindOf({ outcome, source }: Extract<BrokerEvent, { type: 'audit' }>): keyof Minute {

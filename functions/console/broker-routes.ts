@@ -3,6 +3,7 @@ import type { BrokerApi } from '../../shared/client/broker-api.ts';
 import type { TokenAnswer } from '../../shared/contract/messages.ts';
 import { type CallerOperation, callerOperation, matchRoute } from '../../shared/contract/routes.ts';
 import type { Received } from '../local/http.ts';
+import { objectIn } from './json-body.ts';
 import { triedToken } from './tried-token.ts';
 
 const ALLOWED: ReadonlySet<CallerOperation> = new Set([
@@ -39,13 +40,4 @@ export function brokerCall(
   if (operation !== 'token') return { send: (api) => ask(api, rawQuery) };
   const shown = rawQuery === SHOW_TOKEN;
   return { send: async (api) => triedToken((await ask(api, '')) as TokenAnswer, shown) };
-}
-
-function objectIn(body: Buffer): object | undefined {
-  try {
-    const value: unknown = JSON.parse(body.toString());
-    return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }

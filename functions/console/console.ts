@@ -4,12 +4,15 @@ import type { Finding } from '../cli/doctor/check.ts';
 import { examine } from '../cli/doctor/examine.ts';
 import type { Target } from '../cli/target.ts';
 import { type Answer, jsonAnswer, type Received } from '../local/http.ts';
+import { accessOf, BadQuestion, type Connections, judge } from './access.ts';
 import type { Activity } from './activity.ts';
 import { brokerCall } from './broker-routes.ts';
 import { buildPage } from './build-page.ts';
 import { refusalOf } from './guard.ts';
+import { objectIn } from './json-body.ts';
 import {
   type About,
+  type AccessQuestion,
   API_PREFIX,
   type ConsoleError,
   type DoctorAnswer,
@@ -27,6 +30,10 @@ export interface ConsoleOptions {
   readonly activity?: Activity;
   /** Of vendors that are simulated. */
   readonly vendors?: Origins;
+  /** As the broker has them, or as the file has from which it was deployed. */
+  readonly connections?: Connections;
+  /** Path of that file, which doctor compares with what is deployed. */
+  readonly file?: string;
 }
 
 /** Answers every request for a path of the console's (`isConsolePath`). */
@@ -52,7 +59,8 @@ async function answerOf(request: Received, options: ConsoleOptions): Promise<Ans
   try {
     return await operate(request, options);
   } catch (error) {
-    if (error instanceof BadFaults) return failed(400, { message: error.message });
+    if (error instanceof BadFaults || error instanceof BadQuestion)
+      return failed(400, { message: error.message });
     const { message, next } = asFailure(error);
     return failed(502, { message, ...(next !== undefined && { next }) });
   }
@@ -65,12 +73,13 @@ async function operate(request: Received, options: ConsoleOptions): Promise<Answ
     const call = brokerCall(request, path.slice('broker'.length));
     return call ? answered(await call.send(target.api)) : notHere();
   }
+  if (path.startsWith('access/')) return answerAccess(request, path, options.connections);
   if (path.startsWith('vendors/')) return changeVendor(request, path, options.vendors ?? {});
   switch (`${request.method} ${path}`) {
     case 'GET about':
       return answered(aboutOf(options));
     case 'GET doctor':
-      return answered(await diagnose(target));
+      return answered(await diagnose(options));
     case 'GET activity':
       return activity ? answered(activity.answer(afterOf(request))) : notHere();
     case 'GET vendors':
@@ -80,23 +89,36 @@ async function operate(request: Received, options: ConsoleOptions): Promise<Answ
   }
 }
 
-function aboutOf({ target, activity, vendors }: ConsoleOptions): About {
+function aboutOf({ target, activity, vendors, connections }: ConsoleOptions): About {
   return {
     broker: target.endpoint.host,
     isLocal: target.isLocal,
     watched: activity !== undefined,
     simulated: vendors !== undefined,
+    access: connections !== undefined,
   };
 }
 
-async function diagnose(target: Target): Promise<DoctorAnswer> {
+async function diagnose({ target, file }: ConsoleOptions): Promise<DoctorAnswer> {
   const findings: Finding[] = [];
-  await examine({ find: async () => target, report: (finding) => findings.push(finding) });
+  await examine({ file, find: async () => target, report: (finding) => findings.push(finding) });
   return { findings };
 }
 
 function afterOf({ rawQuery }: Received): number {
   return Number(new URLSearchParams(rawQuery).get('after') ?? 0);
+}
+
+function answerAccess(
+  { method, body }: Received,
+  path: string,
+  connections: Connections = new Map(),
+): Answer {
+  const connection = connections.get(path.slice('access/'.length));
+  if (!connection) return notHere();
+  if (method === 'GET') return answered(accessOf(connection));
+  const asked = method === 'POST' && objectIn(body);
+  return asked ? answered(judge(connections, connection, asked as AccessQuestion)) : notHere();
 }
 
 async function changeVendor(request: Received, path: string, vendors: Origins): Promise<Answer> {

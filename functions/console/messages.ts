@@ -1,6 +1,7 @@
 /** What goes between the console's server and its page, beside the broker's own answers. */
 import type { BrokerEvent } from '../../shared/broker/events.ts';
-import type { TokenAnswer } from '../../shared/contract/messages.ts';
+import type { CallerRule } from '../../shared/connections/connection.ts';
+import type { Action, TokenAnswer } from '../../shared/contract/messages.ts';
 import type { Finding } from '../cli/doctor/check.ts';
 
 /** Below it is what a page asks, with the key; everything else that the console serves holds nothing. */
@@ -16,6 +17,8 @@ export interface About {
   readonly watched: boolean;
   /** Whether its vendors are simulated. */
   readonly simulated: boolean;
+  /** Whether the connections are known as their file has them, and so who may use them. */
+  readonly access: boolean;
 }
 
 /** Every answer that is no success. */
@@ -32,6 +35,28 @@ export interface TriedToken extends Omit<TokenAnswer, 'access_token'> {
   readonly claims?: object;
   /** Only where it was asked for. */
   readonly access_token?: string;
+}
+
+/** Who may use a connection. */
+export interface AccessAnswer {
+  /** Absent: everybody whom IAM lets. */
+  readonly callers?: readonly CallerRule[];
+  readonly direct_invoke: boolean;
+}
+
+/** May this principal do that? */
+export interface AccessQuestion {
+  /** ARN of a role, of a user, of an account's root or of a session. */
+  readonly principal: string;
+  readonly action: Action;
+  readonly subject?: string;
+  /** Separated by spaces; absent: the connection's default. */
+  readonly scope?: string;
+}
+
+export interface AccessVerdict {
+  readonly allowed: boolean;
+  readonly why: string;
 }
 
 export interface DoctorAnswer {
@@ -51,6 +76,8 @@ export interface ActivityAnswer {
   readonly entries: readonly ActivityEntry[];
   /** By connection: the last hour by the minute, oldest first. */
   readonly history: Readonly<Record<string, readonly Minute[]>>;
+  /** What became of grants, oldest first: kept for longer than other entries, and answered whole each time. */
+  readonly grants: readonly ActivityEntry[];
 }
 
 /** Requests for tokens within one minute. */

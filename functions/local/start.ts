@@ -64,7 +64,8 @@ async function start(
   const proof = key === DEMO_KEY ? newKey() : key;
   const about = Promise.withResolvers<Registered>();
   const activity = new Activity(connections.keys());
-  const console = localConsole(about.promise, activity, demo?.origins);
+  const watched = { activity, connections, ...(demo && { vendors: demo.origins }) };
+  const console = localConsole(about.promise, watched);
   const gateway = await startGateway({ port: options.port, handlers, key, proof, console });
   onClose(() => gateway.close());
 

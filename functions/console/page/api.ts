@@ -5,10 +5,14 @@ import type {
   ConsentStatusAnswer,
   GrantListAnswer,
   RevokeAnswer,
+  TokenRequestBody,
 } from '../../../shared/contract/messages.ts';
 import { pathOf } from '../../../shared/contract/routes.ts';
 import {
   type About,
+  type AccessAnswer,
+  type AccessQuestion,
+  type AccessVerdict,
   type ActivityAnswer,
   API_PREFIX,
   type ConsoleError,
@@ -94,10 +98,12 @@ export const api = {
       cursor === undefined ? path : `${path}?${new URLSearchParams({ cursor })}`,
     );
   },
+  access: (connection: string) => ask<AccessAnswer>('GET', `access/${connection}`),
+  mayDo: (connection: string, asked: AccessQuestion) =>
+    ask<AccessVerdict>('POST', `access/${connection}`, asked),
   /** @param shown whether the token itself is answered too */
-  token: (connection: string, subject: string | undefined, shown: boolean) => {
+  token: (connection: string, body: TokenRequestBody, shown = false) => {
     const path = pathOf('POST /connections/{connection}/token', { connection });
-    const body = subject === undefined ? {} : { subject };
     return broker<TriedToken>('POST', shown ? `${path}?show=token` : path, body);
   },
   consent: (connection: string, options: { subject?: string; replace?: boolean }) =>

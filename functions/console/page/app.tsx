@@ -55,7 +55,7 @@ function Unlocked() {
 function View({ route: [view, name], about }: { route: readonly string[]; about: About }) {
   switch (view) {
     case 'connection':
-      return <ConnectionView key={name} name={name!} />;
+      return <ConnectionView key={name} name={name!} about={about} />;
     case 'activity':
       return <ActivityView about={about} />;
     case 'vendors':

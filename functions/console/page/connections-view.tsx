@@ -2,7 +2,7 @@ import type { ConnectionAnswer } from '../../../shared/contract/messages.ts';
 import { stateOf } from '../../cli/words.ts';
 import { api } from './api.ts';
 import { useLoaded } from './loading.ts';
-import { LastFailure, Problem, Sparkline, State, TimeLeft } from './parts.tsx';
+import { LastFailure, Problem, Sparkline, State, TimeLeft, type Tone } from './parts.tsx';
 import { inWords, toneOfConnection } from './states.ts';
 import { useWatched } from './watched.ts';
 
@@ -10,7 +10,7 @@ import { useWatched } from './watched.ts';
 const EVERY = 30_000;
 
 export function ConnectionsView() {
-  const { history, lastChange } = useWatched();
+  const { entries, history, lastChange } = useWatched();
   const { value: connections, failure, reload } = useLoaded(api.connections, [lastChange], EVERY);
   return (
     <>
@@ -21,14 +21,45 @@ export function ConnectionsView() {
         </button>
       </div>
       <Problem failure={failure} />
-      {connections?.length === 0 && <p>There is no connection that you may use.</p>}
+      {connections && <p role="status">{summary(connections)}</p>}
       <ul class="rows">
+        {connections && connections.length > 0 && <Headings watched={entries !== undefined} />}
         {connections?.map((each) => (
           <Row key={each.connection} listed={each} minutes={history[each.connection]} />
         ))}
       </ul>
     </>
   );
+}
+
+/** The cells' meaning for whoever sees them in columns; each says its own to whoever does not. */
+function Headings({ watched }: { watched: boolean }) {
+  return (
+    <li class="row connection headings" aria-hidden="true">
+      <span class="main">Connection</span>
+      <span class="how">State</span>
+      <span class="time">Token</span>
+      {watched && <span class="hour">Last hour</span>}
+    </li>
+  );
+}
+
+/** What wants somebody comes first. */
+const SUMMED: readonly (readonly [Tone, string])[] = [
+  ['bad', 'in trouble'],
+  ['attention', 'to look at'],
+  ['good', 'well'],
+  ['quiet', 'idle'],
+];
+
+function summary(connections: readonly ConnectionAnswer[]): string {
+  if (connections.length === 0) return 'There is no connection that you may use.';
+  const tones = connections.map(toneOfConnection);
+  const counted = SUMMED.map(
+    ([tone, words]) => [tones.filter((each) => each === tone).length, words] as const,
+  );
+  const shown = counted.filter(([count]) => count > 0).map(([count, words]) => `${count} ${words}`);
+  return `${connections.length} connections: ${shown.join(', ')}.`;
 }
 
 type Minutes = Parameters<typeof Sparkline>[0]['minutes'];

@@ -40,6 +40,7 @@ export function describe({ at, event }: ActivityEntry): Described {
 /** Of a grant's changes, those that want somebody. */
 const WORRYING: Readonly<Record<string, Tone>> = {
   in_doubt: 'attention',
+  expiring: 'attention',
   rescued: 'attention',
   consent_required: 'bad',
   consent_denied: 'attention',

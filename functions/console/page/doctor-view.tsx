@@ -5,6 +5,10 @@ import { Next, Problem, State, type Tone } from './parts.tsx';
 
 const TONES: Readonly<Record<Finding['status'], Tone>> = { ok: 'good', problem: 'bad', skipped: 'quiet' };
 
+const ORDER: readonly Finding['status'][] = ['problem', 'ok', 'skipped'];
+/** What is to mend comes first; the rest stays in the order of the checks. */
+const bySeverity = (one: Finding, other: Finding) => ORDER.indexOf(one.status) - ORDER.indexOf(other.status);
+
 export function DoctorView() {
   const { value, failure, reload } = useLoaded(api.doctor, []);
   const problems = value?.findings.filter(({ status }) => status === 'problem').length;
@@ -23,7 +27,7 @@ export function DoctorView() {
       </p>
       <Problem failure={failure} />
       <ul class="rows">
-        {value?.findings.map((finding) => (
+        {value?.findings.toSorted(bySeverity).map((finding) => (
           <li key={finding.check + finding.detail} class="row finding">
             <span class="how">
               <State tone={TONES[finding.status]}>{finding.status}</State>

@@ -76,8 +76,9 @@ interface RowProps {
 }
 
 function Row({ connection, grant, onOpen }: RowProps) {
-  const { subject, grant_status, expires_at, last_refresh_at, consented_at, consented_by, last_failure } =
-    grant;
+  const { subject, grant_status, expires_at, last_refresh_at, consented_at, consented_by } = grant;
+  const { refresh_token_expires_at, expiring, last_failure } = grant;
+  const since = last_refresh_at ?? consented_at;
   const button = (kind: Open['kind'], label: string) => (
     <button
       type="button"
@@ -92,13 +93,19 @@ function Row({ connection, grant, onOpen }: RowProps) {
     <li class="row grant">
       <span class="main">{subject}</span>
       <span class="small about">
-        consented {fromNow(consented_at)} by {consented_by.split(':').at(-1)}
+        <time dateTime={consented_at} title={new Date(consented_at).toLocaleString()}>
+          consented {fromNow(consented_at)}
+        </time>{' '}
+        by <span title={consented_by}>{consented_by.split(':').at(-1)}</span>
       </span>
       <span class="how">
-        <State tone={toneOfGrant(grant_status)}>{inWords(grant_status)}</State>
+        <State tone={expiring ? 'attention' : toneOfGrant(grant_status)}>
+          {expiring ? 'ends soon' : inWords(grant_status)}
+        </State>
       </span>
       <span class="time">
-        <TimeLeft until={expires_at} since={last_refresh_at ?? consented_at} />
+        <TimeLeft until={expires_at} since={since} />
+        {refresh_token_expires_at && <TimeLeft until={refresh_token_expires_at} since={since} what="grant" />}
       </span>
       <span class="actions">
         {button('try', 'Try it')}

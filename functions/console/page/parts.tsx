@@ -21,10 +21,16 @@ export function State({ tone, children }: { tone: Tone; children: ComponentChild
   );
 }
 
-/** How much of a token's life is left; without its beginning only the time. */
-export function TimeLeft({ until, since }: { until?: string | undefined; since?: string | undefined }) {
+interface TimeLeftProps {
+  readonly until?: string | undefined;
+  readonly since?: string | undefined;
+  readonly what?: 'token' | 'grant';
+}
+
+/** How much of a token's or a grant's life is left; without its beginning only the time. */
+export function TimeLeft({ until, since, what = 'token' }: TimeLeftProps) {
   const left = (Date.parse(until ?? '') - Date.now()) / 1000;
-  if (!(left > 0)) return <span class="small">no token</span>;
+  if (!(left > 0)) return <span class="small">no {what}</span>;
   const whole = (Date.parse(until!) - Date.parse(since ?? '')) / 1000;
   return (
     <span class="left">
@@ -33,7 +39,7 @@ export function TimeLeft({ until, since }: { until?: string | undefined; since?:
           <span style={{ width: `${Math.min(100, (left / whole) * 100)}%` }} />
         </span>
       )}
-      {duration(left)} left
+      {duration(left)} left{what === 'grant' && ' of the grant'}
     </span>
   );
 }
@@ -102,12 +108,23 @@ export function Sparkline({ minutes }: { minutes: readonly Minute[] }) {
       return height > 0 && <rect key={`${index}${kind}`} class={kind} {...at} />;
     });
   });
+  const all = sum('served') + sum('minted') + sum('failed');
   return (
-    <svg class="spark" viewBox={`0 0 ${SPARK.width} ${SPARK.height}`} role="img" aria-label={label}>
-      <title>{label}</title>
-      <path d={`M0 ${SPARK.height - 0.5}H${SPARK.width}`} />
-      {bars}
-    </svg>
+    <span class="sparkline">
+      <svg class="spark" viewBox={`0 0 ${SPARK.width} ${SPARK.height}`} role="img" aria-label={label}>
+        <title>{label}</title>
+        <path d={`M0 ${SPARK.height - 0.5}H${SPARK.width}`} />
+        {bars}
+      </svg>
+      <span class="small" aria-hidden="true">
+        {all > 0 && all}
+        {sum('failed') > 0 && (
+          <>
+            , <span class="bad">{sum('failed')} failed</span>
+          </>
+        )}
+      </span>
+    </span>
   );
 }
 

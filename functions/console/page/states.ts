@@ -17,8 +17,9 @@ const TONES: Readonly<Record<GrantState | 'none' | 'ready' | 'failing', Tone>> =
 const URGENCY = ['consent_required', 'in_doubt', 'active'] as const;
 
 export function toneOfConnection(listed: ConnectionAnswer): Tone {
-  const { grants } = listed;
+  const { grants, grants_expiring } = listed;
   const state = grants ? URGENCY.find((each) => grants[each] > 0) : stateOf(listed);
+  if (state === 'active' && grants_expiring) return 'attention';
   return TONES[state as keyof typeof TONES] ?? 'quiet';
 }
 

@@ -14,7 +14,7 @@ interface Props {
 export function TryIt({ connection, subject }: Props) {
   const [token, setToken] = useState<TriedToken>();
   const { run, busy, failure } = useAction(async (shown: boolean) =>
-    setToken(await api.token(connection, subject, shown)),
+    setToken(await api.token(connection, subject === undefined ? {} : { subject }, shown)),
   );
   return (
     <>

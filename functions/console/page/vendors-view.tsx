@@ -1,8 +1,12 @@
 import { useState } from 'preact/hooks';
-import type { Fault, SimulatedVendorAnswer, VendorsAnswer } from '../messages.ts';
+import { type ConnectionAnswer, MAX_MIN_TTL } from '../../../shared/contract/messages.ts';
+import { fromNow } from '../../cli/words.ts';
+import type { Fault, SimulatedVendorAnswer, TriedToken, VendorsAnswer } from '../messages.ts';
 import { api } from './api.ts';
+import { describe } from './described.ts';
 import { useAction, useLoaded } from './loading.ts';
-import { Problem } from './parts.tsx';
+import { Problem, State } from './parts.tsx';
+import { useWatched } from './watched.ts';
 
 /** Milliseconds. */
 const EVERY = 1_000;
@@ -15,6 +19,8 @@ const NEEDS_MORE = 'odd_member';
 
 export function VendorsView() {
   const { value, failure } = useLoaded(api.vendors, [], EVERY);
+  const { value: connections = [] } = useLoaded(api.connections, []);
+  const namesOf = (vendor: string) => connections.filter((each) => each.vendor === vendor);
   const [changed, setChanged] = useState<VendorsAnswer>();
   const act = useAction(async (change: Promise<VendorsAnswer>) => setChanged(await change));
   // What a change answered is shown until the next look.
@@ -33,7 +39,12 @@ export function VendorsView() {
       <Problem failure={act.failure ?? failure} />
       <div class="vendors">
         {(changed ?? value)?.vendors.map((vendor) => (
-          <Vendor key={vendor.vendor} vendor={vendor} onChange={act.run} />
+          <Vendor
+            key={vendor.vendor}
+            vendor={vendor}
+            connections={namesOf(vendor.vendor)}
+            onChange={act.run}
+          />
         ))}
       </div>
     </>
@@ -42,10 +53,11 @@ export function VendorsView() {
 
 interface Props {
   readonly vendor: SimulatedVendorAnswer;
+  readonly connections: readonly ConnectionAnswer[];
   onChange(change: Promise<VendorsAnswer>): void;
 }
 
-function Vendor({ vendor: { vendor, faults, faults_help, counts }, onChange }: Props) {
+function Vendor({ vendor: { vendor, faults, faults_help, counts }, connections, onChange }: Props) {
   const id = `vendor-${vendor}`;
   const isOn = (name: string) => faults.some(({ fault }) => fault === name);
   const toggle = (name: string) => {
@@ -67,6 +79,7 @@ function Vendor({ vendor: { vendor, faults, faults_help, counts }, onChange }: P
         </button>
       </div>
       <Counts counts={counts} />
+      <Survival connections={connections} />
       <details open={faults.length > 0}>
         <summary>Faults{faults.length > 0 && `: ${faults.map(({ fault }) => fault).join(', ')}`}</summary>
         <ul class="switches">
@@ -91,6 +104,63 @@ function Vendor({ vendor: { vendor, faults, faults_help, counts }, onChange }: P
         </ul>
       </details>
     </section>
+  );
+}
+
+const MOST_EVENTS = 4;
+
+/** What the vendor's connections make of its faults: tokens asked for here, and what was recorded last. */
+function Survival({ connections }: { connections: readonly ConnectionAnswer[] }) {
+  const { entries = [] } = useWatched();
+  const asked = connections.find(({ grants }) => grants === undefined)?.connection;
+  const [token, setToken] = useState<TriedToken>();
+  const ask = useAction(async (name: string, isNew: boolean) => {
+    setToken(undefined);
+    setToken(await api.token(name, isNew ? { min_ttl: MAX_MIN_TTL } : {}));
+  });
+  const names = new Set(connections.map(({ connection }) => connection));
+  const last = entries
+    .filter(({ event }) => event.type !== 'sweep' && names.has(event.connection))
+    .filter(({ event }) => event.type !== 'audit' || event.action !== 'read')
+    .slice(-MOST_EVENTS)
+    .reverse();
+  return (
+    <>
+      {asked && (
+        <p class="buttons">
+          <button type="button" disabled={ask.busy} onClick={() => ask.run(asked, false)}>
+            Ask for a token
+          </button>
+          <button type="button" class="plain" disabled={ask.busy} onClick={() => ask.run(asked, true)}>
+            … for a new one
+          </button>
+        </p>
+      )}
+      <div role="status">
+        {token && (
+          <p>
+            <State tone="good">{asked}</State>: a token from {token.source}, which ends{' '}
+            {fromNow(token.expires_at)}.{token.warning && <span class="warning"> {token.warning}</span>}
+          </p>
+        )}
+      </div>
+      <Problem failure={ask.failure} />
+      {last.length > 0 && (
+        <ol class="rows" reversed>
+          {last.map((entry) => {
+            const { tone, outcome, what, details } = describe(entry);
+            return (
+              <li key={entry.number} class="row brief">
+                <State tone={tone}>{outcome}</State>
+                <span>
+                  {what} <span class="small">{details}</span>
+                </span>
+              </li>
+            );
+          })}
+        </ol>
+      )}
+    </>
   );
 }
 

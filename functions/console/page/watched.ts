@@ -8,11 +8,13 @@ export interface Watched {
   /** Oldest first; `undefined` where the broker cannot be watched. */
   readonly entries: readonly ActivityEntry[] | undefined;
   readonly history: Readonly<Record<string, readonly Minute[]>>;
+  /** What became of grants, oldest first. */
+  readonly grants: readonly ActivityEntry[];
   /** The last entry that may have changed something. */
   readonly lastChange: number;
 }
 
-const UNWATCHED: Watched = { entries: undefined, history: {}, lastChange: 0 };
+const UNWATCHED: Watched = { entries: undefined, history: {}, grants: [], lastChange: 0 };
 const MOST_ENTRIES = 1_000;
 /** Milliseconds. */
 const EVERY = 2_000;
@@ -29,7 +31,7 @@ export function useWatch(isWatched: boolean): Watched {
       const answer = await api.activity(entries.at(-1)?.number ?? 0);
       entries = [...entries, ...answer.entries].slice(-MOST_ENTRIES);
       const lastChange = entries.findLast(({ event }) => changes(event))?.number ?? 0;
-      setWatched({ entries, history: answer.history, lastChange });
+      setWatched({ entries, history: answer.history, grants: answer.grants, lastChange });
     };
     // A server that is away is told of where something is asked for.
     const tryToLook = () => document.hidden || look().catch(() => undefined);
