@@ -8,6 +8,7 @@ import { revokeToken } from '../../oauth/revocation.ts';
 import type { Vendor } from '../../vendors/vendor.ts';
 import type { Grant, GrantKey, GrantsTable, Rescues, Stored } from '../ports.ts';
 import type { Found, Span } from '../request.ts';
+import { retryWhileUnavailable } from '../retry-while-unavailable.ts';
 import type { Acquisition, VendorAccess, VendorAccessParts } from '../vendor/access.ts';
 import { nextFailure } from '../vendor/failure.ts';
 import { checkBinding } from './binding.ts';
@@ -177,21 +178,23 @@ export function revoker(parts: RevokeParts) {
     const { refreshToken: token } = late;
     if (!token) return;
     const { connection, vendor } = found;
-    const tombstone = await keepLate(late).catch(() => undefined);
+    const kept = await retryWhileUnavailable(clock, acquisition.deadline, () => keepLate(late));
+    // As long as nobody knows what stands there, nothing is ended: it might be what is in use.
+    if (kept === undefined || kept === 'in use') return;
     const told =
-      tombstone === undefined
+      kept === 'not kept'
         ? end(connection, vendor, { token, tokenTypeHint: 'refresh_token' }, acquisition)
-        : tombstone && finish(tombstone, found, acquisition);
-    await Promise.resolve(told).catch(() => undefined);
+        : finish(kept, found, acquisition);
+    await told.catch(() => undefined);
   }
 
-  /** `undefined`: there is no tombstone that could hold it; `false`: a newer consent stands, and might end with it. */
-  async function keepLate(late: Parameters<EndLate>[1]): Promise<Stored<Grant> | undefined | false> {
+  /** Its tombstone with it; `not kept`: there is none that could hold it; `in use`: a grant stands, and might end with it. */
+  async function keepLate(late: Parameters<EndLate>[1]): Promise<Stored<Grant> | 'not kept' | 'in use'> {
     for (;;) {
       const seen = await grants.read(late);
-      if (seen && !isGone(seen)) return false;
+      if (seen && !isGone(seen)) return 'in use';
       const next = seen && withLate(seen, late, clock.now());
-      if (!next) return undefined;
+      if (!next) return 'not kept';
       const tombstone = await grants.write(seen, next);
       if (tombstone) return tombstone;
     }

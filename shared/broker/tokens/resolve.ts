@@ -127,9 +127,11 @@ export function resolver(parts: ResolverParts): TokenSource {
   function joinOrStart(supply: TokenSupply, request: TokenRequest, consistent: boolean): Joined {
     const flight = flights.underWay(supply.key);
     if (flight) return { ...flight, own: false };
+    // A process that is frozen meanwhile learns on thawing what was so before: it is as old as the question.
+    const askedAt = clock.now();
     const read = () => supply.read(consistent);
     return {
-      ...flights.start(supply.key, read, (state) => renewIfNeeded(supply, request, state)),
+      ...flights.start(supply.key, read, (state) => renewIfNeeded(supply, request, state, askedAt)),
       own: true,
     };
   }
@@ -168,10 +170,11 @@ export function resolver(parts: ResolverParts): TokenSource {
     supply: TokenSupply,
     request: TokenRequest,
     state: KeyState,
+    askedAt: number,
   ): Promise<Outcome> {
     const now = clock.now();
     const seen: Outcome = { ...present({ token: state.token }), source: state.source ?? 'table' };
-    if (state.token) remember(supply, request, state.token);
+    if (state.token) remember(supply, request, state.token, askedAt);
 
     if ('blockedBy' in state) return { ...seen, reason: failed(state.blockedBy, request) };
 
@@ -198,7 +201,7 @@ export function resolver(parts: ResolverParts): TokenSource {
       const token = await state.renew(forced);
       if (!token) return { ...seen, reason: { kind: 'leased', until: now } };
       if (token.expiresAt <= clock.now()) throw endedAlready();
-      remember(supply, request, token);
+      remember(supply, request, token, askedAt);
       return { token, source: 'vendor' };
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;
@@ -206,8 +209,13 @@ export function resolver(parts: ResolverParts): TokenSource {
     }
   }
 
-  function remember(supply: TokenSupply, { connection, subject }: TokenRequest, token: Token): void {
-    memory.put(supply.key, { token, confirmedAt: clock.now(), connection: connection.name, subject });
+  function remember(
+    supply: TokenSupply,
+    { connection, subject }: TokenRequest,
+    token: Token,
+    confirmedAt: number,
+  ): void {
+    memory.put(supply.key, { token, confirmedAt, connection: connection.name, subject });
   }
 
   /** The answer that an outcome is to this request; `undefined` when it must be asked for again. */

@@ -60,6 +60,29 @@ describe('memory and table', () => {
     expect(await process.token()).toMatchObject({ source: 'memory' });
   });
 
+  test('what a process reads before it is frozen is as old as the question when it thaws', async () => {
+    const connection = await symbols();
+    await warm(connection);
+    const process = world.process(connection, {
+      stores: (stores) => ({
+        ...stores,
+        tokens: {
+          ...stores.tokens,
+          async read(key, options) {
+            const found = await stores.tokens.read(key, options);
+            world.clock.advance(45_000);
+            return found;
+          },
+        },
+      }),
+    });
+    expect(await process.token({}, { remaining: minute })).toMatchObject({ source: 'table' });
+    world.clock.advance(14_000);
+    expect(await process.token({}, { remaining: minute })).toMatchObject({ source: 'memory' });
+    world.clock.advance(1_000);
+    expect(await process.token({}, { remaining: minute })).toMatchObject({ source: 'table' });
+  });
+
   test('expires_in counts from now, expires_at from minting', async () => {
     const { process, token } = await warm(await symbols());
     expect(token.expires_in).toBeGreaterThan(3_590);

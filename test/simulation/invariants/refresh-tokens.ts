@@ -46,6 +46,9 @@ export const REFRESH_TOKENS: readonly Invariant[] = [
         if (end.reason !== 'reuse') return [];
         const reused = world.vendor.refreshTokens.get(end.exchange!.presented!)!;
         const begunAt = beginningOf(world, end.exchange!);
+        // What a newer consent had replaced meanwhile, nobody uses.
+        if (begunAt !== undefined && replaced(world, keyOf(end.exchange!, reused), begunAt, end.at))
+          return [];
         const kept = childrenOf(world, reused).filter((child) => {
           const since = keptSince(world, child);
           return since !== undefined && begunAt !== undefined && since < begunAt;
@@ -100,13 +103,7 @@ export function fateOf(world: World, token: IssuedRefreshToken): Fate {
     if (stopped(world, exchange)) return 'process stopped';
     const key = keyOf(exchange, token);
     const since = beginningOf(world, exchange) ?? exchange.at;
-    const moved = world.history
-      .of('grant')
-      .some(
-        ({ at, before, after, key: changed }) =>
-          changed === key && at >= since && before?.generation !== after?.generation,
-      );
-    if (moved) return 'superseded';
+    if (replaced(world, key, since)) return 'superseded';
     const failed = failedWrites(world, exchange, key);
     if (failed) return 'stores failed';
     if (token.outdated || token.family.ended) return 'superseded';
@@ -115,11 +112,21 @@ export function fateOf(world: World, token: IssuedRefreshToken): Fate {
   return fates.find((fate) => fate !== 'neglected') ?? 'neglected';
 }
 
-/** When it first stood in the grant or in a rescue; `undefined` when never. */
+/** Whether a consent or a revocation came in between. */
+function replaced({ history }: World, key: string, from: number, to = Number.POSITIVE_INFINITY): boolean {
+  return history
+    .of('grant')
+    .some(
+      ({ at, before, after, key: changed }) =>
+        changed === key && at >= from && at <= to && before?.generation !== after?.generation,
+    );
+}
+
+/** Since when it can be seen in the grant or in a rescue; `undefined` when never. */
 export function keptSince(world: World, { value }: IssuedRefreshToken): number | undefined {
   const written = world.history.of('grant').find(({ after }) => after?.refreshToken?.reveal() === value);
   const rescued = world.history.of('rescue').find(({ rescue }) => rescue?.refreshToken?.reveal() === value);
-  const times = [written?.at, rescued?.at].filter((at) => at !== undefined);
+  const times = [written?.at, rescued?.visibleAt].filter((at) => at !== undefined);
   return times.length === 0 ? undefined : Math.min(...times);
 }
 

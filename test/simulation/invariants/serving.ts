@@ -72,7 +72,7 @@ export const SERVING: readonly Invariant[] = [
       // While the table is silent, a process uses what it knows to be alive (invariant 6).
       if (troubled(world, operation)) return undefined;
       const since = operation.at - revoked.at;
-      if (operation.process === revoked.process && since > 5_000)
+      if (operation.process === revoked.process && since > 5_000 && heardOf(world, revoked))
         return `${token.value} by the very process that revoked it, ${since} ms ago`;
       return since > PRODUCTION.memoryRecheck ? `${token.value}, revoked ${since} ms before` : undefined;
     }),
@@ -138,6 +138,15 @@ function lastTombstone({ history }: World, key: string, before: number): GrantCh
   return history
     .of('grant')
     .findLast((change) => change.key === key && change.at <= before && isRevocation(change));
+}
+
+/** Whether the process was told that its write took effect. */
+function heardOf({ history }: World, { process, at, key }: GrantChange): boolean {
+  return history
+    .of('store')
+    .some(
+      (each) => each.process === process && each.key === key && each.appliedAt === at && each.answer === 'ok',
+    );
 }
 
 function wasStored({ history }: World, accessToken: string, by: number): boolean {

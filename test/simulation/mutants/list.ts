@@ -77,9 +77,24 @@ export const MUTANTS: readonly Mutant[] = [
   {
     breaks: 'An answer that a later one of the same consent has outrun is revoked, which may end both.',
     file: REVOKE,
-    find: 'if (seen && !isGone(seen)) return false;',
-    replace: 'if (seen && !isGone(seen)) return undefined;',
+    find: "if (seen && !isGone(seen)) return 'in use';",
+    replace: "if (seen && !isGone(seen)) return 'not kept';",
     caughtBy: 'test/broker/grants/commit-refresh.test.ts',
+  },
+  {
+    breaks: 'A late refresh token is revoked while nobody knows what stands in the table.',
+    file: REVOKE,
+    find: "if (kept === undefined || kept === 'in use') return;\n    const told =\n      kept === 'not kept'",
+    replace:
+      "if (kept === 'in use') return;\n    const told =\n      kept === undefined || kept === 'not kept'",
+    caughtBy: 'test/broker/grants/commit-refresh.test.ts',
+  },
+  {
+    breaks: 'What a process has read before it was frozen counts as confirmed when it thaws.',
+    file: RESOLVE,
+    find: 'if (state.token) remember(supply, request, state.token, askedAt);',
+    replace: 'if (state.token) remember(supply, request, state.token, clock.now());',
+    caughtBy: 'test/broker/tokens/resolve.test.ts',
   },
   {
     breaks: 'A narrower scope is asked for, and not sent.',
