@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import type { Command } from 'commander';
 import { consoleAddress } from '../console/address.ts';
 import { createConsole } from '../console/console.ts';
+import { deployedActivity } from '../console/deployed-activity.ts';
 import { type LocalServer, serve } from '../local/http.ts';
 import { registered } from '../local/registry.ts';
 import { openPrivatelyInBrowser } from './browser.ts';
@@ -61,7 +62,7 @@ async function serveConsole(
     option: '--port',
     bodyLimit: BODY_LIMIT,
     headerLimit: HEADER_LIMIT,
-    respond: createConsole({ target, key, ...deployedFrom }),
+    respond: createConsole({ target, key, activity: deployedActivity(target), ...deployedFrom }),
   });
   return { server, address: consoleAddress(server.url, key) };
 }

@@ -1,6 +1,6 @@
 /** What a broker in this process did lately, in memory: it ends with the process, and is bounded. */
 import type { BrokerEvent } from '../../shared/broker/events.ts';
-import type { ActivityAnswer, ActivityEntry, Minute } from './messages.ts';
+import type { ActivityAnswer, ActivityEntry, ActivitySource, Minute } from './messages.ts';
 
 const MOST_ENTRIES = 1_000;
 /** A burst of requests must not push out what became of grants. */
@@ -11,13 +11,18 @@ const MINUTE = 60_000;
 
 type Counted = { -readonly [Name in keyof Minute]: number };
 
-export class Activity {
+export const NOTHING: Minute = { served: 0, minted: 0, failed: 0 };
+
+/** By connection, then by minute since the epoch. */
+export type MinuteCounts = Map<string, Map<number, Counted>>;
+
+export class Activity implements ActivitySource {
   readonly #now: () => number;
   readonly #entries: ActivityEntry[] = [];
   readonly #grants: ActivityEntry[] = [];
   #last = 0;
-  /** By connection, then by minute since the epoch. Only of known names, since callers may make up any. */
-  readonly #minutes: ReadonlyMap<string, Map<number, Counted>>;
+  /** Only of known names, since callers may make up any. */
+  readonly #minutes: MinuteCounts;
 
   /** @param now milliseconds since the epoch */
   constructor(connections: Iterable<string>, now: () => number = Date.now) {
@@ -25,21 +30,20 @@ export class Activity {
     this.#minutes = new Map([...connections].map((name) => [name, new Map()]));
   }
 
-  readonly add = (event: BrokerEvent): void => {
+  readonly add = (event: BrokerEvent, at = this.#now()): void => {
     // A sweep that found nothing due is no news.
     if (event.type === 'sweep' && event.due === 0) return;
     this.#last += 1;
-    const entry = { number: this.#last, at: this.#now(), event };
+    const entry = { number: this.#last, at, event };
     keep(this.#entries, entry, MOST_ENTRIES);
     if (event.type === 'grant') keep(this.#grants, entry, MOST_GRANT_ENTRIES);
     this.#count(event);
   };
 
-  /** @param after the number of the last entry that is known already */
   answer(after: number): ActivityAnswer {
     return {
       entries: this.#entries.filter(({ number }) => number > after),
-      history: Object.fromEntries([...this.#minutes.keys()].map((name) => [name, this.#hourOf(name)])),
+      history: this.historyOf(this.#minutes),
       grants: this.#grants,
     };
   }
@@ -50,18 +54,22 @@ export class Activity {
     if (!minutes) return;
     const current = Math.floor(this.#now() / MINUTE);
     for (const minute of minutes.keys()) if (minute <= current - MINUTES) minutes.delete(minute);
-    const counts = minutes.get(current) ?? { served: 0, minted: 0, failed: 0 };
+    const counts = minutes.get(current) ?? { ...NOTHING };
     counts[kindOf(event)] += 1;
     minutes.set(current, counts);
   }
 
-  #hourOf(name: string): Minute[] {
+  /** The last hour, by the minute. */
+  historyOf(counts: MinuteCounts): ActivityAnswer['history'] {
     const first = Math.floor(this.#now() / MINUTE) - MINUTES + 1;
-    const minutes = this.#minutes.get(name);
-    return Array.from(
-      { length: MINUTES },
-      (_, index) => minutes?.get(first + index) ?? { served: 0, minted: 0, failed: 0 },
-    );
+    const hours = [...counts].map(([name, minutes]) => {
+      const hour = Array.from(
+        { length: MINUTES },
+        (_, index) => minutes.get(first + index) ?? { ...NOTHING },
+      );
+      return [name, hour] as const;
+    });
+    return Object.fromEntries(hours);
   }
 }
 
@@ -70,7 +78,14 @@ function keep(entries: ActivityEntry[], entry: ActivityEntry, most: number): voi
   if (entries.length > most) entries.shift();
 }
 
-function kindOf({ outcome, source }: Extract<BrokerEvent, { type: 'audit' }>): keyof Minute {
+/** What a request for a token counts as. */
+export function kindOf({
+  outcome,
+  source,
+}: {
+  outcome?: string | undefined;
+  source?: string | undefined;
+}): keyof Minute {
   if (outcome !== 'success') return 'failed';
   return source === 'vendor' ? 'minted' : 'served';
 }

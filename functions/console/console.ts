@@ -5,7 +5,6 @@ import { examine } from '../cli/doctor/examine.ts';
 import type { Target } from '../cli/target.ts';
 import { type Answer, jsonAnswer, type Received } from '../local/http.ts';
 import { accessOf, BadQuestion, type Connections, judge } from './access.ts';
-import type { Activity } from './activity.ts';
 import { brokerCall } from './broker-routes.ts';
 import { buildPage } from './build-page.ts';
 import { refusalOf } from './guard.ts';
@@ -13,6 +12,7 @@ import { objectIn } from './json-body.ts';
 import {
   type About,
   type AccessQuestion,
+  type ActivitySource,
   API_PREFIX,
   type ConsoleError,
   type DoctorAnswer,
@@ -26,8 +26,7 @@ export interface ConsoleOptions {
   readonly target: Target;
   /** What a page must have to be answered. */
   readonly key: string;
-  /** Of a broker in this process. */
-  readonly activity?: Activity;
+  readonly activity: ActivitySource;
   /** Of vendors that are simulated. */
   readonly vendors?: Origins;
   /** As the broker has them, or as the file has from which it was deployed. */
@@ -81,7 +80,7 @@ async function operate(request: Received, options: ConsoleOptions): Promise<Answ
     case 'GET doctor':
       return answered(await diagnose(options));
     case 'GET activity':
-      return activity ? answered(activity.answer(afterOf(request))) : notHere();
+      return answered(await activity.answer(afterOf(request)));
     case 'GET vendors':
       return answered({ vendors: await describeVendors(options.vendors ?? {}) } satisfies VendorsAnswer);
     default:
@@ -89,11 +88,11 @@ async function operate(request: Received, options: ConsoleOptions): Promise<Answ
   }
 }
 
-function aboutOf({ target, activity, vendors, connections }: ConsoleOptions): About {
+function aboutOf({ target, vendors, connections }: ConsoleOptions): About {
   return {
     broker: target.endpoint.host,
     isLocal: target.isLocal,
-    watched: activity !== undefined,
+    watched: target.isLocal ? 'process' : 'logs',
     simulated: vendors !== undefined,
     access: connections !== undefined,
   };

@@ -13,8 +13,8 @@ export interface About {
   /** Host and port of the broker's routes. */
   readonly broker: string;
   readonly isLocal: boolean;
-  /** Whether the broker runs in the server's own process, and so can be watched. */
-  readonly watched: boolean;
+  /** Where what happened is known from: the broker in the server's own process, or the deployed functions' logs. */
+  readonly watched: 'process' | 'logs';
   /** Whether its vendors are simulated. */
   readonly simulated: boolean;
   /** Whether the connections are known as their file has them, and so who may use them. */
@@ -78,6 +78,12 @@ export interface ActivityAnswer {
   readonly history: Readonly<Record<string, readonly Minute[]>>;
   /** What became of grants, oldest first: kept for longer than other entries, and answered whole each time. */
   readonly grants: readonly ActivityEntry[];
+}
+
+/** What a broker did lately. */
+export interface ActivitySource {
+  /** @param after the number of the last entry that is known already */
+  answer(after: number): ActivityAnswer | Promise<ActivityAnswer>;
 }
 
 /** Requests for tokens within one minute. */

@@ -181,7 +181,7 @@ describe('of the broker in its own process it shows', () => {
   test('that its vendors are simulated, and lets them fail and recover', async () => {
     expect((await ask(`${API}/about`)).json()).toMatchObject({
       simulated: true,
-      watched: true,
+      watched: 'process',
       isLocal: true,
     });
     const faults = `${API}/vendors/bits/faults`;

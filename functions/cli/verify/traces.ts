@@ -1,10 +1,10 @@
 /** What a call leaves behind: its audit line and its metric. */
 import { TokenBrokerError } from '../../../shared/client/errors.ts';
 import { METRICS, METRICS_NAMESPACE, SERVICE } from '../../../shared/contract/metrics.ts';
-import { FUNCTIONS } from '../../../shared/contract/names.ts';
 import { fillPath } from '../../../shared/contract/routes.ts';
-import { call, callJson } from '../aws.ts';
+import { callJson } from '../aws.ts';
 import { type Finding, ok, problem, skipped } from '../doctor/check.ts';
+import { logGroupOf } from '../log-group.ts';
 import { eventually, type LiveCheck, orRefused, type Run } from './run.ts';
 import { TOKEN_ROUTE } from './temporary-role.ts';
 
@@ -29,10 +29,8 @@ export const checkTraces: LiveCheck = async (run) => {
 };
 
 async function auditLine(run: Run, connection: string, since: number): Promise<Finding> {
-  const { aws, stage } = run.target;
-  const name = stage + FUNCTIONS.https.name;
-  const { LoggingConfig } = await call(aws, 'lambda', 'GET', `/2015-03-31/functions/${name}/configuration`);
-  const { LogGroup: logGroupName = `/aws/lambda/${name}` } = (LoggingConfig ?? {}) as { LogGroup?: string };
+  const { aws } = run.target;
+  const logGroupName = await logGroupOf(run.target, 'https');
   const search = {
     logGroupName,
     // Clocks differ by some seconds.

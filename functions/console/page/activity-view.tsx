@@ -2,34 +2,33 @@ import { useState } from 'preact/hooks';
 import type { About, ActivityEntry } from '../messages.ts';
 import { type Described, describe, KINDS, type Kind } from './described.ts';
 import { LatencyPlot } from './latency-plot.tsx';
-import { State } from './parts.tsx';
+import { Problem, State } from './parts.tsx';
 import { useWatched } from './watched.ts';
 
 /** Rows that are shown; the plot has them all. */
 const MOST_ROWS = 200;
 
 export function ActivityView({ about }: { about: About }) {
+  const { failure } = useWatched();
   return (
     <>
       <h1>Activity</h1>
-      {about.watched ? <Watched /> : <Unwatched />}
+      {about.watched === 'logs' && (
+        <p class="small">
+          Of the last hour, from the functions’ logs in CloudWatch, once a minute while this page is open.
+        </p>
+      )}
+      <Problem failure={failure} />
+      <Watched />
     </>
   );
 }
 
-function Unwatched() {
-  return (
-    <p>
-      The console does not show the activity of a deployed broker: it is in CloudWatch, in the dashboard of
-      the stack and in the log groups of its functions.
-    </p>
-  );
-}
-
 function Watched() {
-  const { entries = [] } = useWatched();
+  const { entries, failure } = useWatched();
   const [kind, setKind] = useState<Kind>('changes');
   const [wanted, setWanted] = useState('');
+  if (!entries) return failure ? null : <p role="status">Looking …</p>;
   const shown = entries.filter((entry) => KINDS[kind].includes(entry) && matches(entry, wanted));
   return (
     <>

@@ -32,7 +32,7 @@ function Locked() {
 
 function Unlocked() {
   const { value: about, failure } = useLoaded(api.about, []);
-  const watched = useWatch(about?.watched ?? false);
+  const watched = useWatch(about?.watched);
   const route = useRoute();
   if (failure?.isRefused) {
     forgetKey();

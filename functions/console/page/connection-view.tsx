@@ -17,7 +17,7 @@ export function ConnectionView({ name, about }: { name: string; about: About }) 
   const isOwn = ({ event }: ActivityEntry) => 'connection' in event && event.connection === name;
   const own = entries?.filter(isOwn);
   const changes = grants.filter(isOwn);
-  const minutes = history[name];
+  const minutes = entries && (history[name] ?? []);
   return (
     <>
       <p class="small">

@@ -25,7 +25,7 @@ export function ConnectionsView() {
       <ul class="rows">
         {connections && connections.length > 0 && <Headings watched={entries !== undefined} />}
         {connections?.map((each) => (
-          <Row key={each.connection} listed={each} minutes={history[each.connection]} />
+          <Row key={each.connection} listed={each} minutes={entries && (history[each.connection] ?? [])} />
         ))}
       </ul>
     </>

@@ -72,7 +72,7 @@ function Vendor({ vendor: { vendor, faults, faults_help, counts }, connections, 
         <button
           type="button"
           class="plain"
-          aria-label={`Count ${vendor} anew`}
+          aria-label={`Count anew: ${vendor}`}
           onClick={() => onChange(api.resetCounts(vendor))}
         >
           Count anew
