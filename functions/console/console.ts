@@ -26,6 +26,7 @@ export interface ConsoleOptions {
   readonly target: Target;
   /** What a page must have to be answered. */
   readonly key: string;
+  /** What it did lately. */
   readonly activity: ActivitySource;
   /** Of vendors that are simulated. */
   readonly vendors?: Origins;

@@ -20,7 +20,7 @@ const POLL_EVERY = 500;
 const LONGEST_QUERY = 30_000;
 
 /** An event is a line: `message` is its type, `event` the rest (`functions/telemetry.ts`). */
-const EVENTS = `fields @timestamp, @message, @ptr
+const EVENTS = `fields @timestamp, @message
 | filter message in ["audit", "vendor_call", "lease_wait", "cache_failed", "unreadable_value", "grant", "sweep"]
 | sort @timestamp desc
 | limit 1000`;
@@ -34,7 +34,8 @@ type Row = Readonly<Record<string, string | undefined>>;
 /** @param now milliseconds since the epoch */
 export function deployedActivity(target: Target, now: () => number = Date.now): ActivitySource {
   const activity = new Activity([], now);
-  const seen = new Set<string>();
+  /** What the last look found: what it did not find is too old for the next one. */
+  let known: ReadonlySet<string | undefined> = new Set();
   let groups: Promise<string[]> | undefined;
   let looked: { readonly at: number; readonly counts: Promise<MinuteCounts> } | undefined;
 
@@ -46,13 +47,12 @@ export function deployedActivity(target: Target, now: () => number = Date.now): 
     });
     const query = (queryString: string) => runQuery(target, { logGroupNames, queryString }, now());
     const [events, counts] = await Promise.all([query(EVENTS), query(COUNTS)]);
-    for (const row of events.reverse()) take(row);
+    for (const row of events.toReversed()) if (!known.has(row['@ptr'])) take(row);
+    known = new Set(events.map((row) => row['@ptr']));
     return countsOf(counts);
   }
 
-  function take({ '@ptr': pointer = '', '@message': line = '', '@timestamp': at }: Row): void {
-    if (seen.has(pointer)) return;
-    seen.add(pointer);
+  function take({ '@message': line = '', '@timestamp': at }: Row): void {
     const event = eventIn(line);
     if (event) activity.add(event, timeOf(at));
   }

@@ -1,10 +1,13 @@
 /** The npm package as its users have it: packed, installed into an empty project, and used in its three ways. */
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { addressIn } from '../console/support.ts';
+import { json, startHttpPeer } from '../support/http-peer.ts';
 import { type LocalBrokerProcess, STATE_HOME, startLocalBrokerProcess } from '../support/local-broker.ts';
 import { output } from '../support/output.ts';
 
@@ -135,6 +138,29 @@ console.log((await client.token('crash')).accessToken, import.meta.resolve('toke
       /^Authorization: Bearer \S+\n$/,
     );
     expect(run(node, [COMMAND, 'doctor', 'crash-symbols', '--json'], target())).toContain('"status": "ok"');
+  });
+
+  test('the console is served, page and all', async () => {
+    expect(run(node, [COMMAND, 'console', '--help'])).toContain('Usage: token-broker console');
+    const aws = await startHttpPeer();
+    aws.replyWith(json(200, { Parameter: { Value: broker.url } }));
+    const console = spawn(node, [COMMAND, 'console', '--stack', 'token-broker'], {
+      cwd: project,
+      stdio: ['ignore', 'pipe', 'ignore'],
+      env: { ...process.env, ...keys, AWS_REGION: 'us-east-1', AWS_ENDPOINT_URL: aws.origin },
+    });
+    try {
+      const [printed] = await once(console.stdout, 'data');
+      const address = addressIn(String(printed));
+      expect(await (await fetch(address)).text()).toContain('/console/page.js');
+      for (const file of ['page.js', 'page.css'])
+        expect((await (await fetch(new URL(`/console/${file}`, address))).text()).length).toBeGreaterThan(
+          5_000,
+        );
+    } finally {
+      console.kill();
+      await aws.close();
+    }
   });
 
   test('the construct synthesizes', async () => {

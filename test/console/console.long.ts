@@ -89,6 +89,14 @@ describe.skipIf(browserPath === undefined)('in a browser', () => {
     expect(noted).toEqual([]);
   });
 
+  test('a key of an earlier run locks it', async () => {
+    const { page } = await open();
+    await page.evaluate(
+      "for (const name in { ...sessionStorage }) sessionStorage[name] = 'of an earlier run'",
+    );
+    await page.getByText('This page opens with the address that').waitFor();
+  });
+
   test('a connection is opened from the list, and a token tried; itself is shown when asked for', async () => {
     const { page, noted } = await open();
     await page.getByRole('link', { name: 'logs-service' }).click();

@@ -36,20 +36,19 @@ export function keyOfTab(): string | undefined {
   return sessionStorage.getItem(STORED) ?? undefined;
 }
 
-export function forgetKey(): void {
+/** The server knows no such key: it was started anew, most likely. */
+function lock(): void {
   sessionStorage.removeItem(STORED);
+  dispatchEvent(new Event('hashchange'));
 }
 
 /** What went wrong, and what to do. */
 export class Failed extends Error {
   readonly next: string | undefined;
-  /** The server knows no such key: it was started anew, most likely. */
-  readonly isRefused: boolean;
 
-  constructor({ message, next }: ConsoleError, isRefused = false) {
+  constructor({ message, next }: ConsoleError) {
     super(message);
     this.next = next;
-    this.isRefused = isRefused;
   }
 }
 
@@ -64,7 +63,8 @@ async function ask<Answer>(method: string, path: string, body?: object): Promise
   });
   const answer: unknown = await response.json();
   if (response.ok) return answer as Answer;
-  throw new Failed(answer as ConsoleError, response.status === 403);
+  if (response.status === 403) lock();
+  throw new Failed(answer as ConsoleError);
 }
 
 /** One of the broker's own routes. */

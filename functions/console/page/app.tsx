@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { About } from '../messages.ts';
 import { ActivityView } from './activity-view.tsx';
-import { api, forgetKey, keyOfTab } from './api.ts';
+import { api, keyOfTab } from './api.ts';
 import { ConnectionView } from './connection-view.tsx';
 import { ConnectionsView } from './connections-view.tsx';
 import { DoctorView } from './doctor-view.tsx';
@@ -12,7 +12,7 @@ import { useWatch, WatchedContext } from './watched.ts';
 
 export function App() {
   const [key, setKey] = useState(keyOfTab);
-  // An address with a key may be opened in a tab that has one.
+  // An address with a key may be opened in a tab that has one, and a key may turn out to be too old.
   useHash(() => setKey(keyOfTab()));
   return key === undefined ? <Locked /> : <Unlocked key={key} />;
 }
@@ -34,10 +34,6 @@ function Unlocked() {
   const { value: about, failure } = useLoaded(api.about, []);
   const watched = useWatch(about?.watched);
   const route = useRoute();
-  if (failure?.isRefused) {
-    forgetKey();
-    return <Locked />;
-  }
   return (
     <WatchedContext.Provider value={watched}>
       <button type="button" class="skip" onClick={() => document.getElementById('main')?.focus()}>
@@ -95,7 +91,7 @@ function Header({ about, current }: { about: About | undefined; current: string 
 
 /** The parts of `#/connection/NAME`. */
 function useRoute(): readonly string[] {
-  const read = () => location.hash.replace(/^#\/?/, '').split('/').map(decodeURIComponent);
+  const read = () => location.hash.replace(/^#\/?/, '').split('/');
   const [route, setRoute] = useState(read);
   useHash(() => setRoute(read()));
   return route;

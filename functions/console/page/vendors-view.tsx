@@ -96,7 +96,7 @@ function Vendor({ vendor: { vendor, faults, faults_help, counts }, connections, 
                     onChange={() => toggle(name)}
                   />
                   <span>
-                    {name.replaceAll('_', ' ')} <span class="small">{does}</span>
+                    {name.replaceAll('_', ' ')} <span class="small">{does.replaceAll('`', '')}</span>
                   </span>
                 </label>
               </li>

@@ -32,7 +32,10 @@ export function useWatch(from: About['watched'] | undefined): Watched {
     let entries: readonly ActivityEntry[] = [];
     const look = async () => {
       const answer = await api.activity(entries.at(-1)?.number ?? 0);
-      entries = [...entries, ...answer.entries].slice(-MOST_ENTRIES);
+      // Of two looks at once, both bring the same.
+      const last = entries.at(-1)?.number ?? 0;
+      const fresh = answer.entries.filter(({ number }) => number > last);
+      entries = [...entries, ...fresh].slice(-MOST_ENTRIES);
       const lastChange = entries.findLast(({ event }) => changes(event))?.number ?? 0;
       setWatched({ entries, history: answer.history, grants: answer.grants, lastChange });
     };
