@@ -2,9 +2,10 @@
 import { readFileSync } from 'node:fs';
 import type { AxeResults } from 'axe-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { browserPath, launch } from '../browser/browser.ts';
 import { type LocalBrokerProcess, startLocalBrokerProcess } from '../support/local-broker.ts';
+import { CALLER, startDeployedConsole } from './deployed-console.ts';
 import { addressIn } from './support.ts';
 
 if (browserPath === undefined)
@@ -36,7 +37,10 @@ describe.skipIf(browserPath === undefined)('in a browser', () => {
   });
 
   /** The console's page, open; every complaint of the browser and every request elsewhere is noted. */
-  async function open(options: BrowserContextOptions = { viewport: DESK }) {
+  async function open(
+    options: BrowserContextOptions = { viewport: DESK },
+    address = addressIn(broker.output()),
+  ) {
     const context = await browser.newContext(options);
     const page = await context.newPage();
     page.setDefaultTimeout(20_000);
@@ -44,9 +48,9 @@ describe.skipIf(browserPath === undefined)('in a browser', () => {
     page.on('console', (message) => noted.push(message.text()));
     page.on('pageerror', (error) => noted.push(error.message));
     page.on('request', (request) => {
-      if (new URL(request.url()).origin !== broker.url) noted.push(request.url());
+      if (new URL(request.url()).origin !== new URL(address).origin) noted.push(request.url());
     });
-    await page.goto(addressIn(broker.output()));
+    await page.goto(address);
     await page.getByRole('heading', { name: 'Connections' }).waitFor();
     return { page, context, noted };
   }
@@ -219,29 +223,28 @@ describe.skipIf(browserPath === undefined)('in a browser', () => {
   });
 
   test('a vendor is made to fail, the broker survives it, and tells of it', async () => {
-    const { page, noted } = await open();
+    // Its own: within half a minute a vendor is asked anew but once.
+    const own = await startLocalBrokerProcess();
+    onTestFinished(() => own.dispose());
+    const { page, noted } = await open({ viewport: DESK }, addressIn(own.output()));
     await page.getByRole('link', { name: 'Vendors' }).click();
     const bits = page.getByRole('region', { name: 'bits' });
     await bits.getByRole('button', { name: 'Ask for a token' }).click();
-    await bits.getByText(/: a token from/).waitFor();
+    await bits.getByText(/: a token from vendor/).waitFor();
     await bits.getByText('Faults').click();
-    await bits.getByRole('switch', { name: /^server error/ }).click();
+    const fault = bits.getByRole('switch', { name: /^server error/ });
+    await fault.click();
     await bits.getByText('Faults: server_error').waitFor();
-    // The one that is kept goes on being served; a new one is not to be had, and it says why.
-    await bits.getByRole('button', { name: 'Ask for a token' }).click();
-    await bits.getByText(/: a token from (?:memory|table)/).waitFor();
-    expect(noted).toEqual([]);
     await bits.getByRole('button', { name: '… for a new one' }).click();
-    await bits
-      .getByText(/answered 503|a token from (?:memory|table).*moment ago/)
-      .first()
-      .waitFor();
-    await bits.getByRole('switch', { name: /^server error/ }).click();
+    await bits.getByText(/answered 503.*this one is still valid/).waitFor();
+    await bits.getByRole('listitem').getByText('vendor unavailable').first().waitFor();
+    await fault.click();
     await expect.poll(() => bits.getByText('Faults: server_error').count()).toBe(0);
     await bits.getByRole('button', { name: 'Count anew: bits' }).click();
     await expect
       .poll(() => bits.getByRole('definition').allTextContents())
       .toEqual(['0', '0', '0', '0', '0', '0', '0']);
+    expect(noted).toEqual([]);
   });
 
   test('everything is reached by keyboard, and the focus comes back from a dialog', async () => {
@@ -266,6 +269,29 @@ describe.skipIf(browserPath === undefined)('in a browser', () => {
     await page.getByRole('dialog').waitFor();
     await page.keyboard.press('Escape');
     await expect.poll(focused).toBe('Connect');
+  });
+
+  test('of a deployed broker it shows the last hour from CloudWatch, and who may use it by its file', async () => {
+    const deployed = await startDeployedConsole();
+    onTestFinished(() => deployed.dispose());
+    deployed.refuse('AccessDeniedException');
+    const { page, noted } = await open({ viewport: PHONE }, deployed.address);
+    await page.getByRole('link', { name: 'Activity' }).click();
+    await page.getByRole('alert').getByText('AccessDeniedException').waitFor();
+    expect(await complaintsAbout(page)).toEqual([]);
+    // The browser tells of the refusal, too.
+    noted.length = 0;
+    deployed.refuse(undefined);
+    await page.reload();
+    await page.getByText(/^1 requests: .* 1 from the vendor/).waitFor();
+    expect(await complaintsAbout(page)).toEqual([]);
+    await page.getByRole('link', { name: 'Connections' }).click();
+    await page.getByRole('img', { name: 'last hour: 7 served, 2 minted, 1 failed' }).waitFor();
+    expect(await page.getByRole('link', { name: 'Vendors' }).count()).toBe(0);
+    await page.getByRole('link', { name: 'crash-symbols' }).click();
+    await page.getByText(CALLER).waitFor();
+    expect(await complaintsAbout(page)).toEqual([]);
+    expect(noted).toEqual([]);
   });
 
   const looks = ['light', 'dark'] as const;

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import type { About, ActivityEntry } from '../messages.ts';
 import { type Described, describe, KINDS, type Kind } from './described.ts';
-import { LatencyPlot } from './latency-plot.tsx';
+import { durationsInWords, LatencyPlot } from './latency-plot.tsx';
 import { Problem, State } from './parts.tsx';
 import { useWatched } from './watched.ts';
 
@@ -96,5 +96,9 @@ function summary(entries: readonly ActivityEntry[]): string {
     requests.filter((event) => event.outcome === 'success' && event.source === source).length;
   const failed = requests.filter(({ outcome }) => outcome !== 'success').length;
   const calls = events.filter(({ type }) => type === 'vendor_call').length;
-  return `${requests.length} requests: ${from('memory')} from memory, ${from('table')} from the table, ${from('vendor')} from the vendor, ${failed} failed. ${calls} vendor calls.`;
+  const durations =
+    requests.length > 0
+      ? ` Of the requests ${durationsInWords(requests.map(({ duration }) => duration))}`
+      : '';
+  return `${requests.length} requests: ${from('memory')} from memory, ${from('table')} from the table, ${from('vendor')} from the vendor, ${failed} failed. ${calls} vendor calls.${durations}`;
 }

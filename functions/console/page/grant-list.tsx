@@ -78,6 +78,7 @@ interface RowProps {
 function Row({ connection, grant, onOpen }: RowProps) {
   const { subject, grant_status, expires_at, last_refresh_at, consented_at, consented_by } = grant;
   const { refresh_token_expires_at, expiring, last_failure } = grant;
+  const mend = grant_status === 'consent_required' ? 'Replace it: somebody must consent again.' : undefined;
   const since = last_refresh_at ?? consented_at;
   const button = (kind: Open['kind'], label: string) => (
     <button
@@ -112,7 +113,7 @@ function Row({ connection, grant, onOpen }: RowProps) {
         {button('replace', 'Replace')}
         {button('revoke', 'Revoke')}
       </span>
-      {last_failure && <LastFailure failure={last_failure} connection={connection} />}
+      {last_failure && <LastFailure {...{ connection, mend }} failure={last_failure} />}
     </li>
   );
 }

@@ -44,7 +44,13 @@ function pointOf({ at, event }: ActivityEntry): Point[] {
 }
 
 function inWords(points: readonly Point[]): string {
-  const sorted = points.map(({ value }) => value).sort((one, other) => one - other);
+  const durations = durationsInWords(points.map(({ value }) => value));
+  return `Durations over time of ${points.length} requests and vendor calls: ${durations}`;
+}
+
+/** @param durations in milliseconds, at least one */
+export function durationsInWords(durations: readonly number[]): string {
+  const sorted = durations.toSorted((one, other) => one - other);
   const median = sorted[Math.floor(sorted.length / 2)]!;
-  return `Durations over time of ${sorted.length} requests and vendor calls: half took ${took(median)} or less, the longest ${took(sorted.at(-1)!)}.`;
+  return `half took ${took(median)} or less, the longest ${took(sorted.at(-1)!)}.`;
 }

@@ -46,12 +46,19 @@ export function TimeLeft({ until, since, what = 'token' }: TimeLeftProps) {
 
 type Failure = NonNullable<GrantAnswer['last_failure']>;
 
+interface LastFailureProps {
+  readonly failure: Failure;
+  readonly connection: string;
+  /** What mends it, where that is known better than from the failure alone. */
+  readonly mend?: string | undefined;
+}
+
 /** In words, with what to do now. */
-export function LastFailure({ failure, connection }: { failure: Failure; connection: string }) {
+export function LastFailure({ failure, connection, mend }: LastFailureProps) {
   const { error, vendor_error, http_status, step, at } = failure;
   const said = vendor_error ?? error;
   const status = http_status === undefined ? '' : ` (HTTP ${http_status})`;
-  const next = nextStep({ code: error as TokenBrokerErrorCode, retryAfter: undefined }, connection);
+  const next = mend ?? nextStep({ code: error as TokenBrokerErrorCode, retryAfter: undefined }, connection);
   return (
     <p class="failure">
       {fromNow(at)}
