@@ -81,7 +81,7 @@ export function nextStep(
     case 'vendor_rejected':
       return `token-broker doctor ${connection}`;
     case 'broker_unavailable':
-      return 'Is it running, and is this its address? npm start runs one here; --endpoint or --stack names another.';
+      return 'Is it running, and is this its address? token-broker dev runs one here; --endpoint or --stack names another.';
     case 'vendor_unavailable':
     case 'rate_limited':
     case 'busy':

@@ -5,6 +5,7 @@ import { connectCommand } from './connect-command.ts';
 import { connectionCommand } from './connection-command.ts';
 import { connectionsCommand } from './connections-command.ts';
 import { consoleCommand } from './console-command.ts';
+import { devCommand } from './dev-command.ts';
 import { doctorCommand } from './doctor/command.ts';
 import { execCommand } from './exec-command.ts';
 import { EXIT, EXIT_CODES_HELP } from './failure.ts';
@@ -55,6 +56,7 @@ ${EXIT_CODES_HELP}`,
     doctorCommand(),
     verifyCommand(),
     initCommand(),
+    devCommand(),
     completionCommand(),
   ]) {
     root.addCommand(command);

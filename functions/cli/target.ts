@@ -81,7 +81,7 @@ export async function proven(target: Target): Promise<Target> {
     throw new Failure(
       EXIT.denied,
       `What listens at ${target.endpoint.host}, if anything does, is no broker that you have started: nothing was sent to it.`,
-      'npm start   (as the same user; or give its key: AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=KEY)',
+      'token-broker dev   (as the same user; or give its key: AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=KEY)',
     );
   return target;
 }
@@ -190,7 +190,7 @@ function awsOf({ region, awsEndpoint }: TargetOptions, endpoint?: URL): Aws {
     if (!(error instanceof TypeError)) throw error;
     throw usage(
       'No AWS Region is set to look for a deployed token broker in, and no other broker was named or found here.',
-      'npm start   (or --region REGION, or AWS_REGION, for a deployed one)',
+      'token-broker dev   (or --region REGION, or AWS_REGION, for a deployed one)',
     );
   }
 }
@@ -233,6 +233,6 @@ function notFound(error: AwsRefusal, stack: string, name: string, region: string
   return new Failure(
     EXIT.usage,
     `${here || 'There is '}${here && 'there is '}no stack ${stack} in ${region} (its parameter ${name} is missing).`,
-    'Check --region and --stack, deploy it, or start one here: npm start',
+    'Check --region and --stack, deploy it, or start one here: token-broker dev',
   );
 }

@@ -119,6 +119,8 @@ const ALLOWED =
   'Allowed: --port N, --aws-port N, --connections FILE, --data DIR, --key SECRET, --sweep-every SECONDS, --help';
 
 const NOTES = `
+From the npm package it is started by: npx token-broker dev
+
 If AWS_ENDPOINT_URL is set, DynamoDB and Secrets Manager are used there, and nothing is kept in DIR.
 
 Examples:

@@ -6,7 +6,9 @@ interface Manifest {
   readonly version: string;
   readonly description: string;
   readonly license: string;
+  readonly engines: { readonly node: string };
   readonly dependencies: Readonly<Record<string, string>>;
+  readonly devDependencies: Readonly<Record<string, string>>;
 }
 
 const source = (path: string): Manifest => JSON.parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
@@ -45,4 +47,12 @@ export function packageManifest() {
     ),
     peerDependenciesMeta: { 'aws-cdk-lib': { optional: true }, constructs: { optional: true } },
   };
+}
+
+/** Of the local program in it: what `token-broker dev` fetches when it is first asked for. */
+export function localManifest() {
+  const { engines, devDependencies } = source('../../package.json');
+  const needed = ['classic-level', 'dynalite'] as const;
+  const dependencies = Object.fromEntries(needed.map((name) => [name, devDependencies[name]]));
+  return { private: true, type: 'module', engines, dependencies };
 }

@@ -8,7 +8,7 @@ import { buildPage } from '../../functions/console/build-page.ts';
 import { embeddedPage } from '../../functions/console/embedded-page.ts';
 import { bundle, PROGRAMS } from '../bundling/bundle.ts';
 import { billOfMaterials, licensesOf, packagesIn } from './compiled-in.ts';
-import { packageManifest } from './manifest.ts';
+import { localManifest, packageManifest } from './manifest.ts';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const folder = join(root, 'dist/package');
@@ -29,11 +29,18 @@ copy('infra/package/README.md', 'README.md');
 const bundles = PROGRAMS.map((program) => ({ program, ...bundle(program) }));
 for (const { program, code } of bundles) write(`functions/${program}.cjs`, code);
 const page = await buildPage();
+const local = localManifest();
+write('functions/local/package.json', `${JSON.stringify(local, undefined, 2)}\n`);
 const inject = ['infra/package/url-parse.ts'];
 const compiled = await Promise.all([
   compile('shared/client/index.ts', 'client/index.js'),
   compile('shared/client/testing/index.ts', 'client/testing.js'),
   compile('functions/cli/main.ts', 'functions/cli/main.js', { inject, plugins: [embeddedPage(page)] }),
+  compile('functions/local/main.ts', 'functions/local/main.js', {
+    inject,
+    external: Object.keys(local.dependencies),
+    plugins: [embeddedPage(page)],
+  }),
   compile('infra/package/cdk.ts', 'infra/cdk/index.js', {
     inject,
     external: ['aws-cdk-lib', 'constructs'],

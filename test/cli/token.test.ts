@@ -208,7 +208,7 @@ describe('what goes wrong is told on stderr, with the next step and an exit code
     const ended = await start(environmentOf(), ['token', 'crash-symbols', '--stack', 'token-broker']).ended;
     expect(ended).toMatchObject({
       code: 2,
-      stderr: expect.stringMatching(/No AWS Region.*\nnext: {2}npm start/),
+      stderr: expect.stringMatching(/No AWS Region.*\nnext: {2}token-broker dev/),
     });
   });
 

@@ -58,6 +58,12 @@ try {
 }
 `;
 
+/** What the client printed that asked the broker at a URL. */
+async function callerOf(node: string, url: string): Promise<string> {
+  await write('caller.mjs', CALLER.replace(', type Token', '').replace(': Token', ''));
+  return run(node, ['caller.mjs'], { ...keys, BROKER: url });
+}
+
 /** An app with the construct, which needs no esbuild; its template. */
 async function synthesize(node: string) {
   await write(
@@ -101,8 +107,7 @@ describe.each(VERSIONS)('in Node.js %s', (version) => {
   }, 300_000);
 
   test('the client gets tokens', async () => {
-    await write('caller.mjs', CALLER.replace(', type Token', '').replace(': Token', ''));
-    expect(run(node, ['caller.mjs'], { ...keys, BROKER: broker.url })).toBe('Bearer consent_required\n');
+    expect(await callerOf(node, broker.url)).toBe('Bearer consent_required\n');
   });
 
   test('the fake broker serves the client, and the document is there', async () => {
@@ -160,6 +165,27 @@ console.log((await client.token('crash')).accessToken, import.meta.resolve('toke
     } finally {
       console.kill();
       await aws.close();
+    }
+  });
+
+  test('dev runs the broker with what it fetches for it, or says which Node.js it needs', async () => {
+    const environment = { XDG_CACHE_HOME: join(project, 'caches') };
+    if (/^2[02]\./.test(version)) {
+      const { status, stderr } = spawnSync(node, [COMMAND, 'dev'], { cwd: project, encoding: 'utf8' });
+      expect({ status, stderr }).toEqual({
+        status: 1,
+        stderr: expect.stringContaining('needs Node.js >=22.18'),
+      });
+      return;
+    }
+    expect(run(node, [COMMAND, 'dev', '--help'], environment)).toContain('--sweep-every');
+    const command = [node, join(project, COMMAND), 'dev'] as const;
+    const own = await startLocalBrokerProcess({ command, environment });
+    try {
+      expect(await callerOf(node, own.url)).toBe('Bearer consent_required\n');
+      expect(await own.stop()).toBe(0);
+    } finally {
+      await own.dispose();
     }
   });
 

@@ -33,6 +33,8 @@ export interface LocalBrokerOptions {
   /** An existing folder. */
   readonly data?: string;
   readonly environment?: Readonly<Record<string, string>>;
+  /** What starts it; absent: this Node.js, from the sources. */
+  readonly command?: readonly [node: string, ...program: string[]];
 }
 
 /** @throws Error with the output when it ends before it is ready, or takes longer than 20 s */
@@ -41,6 +43,7 @@ export async function startLocalBrokerProcess(options: LocalBrokerOptions = {}):
   const child = spawnLocalBroker(
     ['--port', '0', '--aws-port', '0', '--data', data, ...(options.args ?? [])],
     options.environment,
+    options.command,
   );
   const printed = collect(child);
   const stop = async (signal: NodeJS.Signals = 'SIGTERM') => {
@@ -75,9 +78,13 @@ export async function runLocalBroker(
 }
 
 /** Without the AWS settings of whoever runs the tests. */
-function spawnLocalBroker(args: readonly string[], environment: Readonly<Record<string, string>> = {}) {
+function spawnLocalBroker(
+  args: readonly string[],
+  environment: Readonly<Record<string, string>> = {},
+  [node, ...program]: NonNullable<LocalBrokerOptions['command']> = [process.execPath, MAIN],
+) {
   const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('AWS_'));
-  return spawn(process.execPath, [MAIN, ...args], {
+  return spawn(node, [...program, ...args], {
     env: { ...Object.fromEntries(inherited), XDG_STATE_HOME: STATE_HOME, ...environment },
     stdio: ['ignore', 'pipe', 'pipe'],
   });

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import type { StoreSuite } from './store-tests.ts';
 
@@ -12,7 +13,7 @@ export function budgetsTests(suite: () => StoreSuite): void {
     Promise.all(spent).then((each) => each.filter((counted) => counted).length);
 
   test('as many are counted as may be, whoever comes at the same time', async () => {
-    const spend = spender('many');
+    const spend = spender(`many-${randomUUID()}`);
     expect(await admitted(Array.from({ length: 10 }, () => spend('a')))).toBe(limits.perPrincipal);
     // One that was refused has used up nothing of the connection's.
     expect(await admitted(Array.from({ length: 10 }, () => spend('b')))).toBe(2);
