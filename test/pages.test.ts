@@ -90,7 +90,7 @@ describe('against the local program', () => {
     snippets(page, 'sh').map((script) => [page, script] as const),
   ).filter(([, script]) => !FIRST.includes(script));
 
-  test.each(scripts)('a command of %s runs: %s', { timeout: 60_000 }, async (_, script) => {
+  test.each(scripts)('a command of %s runs: %s', { timeout: 180_000 }, async (_, script) => {
     const needed = ['curl', 'aws'].filter((name) => new RegExp(`\\b${name} `).test(script));
     const missing = needed.filter((name) => !commands.has(name));
     if (missing.length > 0) return console.warn(`skipped: no ${missing.join(', ')} on this machine`);
@@ -109,7 +109,7 @@ test('what needs an AWS account or an installation is at least correct shell', a
   await Promise.all(scripts.map((script) => run('bash', ['-n', '-c', script])));
 });
 
-test('every TypeScript snippet type-checks', { timeout: 60_000 }, async () => {
+test('every TypeScript snippet type-checks', { timeout: 180_000 }, async () => {
   // The reference shows declarations without what they import; its examples are those of the docstrings.
   const texts = PAGES.filter((page) => page !== 'API.md').flatMap((page) =>
     [...snippets(page, 'ts'), ...snippets(page, 'typescript')].map(

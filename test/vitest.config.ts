@@ -15,7 +15,7 @@ export default defineConfig({
     projects: [
       {
         root: new URL('..', import.meta.url).pathname,
-        test: { name: 'fast', include: ['test/**/*.test.ts'], testTimeout: 30_000, hookTimeout: 60_000 },
+        test: { name: 'fast', include: ['test/**/*.test.ts'], testTimeout: 60_000, hookTimeout: 120_000 },
       },
       {
         root: new URL('..', import.meta.url).pathname,

@@ -22,6 +22,13 @@ export function devCommand(): Command {
     new Command('dev')
       .description('Run the broker on this machine, with simulated vendors or your connections file.')
       .argument('[options...]', 'token-broker dev --help tells them')
+      .addHelpText(
+        'after',
+        `
+Examples:
+  token-broker dev
+  token-broker dev --connections connections.json --data ~/.token-broker`,
+      )
       // The local program's own.
       .helpOption(false)
       .allowUnknownOption()

@@ -261,7 +261,7 @@ describe('the command line', () => {
 });
 
 describe('--help', () => {
-  const ASKING_NO_BROKER = ['completion', 'init', 'new'];
+  const ASKING_NO_BROKER = ['completion', 'dev', 'init', 'new'];
   const commands = (parent: Command): Command[] => [parent, ...parent.commands.flatMap(commands)];
 
   test('of every command has examples', () => {
