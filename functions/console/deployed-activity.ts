@@ -29,10 +29,11 @@ const COUNTS = `filter message = "audit" and event.action = "token"
 | stats count(*) as requests by bin(1m) as minute, event.connection as connection, event.outcome as outcome, event.source as source
 | limit 10000`;
 
+type Deployed = Pick<Target, 'aws' | 'stage'>;
 type Row = Readonly<Record<string, string | undefined>>;
 
 /** @param now milliseconds since the epoch */
-export function deployedActivity(target: Target, now: () => number = Date.now): ActivitySource {
+export function deployedActivity(target: Deployed, now: () => number = Date.now): ActivitySource {
   const activity = new Activity([], now);
   /** What the last look found: what it did not find is too old for the next one. */
   let known: ReadonlySet<string | undefined> = new Set();
@@ -72,7 +73,7 @@ export function deployedActivity(target: Target, now: () => number = Date.now): 
 }
 
 /** @throws AwsRefusal, Failure */
-async function runQuery({ aws }: Target, query: object, now: number): Promise<Row[]> {
+async function runQuery({ aws }: Deployed, query: object, now: number): Promise<Row[]> {
   const hour = { startTime: Math.floor((now - 60 * MINUTE) / 1000), endTime: Math.ceil(now / 1000) };
   const { queryId } = await callJson(aws, 'logs', 'StartQuery', { ...query, ...hour });
   for (let waited = 0; waited < LONGEST_QUERY; waited += POLL_EVERY) {

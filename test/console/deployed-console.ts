@@ -63,6 +63,8 @@ export async function startDeployedConsole(): Promise<DeployedConsole> {
         AWS_REGION: 'us-east-1',
         AWS_ACCESS_KEY_ID: 'local',
         AWS_SECRET_ACCESS_KEY: 'local',
+        // CloudWatch writes UTC.
+        TZ: 'Asia/Tokyo',
       },
     },
   );

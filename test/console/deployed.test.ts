@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { deployedActivity } from '../../functions/console/deployed-activity.ts';
 import type { ActivityAnswer } from '../../functions/console/messages.ts';
 import { type DeployedConsole, EVENTS, startDeployedConsole } from './deployed-console.ts';
 import { askerOf } from './support.ts';
@@ -61,6 +62,19 @@ describe('a deployed broker’s console', () => {
     }
     // Two that were refused, and two.
     expect(queries).toHaveLength(4);
+  });
+
+  test('tells nothing twice, though each look is of a whole hour', async () => {
+    let now = deployed.at;
+    const credentials = async () => ({ accessKeyId: 'local', secretAccessKey: 'local' });
+    const aws = { region: 'us-east-1', credentials, endpoint: new URL(deployed.aws.origin) };
+    const activity = deployedActivity({ aws, stage: 'dev-' }, () => now);
+    const asked = deployed.aws.received.length;
+    expect((await activity.answer(0)).entries).toHaveLength(EVENTS.length);
+    const forOne = deployed.aws.received.length - asked;
+    now += 61_000;
+    expect((await activity.answer(0)).entries).toHaveLength(EVENTS.length);
+    expect(deployed.aws.received.length - asked).toBeGreaterThan(forOne);
   });
 
   test('judges who may use a connection by the file that it was deployed from', async () => {
