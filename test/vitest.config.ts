@@ -23,6 +23,7 @@ export default defineConfig({
           name: 'long',
           include: ['test/**/*.long.ts'],
           testTimeout: 600_000,
+          hookTimeout: 300_000,
           fileParallelism: false,
         },
       },

@@ -31,11 +31,12 @@ export interface StoreSuite {
 /**
  * The stores' behaviour on any endpoint; `start` brings one up and says how to end it.
  * @param anySize whether the endpoint takes secrets larger than Secrets Manager does
+ * @param atomic whether it judges a write's condition and writes in one step, as DynamoDB does
  */
 export function storeTests(
   name: string,
   start: () => Promise<Origins & { close(): Promise<void> }>,
-  { anySize = false }: { anySize?: boolean } = {},
+  { anySize = false, atomic = true }: { anySize?: boolean; atomic?: boolean } = {},
 ): void {
   describe(name, () => {
     let suite: StoreSuite;
@@ -73,7 +74,7 @@ export function storeTests(
 
     describe('tokens table', () => tokensTests(() => suite));
     describe('grants table', () => grantsTests(() => suite));
-    describe('budgets', () => budgetsTests(() => suite));
+    describe('budgets', () => budgetsTests(() => suite, atomic));
     describe('rescues', () => rescuesTests(() => suite, anySize));
   });
 }
