@@ -3,6 +3,7 @@
  * what is allowed. Values are checked at synth all the same, with whatever a type cannot say.
  */
 import type { AssertionAudience, ClientAuthMethod, GrantType } from '../shared/connections/connection.ts';
+import type { KmsAlgorithm } from '../shared/connections/kms.ts';
 import type { Action } from '../shared/contract/messages.ts';
 import type { VendorName } from '../shared/vendors/index.ts';
 
@@ -67,6 +68,10 @@ export interface ConnectionMembers<Vendor extends string = never> {
   readonly grant?: GrantType;
   /** Default: the vendor's first. */
   readonly client_auth?: ClientAuthMethod;
+  /** What signs assertions. Default: the secret's private key; `kms`: a key that the stack makes, and that never leaves KMS. */
+  readonly signing?: 'private_key' | 'kms';
+  /** By what the KMS key signs. Default: `RS256`. */
+  readonly signing_alg?: KmsAlgorithm;
   /** Name or ARN of the secret. Default: `token-broker/CONNECTION`. */
   readonly secret?: string;
   /** The name that the connection had before: its grants and its secret stay its own. */

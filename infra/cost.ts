@@ -106,7 +106,7 @@ const FREE = new Set(
     'EC2::FlowLog EC2::InternetGateway EC2::Route EC2::RouteTable EC2::SecurityGroup EC2::SecurityGroupIngress',
     'EC2::Subnet EC2::SubnetRouteTableAssociation EC2::VPC EC2::VPCGatewayAttachment',
     'IAM::ManagedPolicy IAM::Policy IAM::Role',
-    'Lambda::Alias Lambda::EventInvokeConfig Lambda::Function Lambda::Permission Logs::LogGroup',
+    'KMS::Alias Lambda::Alias Lambda::EventInvokeConfig Lambda::Function Lambda::Permission Logs::LogGroup',
     'Route53::RecordSet Scheduler::ScheduleGroup SecretsManager::ResourcePolicy SecretsManager::RotationSchedule',
     'SNS::Subscription SNS::Topic SNS::TopicPolicy SQS::Queue SQS::QueuePolicy SSM::Parameter CDK::Metadata',
   ].flatMap((line) => line.split(' ').map((type) => `AWS::${type}`)),

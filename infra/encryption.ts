@@ -1,19 +1,29 @@
-/** One KMS key for everything that the broker keeps; whoever loses it loses the grants with it. */
+/** One KMS key for everything that the broker keeps; whoever loses it loses the grants with it. And how keys are guarded. */
 import { Aws } from 'aws-cdk-lib';
 import { AnyPrincipal, Effect, PolicyStatement, ServicePrincipal } from 'aws-cdk-lib/aws-iam';
-import { type CfnKey, type IKey, Key } from 'aws-cdk-lib/aws-kms';
+import { type CfnKey, type IKey, Key, type KeyProps } from 'aws-cdk-lib/aws-kms';
 import type { Construct } from 'constructs';
 import { notDeploying } from './deployers.ts';
 import { KEPT } from './kept.ts';
 
 /** @param breakGlass ARNs of the roles for emergencies */
 export function createKey(scope: Construct, breakGlass: readonly string[]): Key {
-  const key = new Key(scope, 'Key', {
+  const key = guardedKey(scope, 'Key', breakGlass, {
     description: 'Token broker: tables, client secrets, sealing keyring and logs',
     enableKeyRotation: true,
-    removalPolicy: KEPT,
   });
   key.addToResourcePolicy(logsMayUse());
+  return key;
+}
+
+/** A key that stays when the stack goes, and that deployments alone end. */
+export function guardedKey(
+  scope: Construct,
+  id: string,
+  breakGlass: readonly string[],
+  props: KeyProps,
+): Key {
+  const key = new Key(scope, id, { ...props, removalPolicy: KEPT });
   key.addToResourcePolicy(onlyDeploymentsEndIt(breakGlass));
   // Whether the next change is still possible, KMS judges by the principal alone, and not by what it calls through.
   (key.node.defaultChild as CfnKey).bypassPolicyLockoutSafetyCheck = true;

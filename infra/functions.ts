@@ -147,13 +147,14 @@ export class BrokerFunction extends Construct {
 }
 
 /**
- * To nobody but the function's own code: whoever puts the role on another function has nothing of it. The key is used by
+ * To nobody but the function's own code: whoever puts the role on another function has nothing of it. The broker's key is used by
  * DynamoDB and Secrets Manager alone, each for a request that has passed, and nothing says that what a service asks of
  * another for somebody tells where that somebody runs.
  */
 function onlyFrom(functionName: string, statement: PolicyStatement): PolicyStatement {
-  if (statement.actions.every((action) => action.startsWith('kms:'))) return statement;
-  return statement.copy({ conditions: { ArnLike: sourceOf(functionName) } });
+  const { conditions } = statement;
+  if ('kms:ViaService' in (conditions.StringEquals ?? {})) return statement;
+  return statement.copy({ conditions: { ...conditions, ArnLike: sourceOf(functionName) } });
 }
 
 /** What Lambda adds to the requests of a function's code (its developer guide, "source function ARN"). */

@@ -2,9 +2,11 @@
 import { type ITable, Table } from 'aws-cdk-lib/aws-dynamodb';
 import type { IKey } from 'aws-cdk-lib/aws-kms';
 import type { Construct, IConstruct } from 'constructs';
+import type { Connection } from '../shared/connections/connection.ts';
 import { MAX_SHARDS } from '../shared/contract/tables.ts';
 import type { Binding } from './binding.ts';
 import type { BrokerFunctions } from './broker-functions.ts';
+import { clientSecrets } from './connections-file.ts';
 import { createKey } from './encryption.ts';
 import { createKeyring, readKeyring, rotateKeyring, scheduleRotation } from './keyring.ts';
 import { OperatorError } from './operator-error.ts';
@@ -18,6 +20,7 @@ import {
   keepRescues,
   readClientSecrets,
 } from './secrets.ts';
+import { createSigningKeys, onlySignedBy, type SigningKey, signWith } from './signing-keys.ts';
 import type { Stage } from './stage.ts';
 import {
   admitOnly,
@@ -42,15 +45,17 @@ export class Stores {
   readonly #stage: Stage;
   readonly #props: DeploymentProps;
   readonly #secrets: readonly ClientSecret[];
+  readonly #signingKeys: readonly SigningKey[];
   readonly #keyring: string;
   readonly #secretStacks: SecretStacks;
 
   /** Made in `scope` itself, so that their logical ids do not depend on how this code is arranged. */
-  constructor(scope: Construct, stage: Stage, secrets: readonly ClientSecret[], props: DeploymentProps) {
+  constructor(scope: Construct, stage: Stage, connections: readonly Connection[], props: DeploymentProps) {
     this.#scope = scope;
     this.#stage = stage;
     this.#props = props;
-    this.#secrets = secrets;
+    this.#secrets = clientSecrets(connections, stage);
+    this.#signingKeys = createSigningKeys(scope, stage, connections, props.breakGlass ?? []);
     this.#secretStacks = new SecretStacks(scope, 'Secrets');
     this.key = props.key ?? createKey(scope, props.breakGlass ?? []);
     const named = { stage, key: this.key };
@@ -64,23 +69,21 @@ export class Stores {
 
   /** For every function that asks vendors for tokens. */
   get brokerBindings(): Binding[] {
-    return [...this.#bindingsFor(this.#secrets), keepRescues(this.#stage)];
+    return [...this.#bindingsFor(() => true), keepRescues(this.#stage)];
   }
 
   /** For the function that redeems codes. */
   get consentBindings(): Binding[] {
-    return [
-      ...this.#bindingsFor(this.#secrets.filter(({ consents }) => consents)),
-      discardRescues(this.#stage),
-    ];
+    return [...this.#bindingsFor(({ consents }) => consents), discardRescues(this.#stage)];
   }
 
-  #bindingsFor(secrets: readonly ClientSecret[]): Binding[] {
+  #bindingsFor(concerned: (what: { readonly consents: boolean }) => boolean): Binding[] {
     const keys = [this.key, ...(this.#props.secretKeys ?? [])];
     return [
       readWriteTokens(this.tokens, this.key),
       readWriteGrants(this.grants, this.key, this.shards),
-      readClientSecrets(secrets, keys, this.#stage),
+      readClientSecrets(this.#secrets.filter(concerned), keys, this.#stage),
+      signWith(this.#signingKeys.filter(concerned)),
       readKeyring(this.#keyring, this.key),
     ];
   }
@@ -121,6 +124,10 @@ export class Stores {
         readers: [...readers, ...(this.#props.secretReaders ?? [])],
         breakGlass,
       });
+    }
+    for (const key of this.#signingKeys) {
+      const signers = brokers.filter((role) => key.consents || role !== consenting);
+      onlySignedBy(key, [...signers, ...breakGlass]);
     }
     const rotation = functions.sealingKey.role.roleArn;
     guardSecret(this.#scope, 'KeyringReaders', this.#keyring, {

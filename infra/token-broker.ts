@@ -17,7 +17,7 @@ import { alarmTopic } from './alarm-topic.ts';
 import { Api } from './api.ts';
 import { BrokerFunctions } from './broker-functions.ts';
 import { deployGradually } from './canary.ts';
-import { clientSecrets, loadConnections } from './connections-file.ts';
+import { loadConnections } from './connections-file.ts';
 import { createDeadLetters } from './dead-letters.ts';
 import { createNetwork, portsOf } from './egress.ts';
 import { InvokeAliases } from './invoke-aliases.ts';
@@ -96,7 +96,7 @@ export class TokenBroker<Name extends string = string, VendorName extends string
     const { connections, documents, text } = loadConnections(props.connections, stage, vendors);
     const service = stage.name(SERVICE);
 
-    const stores = new Stores(this, stage, clientSecrets(connections, stage), props);
+    const stores = new Stores(this, stage, connections, props);
     const logs = { key: stores.key, retention: props.logRetention ?? RetentionDays.THREE_MONTHS };
     const api = new Api(this, 'Api', {
       stage,

@@ -29,6 +29,7 @@ const TIMEOUT = 10_000;
 /** Target prefix and protocol version of the services with AWS's JSON protocol. */
 const JSON_SERVICES = {
   secretsmanager: ['secretsmanager', '1.1'],
+  kms: ['TrentService', '1.1'],
   ssm: ['AmazonSSM', '1.1'],
   dynamodb: ['DynamoDB_20120810', '1.0'],
   monitoring: ['GraniteServiceVersion20100801', '1.0'],

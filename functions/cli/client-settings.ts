@@ -5,8 +5,10 @@ import {
   type ClientAuthMethod,
   type GrantType,
 } from '../../shared/connections/connection.ts';
+import type { KmsAlgorithm } from '../../shared/connections/kms.ts';
 import type { ConnectionAnswer } from '../../shared/contract/messages.ts';
 import { NAMES } from '../../shared/contract/names.ts';
+import { present } from '../../shared/contract/present.ts';
 import { pathOf } from '../../shared/contract/routes.ts';
 import { stagedSecret } from '../../shared/contract/stage.ts';
 import { didYouMean } from '../../shared/contract/suggest.ts';
@@ -30,6 +32,8 @@ export interface ClientSettings {
   readonly methods: readonly ClientAuthMethod[];
   /** Where it is known. */
   readonly grant?: GrantType;
+  /** Where it is known that a KMS key signs. */
+  readonly kmsAlgorithm?: KmsAlgorithm;
 }
 
 /**
@@ -45,7 +49,10 @@ export async function settingsOf(
   const secretName =
     options.secret ?? stagedSecret(entry?.secret ?? NAMES.defaultSecretPrefix + connection, target.stage);
   if (options.clientAuth) return { connection, secretName, methods: [options.clientAuth] };
-  if (entry) return { connection, secretName, methods: [entry.clientAuth], grant: entry.grant };
+  if (entry) {
+    const { clientAuth, grant, kmsAlgorithm } = entry;
+    return { connection, secretName, methods: [clientAuth], grant, ...present({ kmsAlgorithm }) };
+  }
   const { answer } = await onConnection(target, connection, () =>
     target.api('GET', pathOf('GET /connections/{connection}', { connection })),
   );

@@ -37,7 +37,10 @@ Values are never taken from the command line, where other users and the shell's 
 }
 
 function keygenCommand(): Command {
-  const command = withTarget('keygen', 'Make a key: the private half is stored, the public half printed.')
+  const command = withTarget(
+    'keygen',
+    'Make a key: the private half is stored, or is in KMS; the public half is printed.',
+  )
     .option('--client-id <id>', 'default: that of the secret as it is')
     .option('--key-id <id>', 'sent as "kid", where the vendor gives one')
     .addOption(
@@ -46,6 +49,7 @@ function keygenCommand(): Command {
     .addOption(
       new Option('--bits <n>', 'size of an RSA key').choices(['2048', '3072', '4096']).default('2048'),
     )
+    .option('--kms', 'the key in KMS that the stack has made: no private half is anywhere else')
     .option('--jwk', 'print the public key as a JWK, not as PEM')
     .option('--replace', 'although a key is stored: the vendor must learn the new one')
     .addHelpText(
@@ -54,7 +58,8 @@ function keygenCommand(): Command {
 Examples:
   token-broker secret keygen logs-jobs --client-id 1234 > public.pem
   token-broker secret keygen logs-jobs --replace --bits 4096 --jwk
-  token-broker secret keygen anything-else --alg ES256 --jwk`,
+  token-broker secret keygen anything-else --alg ES256 --jwk
+  token-broker secret keygen anything-else --kms            for a connection with "signing": "kms"`,
     );
   return withSecretOptions(command).action(keygenAction);
 }

@@ -7,6 +7,7 @@ import { parseClient } from '../../shared/oauth/client-secret.ts';
 import { type ClientSettings, type SecretOptions, settingsOf } from './client-settings.ts';
 import { EXIT, Failure, usage } from './failure.ts';
 import { ask, askSecret, choose } from './prompts.ts';
+import { kmsKeysOf } from './secret-kms.ts';
 import { writeSecret } from './secrets-manager.ts';
 import { findTargetToChange, type TargetOptions } from './target.ts';
 import { isInteractive, print } from './terminal.ts';
@@ -25,13 +26,18 @@ export async function putAction(connection: string, options: TargetOptions & Sec
   );
 }
 
-async function askFor({ connection, methods }: ClientSettings): Promise<Record<string, string>> {
+async function askFor({
+  connection,
+  methods,
+  kmsAlgorithm,
+}: ClientSettings): Promise<Record<string, string>> {
   if (!isInteractive()) throw usage('There is nobody to ask: pipe the secret in as JSON.');
   const method =
     methods.length === 1 ? methods[0]! : await choose(`How does ${connection} prove itself?`, methods);
   const client_id = await ask('client_id');
   if (method === 'none') return { client_id };
   if (method !== 'private_key_jwt') return { client_id, client_secret: await askSecret('client_secret') };
+  if (kmsAlgorithm) return { client_id, kms_key_id: await ask('kms_key_id (ID or ARN)') };
   return { client_id, private_key: await readKey(await ask('File of the private key (PEM or JWK)')) };
 }
 
@@ -78,11 +84,17 @@ function example(method: ClientAuthMethod): string {
 /** As the broker will read it, by the way of authenticating that the connection has or its members suggest. */
 async function check(
   value: Record<string, unknown>,
-  { methods, secretName, grant }: ClientSettings,
+  { methods, secretName, grant, kmsAlgorithm }: ClientSettings,
 ): Promise<void> {
   const method = methodOf(value, methods);
   try {
-    await parseClient(new Redacted(JSON.stringify(value)), method, secretName, grant);
+    await parseClient(
+      new Redacted(JSON.stringify(value)),
+      method,
+      secretName,
+      grant,
+      kmsKeysOf(value, kmsAlgorithm),
+    );
   } catch (error) {
     if (!(error instanceof BrokerError)) throw error;
     throw new Failure(EXIT.usage, error.message, 'Nothing was stored. Correct it, and put it again.');
@@ -92,8 +104,10 @@ async function check(
 /** Of the ways that the connection may have, the one that the secret's members are for. */
 export function methodOf(value: object, methods: readonly ClientAuthMethod[]): ClientAuthMethod {
   const fits = (method: ClientAuthMethod) => {
-    if (method === 'none') return !('client_secret' in value) && !('private_key' in value);
-    return (method === 'private_key_jwt' ? 'private_key' : 'client_secret') in value;
+    if (method === 'none')
+      return !['client_secret', 'private_key', 'kms_key_id'].some((member) => member in value);
+    if (method === 'private_key_jwt') return 'private_key' in value || 'kms_key_id' in value;
+    return 'client_secret' in value;
   };
   return methods.find(fits) ?? methods[0]!;
 }

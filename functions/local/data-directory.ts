@@ -11,6 +11,8 @@ export interface DataDirectory {
   readonly dynamodb: string;
   /** File of the embedded Secrets Manager. */
   readonly secrets: string;
+  /** File of the embedded KMS' keys. */
+  readonly kms: string;
   /** File of what simulated vendors keep. */
   readonly simulators: string;
   /** The secret of the broker's key ids, made once. */
@@ -35,6 +37,7 @@ export async function openDataDirectory(given: string): Promise<DataDirectory> {
       path,
       dynamodb: join(path, 'dynamodb'),
       secrets: join(path, 'secrets.json'),
+      kms: join(path, 'kms.json'),
       simulators: join(path, 'simulators'),
       key: () => keyIn(join(path, 'key')),
       release,

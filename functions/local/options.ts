@@ -89,7 +89,7 @@ function commandLine(mistakes: string[]): Command {
     )
     .option(
       '--aws-port <n>',
-      'port of DynamoDB, Secrets Manager and Lambda Invoke: likewise',
+      'port of DynamoDB, Secrets Manager, KMS and Lambda Invoke: likewise',
       integer('--aws-port', 0, 65_535),
       8788,
     )
@@ -121,7 +121,7 @@ const ALLOWED =
 const NOTES = `
 From the npm package it is started by: npx token-broker dev
 
-If AWS_ENDPOINT_URL is set, DynamoDB and Secrets Manager are used there, and nothing is kept in DIR.
+If AWS_ENDPOINT_URL is set, DynamoDB, Secrets Manager and KMS are used there, and nothing is kept in DIR.
 
 Examples:
   npm start

@@ -24,7 +24,7 @@ interface LocalBroker {
 }
 
 /**
- * `endpointUrl`: of another endpoint's DynamoDB and Secrets Manager; absent, they are embedded.
+ * `endpointUrl`: of another endpoint's DynamoDB, Secrets Manager and KMS; absent, they are embedded.
  * @throws UsageError, ConnectionsFileError, DataDirectoryUnusable, PortUnavailable, StoresUnusable
  */
 export async function startLocalBroker(options: LocalOptions, endpointUrl?: string): Promise<LocalBroker> {
@@ -116,11 +116,13 @@ function newKey(): string {
 }
 
 async function embedData(directory: DataDirectory) {
-  const [{ embedDynamoDb }, { secretsManagerService }] = await Promise.all([
+  const [{ embedDynamoDb }, { secretsManagerService }, { kmsService }] = await Promise.all([
     import('./emulator/dynamodb.ts'),
     import('./emulator/secrets-manager.ts'),
+    import('./emulator/kms.ts'),
   ]);
   const secretsmanager = await secretsManagerService(directory.secrets);
+  const kms = await kmsService(directory.kms);
   const dynamodb = await embedDynamoDb(directory.dynamodb);
-  return { services: { dynamodb: dynamodb.service, secretsmanager }, close: () => dynamodb.close() };
+  return { services: { dynamodb: dynamodb.service, secretsmanager, kms }, close: () => dynamodb.close() };
 }

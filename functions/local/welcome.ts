@@ -65,7 +65,7 @@ function places({ url, awsUrl, console, key, connections, kept, vendors, seconds
     `The token broker is ready (${seconds.toFixed(1)} s).`,
     '',
     `  Routes       ${url}   signed with SigV4: service execute-api, region ${LOCAL_REGION}`,
-    `  AWS          ${awsUrl}   Lambda Invoke, DynamoDB, Secrets Manager`,
+    `  AWS          ${awsUrl}   Lambda Invoke, DynamoDB, Secrets Manager, KMS`,
     `  Console      ${console}`,
     `  Keys         key id ${LOCAL_KEY_ID} (a user) or role-NAME (a role); the secret of all is ${key}`,
     `  Kept in      ${kept}`,

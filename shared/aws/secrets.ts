@@ -4,6 +4,7 @@ import { MemoryCache } from '../contract/memory-cache.ts';
 import { SharedWork } from '../contract/shared-work.ts';
 import type { Clock } from '../oauth/clock.ts';
 import type { SecretsManager } from './clients.ts';
+import { kmsSigner } from './kms.ts';
 import { type NoSecret, readSecret, type SecretReading } from './secret-value.ts';
 
 interface SecretsOptions {
@@ -62,6 +63,8 @@ export function createSecrets(manager: SecretsManager, { clock, life = 300_000 }
       if (reading.reason === 'no_value') return undefined;
       throw unavailable(name, reading);
     },
+
+    sign: kmsSigner(manager),
   };
 }
 

@@ -11,6 +11,7 @@
 import type { ErrorCode, VendorStep } from '../contract/errors.ts';
 import type { GrantState } from '../contract/messages.ts';
 import type { Redacted } from '../contract/redacted.ts';
+import type { KmsKeys } from '../oauth/client-secret.ts';
 import type { Token } from '../oauth/token.ts';
 
 /** An entry as it was read, or as a successful write left it. */
@@ -307,11 +308,13 @@ export interface SecretVersion {
 }
 
 /**
- * Client secrets, cached for minutes.
+ * Client secrets, cached for minutes, and the keys that stand in no secret.
  * @throws BrokerError `secret_unavailable`: missing, without a value, or not readable by the broker
  */
 export interface Secrets {
   /** `fresh` reads past the cache. Stages other than AWSCURRENT resolve to `undefined` where there is none. */
   read(name: string, options?: { fresh?: boolean }): Promise<SecretVersion>;
   readStage(name: string, stage: SpareStage): Promise<SecretVersion | undefined>;
+  /** With a key that a secret names. */
+  readonly sign: KmsKeys['sign'];
 }

@@ -1,4 +1,5 @@
 import type { Action } from '../contract/messages.ts';
+import type { KmsAlgorithm } from './kms.ts';
 
 /** How the broker proves itself at a token endpoint (RFC 6749 §2.3, RFC 7523 §2.2). */
 export const CLIENT_AUTH_METHODS = [
@@ -12,6 +13,9 @@ export const CLIENT_AUTH_METHODS = [
   'none',
 ] as const;
 export type ClientAuthMethod = (typeof CLIENT_AUTH_METHODS)[number];
+
+/** Where the key is that signs assertions: in the secret, or in KMS, which it never leaves. */
+export const SIGNING_KEYS = ['private_key', 'kms'] as const;
 
 /** `aud` of client assertions (RFC 7523 §3); `endpoint` is the URL that is called. */
 export const ASSERTION_AUDIENCES = ['token_endpoint', 'issuer', 'endpoint'] as const;
@@ -75,6 +79,8 @@ export interface Connection {
   readonly server: ServerSettings;
   readonly grant: GrantType;
   readonly clientAuth: ClientAuthMethod;
+  /** By what the KMS key signs that takes a private key's place; absent: nothing does. */
+  readonly kmsAlgorithm?: KmsAlgorithm;
   /** Its name before: grants are looked for there as well, and move. */
   readonly renamedFrom?: string;
   /** Name or ARN of the Secrets Manager secret. */

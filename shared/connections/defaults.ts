@@ -3,6 +3,7 @@ import { NAMES } from '../contract/names.ts';
 import { present } from '../contract/present.ts';
 import { canonicalScopes, scopeTokens } from '../contract/scope.ts';
 import { type Connection, isAssertionGrant, isForItself, type VendorRules } from './connection.ts';
+import { DEFAULT_KMS_ALGORITHM } from './kms.ts';
 import type { ConnectionMembers } from './schema.ts';
 
 /** What a rule of `callers` allows when it does not say. */
@@ -57,6 +58,7 @@ export function withDefaults(
     grant,
     // The assertion says who the client is (RFC 7521 §4.1).
     clientAuth: members.client_auth ?? (isAssertionGrant(grant) ? 'none' : vendor.clientAuth[0]!),
+    ...(members.signing === 'kms' && { kmsAlgorithm: members.signing_alg ?? DEFAULT_KMS_ALGORITHM }),
     ...(members.renamed_from && { renamedFrom: members.renamed_from }),
     secret: members.secret ?? `${NAMES.defaultSecretPrefix}${members.renamed_from ?? name}`,
     scope,

@@ -116,6 +116,20 @@ const consent: Rule = ({ members, connection, misshapen }, report) => {
   }
 };
 
+/** A key is of use only to who signs, and its algorithm is ours to choose only in KMS. */
+const signing: Rule = ({ members, connection, misshapen }, report) => {
+  if (misshapen.has('grant') || misshapen.has('client_auth') || misshapen.has('signing')) return;
+  const { grant, clientAuth } = connection;
+  if (members.signing !== undefined && clientAuth !== 'private_key_jwt' && !isAssertionGrant(grant))
+    report(['signing'], 'present', 'only with client_auth "private_key_jwt", or an assertion grant');
+  if (members.signing_alg !== undefined && members.signing !== 'kms')
+    report(
+      ['signing_alg'],
+      'present',
+      'only with "signing": "kms": a private key says itself what it is for',
+    );
+};
+
 const serverSettings: Rule = ({ members, connection, misshapen }, report) => {
   for (const name of Object.keys(members.token_params ?? {})) {
     if (!(RESERVED_TOKEN_PARAMS as readonly string[]).includes(name)) continue;
@@ -183,6 +197,7 @@ const RULES: readonly Rule[] = [
   secret,
   ...SCOPE_RULES,
   consent,
+  signing,
   serverSettings,
   refresh,
 ];

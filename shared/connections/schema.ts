@@ -2,7 +2,14 @@ import * as v from 'valibot';
 import { isObject } from '../contract/json.ts';
 import { ACTIONS, CONNECTION_NAME, SUBJECT } from '../contract/messages.ts';
 import { SCOPE, SCOPE_TOKEN } from '../contract/scope.ts';
-import { ASSERTION_AUDIENCES, CLIENT_AUTH_METHODS, GRANT_TYPES, type VendorMember } from './connection.ts';
+import {
+  ASSERTION_AUDIENCES,
+  CLIENT_AUTH_METHODS,
+  GRANT_TYPES,
+  SIGNING_KEYS,
+  type VendorMember,
+} from './connection.ts';
+import { KMS_KEYS, type KmsAlgorithm } from './kms.ts';
 import { PRINCIPAL_FORMS, parsePrincipalRule, principalHint } from './principal.ts';
 
 /*
@@ -321,6 +328,22 @@ export const connectionSchema = v.strictObject({
       v.description("How the broker proves itself at the token endpoint; default: the vendor's first."),
     ),
   ),
+  signing: v.optional(
+    v.pipe(
+      oneOf(SIGNING_KEYS),
+      v.description(
+        "What signs assertions: the secret's private key (default), or kms: a key that the stack makes in KMS and that never leaves it (RFC 7523).",
+      ),
+    ),
+  ),
+  signing_alg: v.optional(
+    v.pipe(
+      oneOf(Object.keys(KMS_KEYS) as [KmsAlgorithm, ...KmsAlgorithm[]]),
+      v.description(
+        'By what the KMS key signs, and so of which kind it is; default: RS256 (RFC 7518 §3.1). Another makes another key.',
+      ),
+    ),
+  ),
   renamed_from: v.optional(
     v.pipe(
       text("the connection's former name: 1-64 of A-Z a-z 0-9 _ -, not digits alone", CONNECTION_NAME),
@@ -334,7 +357,7 @@ export const connectionSchema = v.strictObject({
       v.string('the name or ARN of a Secrets Manager secret'),
       v.description(
         'Name or ARN of the Secrets Manager secret that holds {client_id, client_secret}, ' +
-          '{client_id, private_key, key_id?} or {client_id}; default: token-broker/CONNECTION, by its former name if it has one.',
+          '{client_id, private_key, key_id?}, {client_id, kms_key_id, key_id?} or {client_id}; default: token-broker/CONNECTION, by its former name if it has one.',
       ),
     ),
   ),

@@ -18,6 +18,11 @@ export function prefixOfStack(stack: string): string | undefined {
   return STAGE.test(stage) ? stagePrefix(stage) : undefined;
 }
 
+/** Of the KMS key that the stack makes for a connection. */
+export function signingKeyAlias(prefix: string, connection: string): string {
+  return `alias/${prefix}${NAMES.defaultSecretPrefix}${connection}`;
+}
+
 /**
  * A client secret's name: those under `token-broker/` are the broker's own and get the stage, others are
  * the team's and stay. ARNs name one secret wherever they are written.

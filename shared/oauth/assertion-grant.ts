@@ -1,9 +1,7 @@
 /** Grants that are an assertion which the client signs itself: a service account has no other secret than its key. */
 import { randomUUID } from 'node:crypto';
-import { SignJWT } from 'jose';
 import { JWT_BEARER_GRANT, type TOKEN_EXCHANGE_GRANT } from '../connections/connection.ts';
-import { present } from '../contract/present.ts';
-import { ASSERTION_LIFE, signingKey } from './client-authentication.ts';
+import { signAssertion } from './client-authentication.ts';
 import { assertionsOf, type ClientCall } from './client-request.ts';
 
 /**
@@ -29,17 +27,9 @@ export async function assertionParameters(
       };
 }
 
-async function sign(call: ClientCall, claims: Record<string, string>): Promise<string> {
-  const { client, dialect, budget, endpoints } = call;
-  const { audience, algorithms } = assertionsOf(call, endpoints.tokenEndpoint);
-  const [alg, key] = signingKey(client, algorithms);
-  const now = Math.floor(budget.clock.now() / 1000);
-  const own = { iss: client.clientId, sub: client.clientId, aud: audience };
-  const header = { alg, typ: 'JWT', kid: client.keyId, 'x5t#S256': client.certificateThumbprint };
-  return new SignJWT({ ...own, ...claims, ...dialect.assertionClaims })
-    .setProtectedHeader(present(header))
-    .setIssuedAt(now)
-    .setExpirationTime(now + ASSERTION_LIFE)
-    .setJti(randomUUID())
-    .sign(key);
+function sign(call: ClientCall, claims: Record<string, string>): Promise<string> {
+  const { client, dialect, endpoints } = call;
+  const own = { jti: randomUUID(), iss: client.clientId, sub: client.clientId };
+  const assertions = assertionsOf(call, endpoints.tokenEndpoint);
+  return signAssertion(client, assertions, { ...own, ...claims, ...dialect.assertionClaims });
 }

@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import * as oauth from 'oauth4webapi';
 import type { ClientAuthMethod } from '../connections/connection.ts';
 import { BrokerError } from '../contract/errors.ts';
 import { present } from '../contract/present.ts';
-import type { Clock } from './clock.ts';
+import type { Budget } from './exchange.ts';
+import { signJwt } from './jwt.ts';
 import type { Client } from './types.ts';
 
 /** Life of a client assertion, in seconds; Bugfender takes two minutes at most. */
@@ -13,7 +15,7 @@ export interface Assertions {
   readonly audience: string;
   /** JWS algorithms that the server takes; absent: it does not say. */
   readonly algorithms?: readonly string[];
-  readonly clock: Clock;
+  readonly budget: Budget;
 }
 
 /**
@@ -45,23 +47,36 @@ export function clientAuthentication(
   }
 }
 
+/** oauth4webapi asks for a key that is here; RFC 7523 §2.2 is three parameters. */
 function privateKeyJwt(client: Client, assertions: Assertions): oauth.ClientAuth {
-  const { keyId, certificateThumbprint } = client;
+  return async (_server, _client, body) => {
+    const { clientId } = client;
+    const claims = { jti: randomUUID(), iss: clientId, sub: clientId };
+    body.set('client_id', clientId);
+    body.set('client_assertion_type', 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer');
+    body.set('client_assertion', await signAssertion(client, assertions, claims));
+  };
+}
+
+/**
+ * A JWT by the client's key, good for `ASSERTION_LIFE` and for this audience alone.
+ * @throws BrokerError `secret_unavailable` when the key is missing, does not sign, or signs by nothing that the server takes
+ */
+export function signAssertion(
+  client: Client,
+  assertions: Assertions,
+  claims: Readonly<Record<string, string>>,
+): Promise<string> {
   const [alg, key] = signingKey(client, assertions.algorithms);
-  return oauth.PrivateKeyJwt(
-    { key, ...present({ kid: keyId }) },
-    {
-      [oauth.modifyAssertion]: (header, claims) => {
-        complete(header, claims, assertions);
-        header.alg = alg;
-        if (certificateThumbprint !== undefined) header['x5t#S256'] = certificateThumbprint;
-      },
-    },
-  );
+  const { keyId, certificateThumbprint } = client;
+  const header = present({ alg, kid: keyId, 'x5t#S256': certificateThumbprint });
+  const common: Members = {};
+  complete(header, common, assertions);
+  return signJwt(header, { ...common, ...claims }, key, assertions.budget);
 }
 
 /** The key's own algorithm, or the first of its algorithms that the server takes. */
-export function signingKey({ signingKeys }: Client, algorithms: Assertions['algorithms']) {
+function signingKey({ signingKeys }: Client, algorithms: Assertions['algorithms']) {
   if (signingKeys === undefined) throw missing('private key');
   const all = [...signingKeys];
   const found = algorithms ? all.find(([algorithm]) => algorithms.includes(algorithm)) : all[0];
@@ -74,11 +89,11 @@ export function signingKey({ signingKeys }: Client, algorithms: Assertions['algo
 
 type Members = Record<string, oauth.JsonValue | undefined>;
 
-function complete(header: Members, claims: Members, { audience, clock }: Assertions): void {
+function complete(header: Members, claims: Members, { audience, budget }: Assertions): void {
   // RFC 8725 §3.11: so that it is taken for nothing else.
   header.typ = 'JWT';
   claims.aud = audience;
-  const now = Math.floor(clock.now() / 1000);
+  const now = Math.floor(budget.clock.now() / 1000);
   claims.iat = now;
   claims.exp = now + ASSERTION_LIFE;
   // Bugfender wants `nbf`, if there is one, in the future: an assertion that is not valid yet.

@@ -98,7 +98,7 @@ export function assertionsOf(
   const audiences = { token_endpoint: tokenEndpoint, issuer, endpoint };
   return {
     audience: audiences[dialect.assertionAudience ?? 'token_endpoint'] ?? tokenEndpoint,
-    clock: budget.clock,
+    budget,
     ...present({ algorithms: assertionAlgorithms }),
   };
 }

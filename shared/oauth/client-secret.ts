@@ -1,9 +1,11 @@
 import { createHash, type KeyObject, X509Certificate } from 'node:crypto';
 import { type ClientAuthMethod, type GrantType, isAssertionGrant } from '../connections/connection.ts';
+import type { KmsAlgorithm } from '../connections/kms.ts';
 import { BrokerError } from '../contract/errors.ts';
 import { isObject } from '../contract/json.ts';
 import { present } from '../contract/present.ts';
 import { Redacted } from '../contract/redacted.ts';
+import type { Budget } from './exchange.ts';
 import { importPrivateKey } from './private-key.ts';
 import type { Client } from './types.ts';
 
@@ -17,6 +19,15 @@ const SHAPES: Readonly<Record<ClientAuthMethod, string>> = {
   none: '{"client_id"}',
 };
 
+const KMS_SHAPE = '{"client_id", "kms_key_id", "key_id"?}';
+
+/** What signs in place of a private key in the secret. */
+export interface KmsKeys {
+  readonly algorithm: KmsAlgorithm;
+  /** @param keyId id or ARN, as the secret names it @returns the signature as JWS has it @throws BrokerError `secret_unavailable` */
+  sign(keyId: string, algorithm: KmsAlgorithm, data: Uint8Array, budget: Budget): Promise<Uint8Array>;
+}
+
 // A line break at the end is the usual mistake of pasting, and no vendor can have issued one.
 const CONTROL_CHARACTERS = /\p{Cc}/u;
 const PEM_LINES = /[^\P{Cc}\r\n]/u;
@@ -26,6 +37,7 @@ const PEM_LINES = /[^\P{Cc}\r\n]/u;
  * secret can hold the old and the new credential while a connection changes from one to the other.
  * @param secretName for messages
  * @param grant one that is an assertion needs a key as well
+ * @param kms where keys are in KMS
  * @throws BrokerError `secret_unavailable` naming the member and what is allowed, never the value
  */
 export async function parseClient(
@@ -33,11 +45,17 @@ export async function parseClient(
   method: ClientAuthMethod,
   secretName: string,
   grant: GrantType = 'client_credentials',
+  kms?: KmsKeys,
 ): Promise<Client> {
   const signs = isAssertionGrant(grant);
-  const read = new SecretReader(value, signs && method === 'none' ? 'private_key_jwt' : method, secretName);
+  const read = new SecretReader(
+    value,
+    signs && method === 'none' ? 'private_key_jwt' : method,
+    secretName,
+    kms,
+  );
   const client = await readClient(read, method);
-  return signs && !client.signingKeys ? { ...client, ...(await read.privateKey()) } : client;
+  return signs && !client.signingKeys ? { ...client, ...(await read.signingKey()) } : client;
 }
 
 async function readClient(read: SecretReader, method: ClientAuthMethod): Promise<Client> {
@@ -46,7 +64,7 @@ async function readClient(read: SecretReader, method: ClientAuthMethod): Promise
     case 'none':
       return { clientId };
     case 'private_key_jwt':
-      return { clientId, ...(await read.privateKey()) };
+      return { clientId, ...(await read.signingKey()) };
     case 'client_secret_basic_raw':
       if (clientId.includes(':')) throw read.problem('client_id holds ":", which HTTP Basic ends it with');
       return { clientId, clientSecret: new Redacted(read.text('client_secret')) };
@@ -60,10 +78,12 @@ class SecretReader {
   readonly #members: Readonly<Record<string, unknown>>;
   readonly #method: ClientAuthMethod;
   readonly #secretName: string;
+  readonly #kms: KmsKeys | undefined;
 
-  constructor(value: Redacted, method: ClientAuthMethod, secretName: string) {
+  constructor(value: Redacted, method: ClientAuthMethod, secretName: string, kms: KmsKeys | undefined) {
     this.#method = method;
     this.#secretName = secretName;
+    this.#kms = kms;
     this.#members = this.#parse(value);
   }
 
@@ -78,7 +98,20 @@ class SecretReader {
     return value;
   }
 
-  async privateKey(): Promise<Omit<Client, 'clientId'>> {
+  async signingKey(): Promise<Omit<Client, 'clientId'>> {
+    return this.#kms ? this.#kmsKey(this.#kms) : this.#privateKey();
+  }
+
+  #kmsKey({ algorithm, sign }: KmsKeys): Omit<Client, 'clientId'> {
+    const key = this.text('kms_key_id');
+    const keyId = this.#members.key_id === undefined ? undefined : this.text('key_id');
+    return {
+      signingKeys: new Map([[algorithm, (data, budget) => sign(key, algorithm, data, budget)]]),
+      ...present({ keyId }),
+    };
+  }
+
+  async #privateKey(): Promise<Omit<Client, 'clientId'>> {
     const value = this.#members.private_key;
     if (value === undefined) throw this.problem('private_key is missing');
     const imported = await importPrivateKey(value);
@@ -98,9 +131,10 @@ class SecretReader {
   }
 
   problem(what: string): BrokerError {
+    const [by, shape] = this.#kms ? [' by KMS', KMS_SHAPE] : ['', SHAPES[this.#method]];
     return new BrokerError(
       'secret_unavailable',
-      `The secret ${this.#secretName} is malformed: ${what}. For ${this.#method} it must be JSON ${SHAPES[this.#method]}.`,
+      `The secret ${this.#secretName} is malformed: ${what}. For ${this.#method}${by} it must be JSON ${shape}.`,
     );
   }
 

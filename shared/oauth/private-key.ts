@@ -1,6 +1,7 @@
 import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import type { CryptoKey, JWK } from 'jose';
 import { isObject } from '../contract/json.ts';
+import type { Budget } from './exchange.ts';
 
 /** RFC 7518 §3.3: RSA keys have 2048 bits or more. */
 const MINIMUM_BITS = 2048;
@@ -16,8 +17,11 @@ const ALGORITHMS = {
 } as const;
 export type SigningAlgorithm = keyof typeof ALGORITHMS;
 
+/** Signs with a key that is elsewhere. @returns the signature as JWS has it (RFC 7518 §3) @throws BrokerError */
+export type RemoteKey = (data: Uint8Array, budget: Budget) => Promise<Uint8Array>;
+
 /** One key, as what it signs with; the usual algorithm first. None of them can be taken out again. */
-export type SigningKeys = ReadonlyMap<SigningAlgorithm, CryptoKey>;
+export type SigningKeys = ReadonlyMap<SigningAlgorithm, CryptoKey | RemoteKey>;
 
 const ALLOWED = `allowed is an unencrypted RSA key of at least ${MINIMUM_BITS} bits, or one on P-256, P-384 or Ed25519: PKCS#8, PKCS#1 or SEC 1 PEM, or a private JWK`;
 

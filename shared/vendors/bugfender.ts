@@ -1,4 +1,4 @@
-import type { Connection } from '../connections/connection.ts';
+import type { Connection, ConnectionsIssue } from '../connections/connection.ts';
 import { pathOf } from '../connections/issues.ts';
 import { hostOf, rebase } from './endpoints.ts';
 import type { Vendor } from './vendor.ts';
@@ -19,16 +19,7 @@ export const bugfender: Vendor = {
   clientAuth: ['client_secret_post', 'private_key_jwt'],
   members: {},
   params: {},
-  problems: (connection) =>
-    connection.grant === 'authorization_code' && connection.clientAuth === 'private_key_jwt'
-      ? [
-          {
-            path: pathOf('connections', connection.name, 'client_auth'),
-            found: '"private_key_jwt"',
-            allowed: '"client_secret_post": with Bugfender only service accounts have a key',
-          },
-        ]
-      : [],
+  problems,
   server: (connection) => ({
     authorizationEndpoint: rebase(`${ORIGIN}/auth/authorize`, connection),
     tokenEndpoint: rebase(`${ORIGIN}/auth/token`, connection),
@@ -43,6 +34,21 @@ export const bugfender: Vendor = {
   graceWindow: 0,
   rejectionStatuses: [401],
 };
+
+function problems({ name, grant, clientAuth, kmsAlgorithm }: Connection): ConnectionsIssue[] {
+  const issue = (member: string, found: string, allowed: string) => [
+    { path: pathOf('connections', name, member), found: `"${found}"`, allowed },
+  ];
+  if (grant === 'authorization_code' && clientAuth === 'private_key_jwt')
+    return issue(
+      'client_auth',
+      clientAuth,
+      '"client_secret_post": with Bugfender only service accounts have a key',
+    );
+  if (kmsAlgorithm !== undefined && kmsAlgorithm !== 'RS256')
+    return issue('signing_alg', kmsAlgorithm, '"RS256": Bugfender takes no other');
+  return [];
+}
 
 function host(connection: Connection): string {
   return hostOf(rebase(ORIGIN, connection));

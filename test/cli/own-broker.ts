@@ -41,6 +41,7 @@ function connectionsAt({ bipsync, bugsplat, bugfender }: SimulatedVendors['origi
   return {
     crash: symbols,
     jobs: { vendor: 'bugfender', base_url: bugfender, client_auth: 'private_key_jwt' },
+    vault: { vendor: 'bugfender', base_url: bugfender, client_auth: 'private_key_jwt', signing: 'kms' },
     person: { ...person, grant: 'authorization_code' },
     paste: {
       ...person,

@@ -52,6 +52,7 @@ describe('secret put', () => {
     [`{"client_id": "a", "client_secret": "${canary}\\n"}`, /client_secret holds a line break/],
     [`{"client_secret": "${canary}"}`, /client_id is missing/],
     [`{"client_id": "a", "private_key": "${canary}"}`, /client_secret is missing/],
+    [`{"client_id": "a", "kms_key_id": "${canary}"}`, /client_secret is missing/],
   ])('refuses %j, stores nothing, and quotes nothing', async (input, message) => {
     const ended = await run(['secret', 'put', 'crash'], { input });
     expect(ended).toMatchObject({ code: 2, stdout: '', stderr: expect.stringMatching(message) });
@@ -126,6 +127,40 @@ describe('secret keygen', () => {
     ];
     const made = await run(['secret', 'keygen', 'jobs', ...options]);
     expect(JSON.parse(made.stdout)).toMatchObject({ ...kind, alg, use: 'sig' });
+  });
+
+  test('--kms has KMS make it, and the vendor takes what KMS signs', async () => {
+    const connections = ['--connections', context.file];
+    const made = await run(['secret', 'keygen', 'vault', '--client-id', 'vault', ...connections]);
+    expect(made).toMatchObject({
+      code: 0,
+      stderr: expect.stringMatching(/stays there; token-broker\/vault names it.*"alg": "RS256"/s),
+    });
+    expect(made.stdout).toMatch(/^-----BEGIN PUBLIC KEY-----/);
+    context.vendors.bugfender.registerClient({
+      clientId: 'vault',
+      publicKey: made.stdout,
+      grants: ['client_credentials'],
+      scopes: ['all'],
+    });
+    expect(await run(['token', 'vault'])).toMatchObject({ code: 0 });
+    const examined = await run(['doctor', 'vault', ...connections]);
+    expect(examined.stdout).toContain('✔ secret of vault: KMS has the key, RSA_2048: nobody can take it');
+
+    // The same key as long as nobody asks for another, also where nothing but the secret says that there is one.
+    const again = await run(['secret', 'keygen', 'vault', '--kms', '--jwk', '--key-id', 'k1']);
+    expect(createPublicKey({ key: JSON.parse(again.stdout), format: 'jwk' })).toEqual(
+      createPublicKey(made.stdout),
+    );
+    const other = await run(['secret', 'keygen', 'vault', '--kms', '--replace', '--alg', 'ES256', '--jwk']);
+    expect(JSON.parse(other.stdout)).toMatchObject({ kty: 'EC', alg: 'ES256' });
+    expect((await run(['doctor', 'vault', ...connections])).stdout).toMatch(
+      /✘ secret of vault: the KMS key \S+, ECC_NIST_P256, does not sign by RS256\n.*signing_alg/,
+    );
+    expect(await run(['secret', 'keygen', 'vault', '--kms', '--replace', '--alg', 'EdDSA'])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/--alg RS256\|PS256\|ES256\|ES384/),
+    });
   });
 
   test('makes no key for a connection that has no use for one, and leaves its secret alone', async () => {

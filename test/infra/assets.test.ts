@@ -66,6 +66,9 @@ test('the functions serve, consent, refresh, rescue, revoke and rotate as synthe
   expect(await deployment.invoke('Invoke', {}, '$LATEST')).toMatchObject({ errorType: 'access_denied' });
   expect(await call('GET /connections/{connection}', 'person')).toMatchObject({ grants: { active: 0 } });
 
+  expect(await deployment.invoke('Invoke', {}, 'signing')).toMatchObject({ result: { source: 'vendor' } });
+  expect(await call('POST /connections/{connection}/token', 'signing')).toHaveProperty('access_token');
+
   const { consent_url } = await call('POST /connections/{connection}/consent', 'person');
   const browser = new Browser(async (event) => {
     const outcome = await deployment.invoke('Callback', event);
@@ -126,7 +129,7 @@ test('each call that a function made is one that its policies allow', async () =
     const request = { action: made.action, resource: resourceOf(made) };
     expect({
       made: [made.caller, request],
-      allowed: await mayFunction(deployment.deployed, made.caller, request),
+      allowed: await mayFunction(deployment.deployed, made.caller, { ...request, ...conditionsOf(made) }),
     }).toEqual({
       made: [made.caller, request],
       allowed: true,
@@ -138,8 +141,9 @@ test('no function is allowed a data action that none has ever made', () => {
   const granted = deployment.deployed
     .ofType('AWS::IAM::Policy')
     .flatMap(([, { Properties }]) => (Properties.PolicyDocument as PolicyDocument).Statement)
+    .filter(({ Condition }) => !JSON.stringify(Condition ?? {}).includes('kms:ViaService'))
     .flatMap(({ Action }) => Action as string | string[])
-    .filter((action) => /^(dynamodb|secretsmanager):/.test(action));
+    .filter((action) => /^(dynamodb|secretsmanager|kms):/.test(action));
   // The place of a forgotten grant is removed an hour later (`test/broker/grants/sweep.test.ts`).
   const made = new Set([...deployment.calls.map(({ action }) => action), 'dynamodb:DeleteItem']);
   expect([...new Set(granted)].filter((action) => !made.has(action))).toEqual([]);
@@ -176,12 +180,26 @@ async function call(
   return JSON.parse((outcome.result as { body: string }).body || '{}');
 }
 
+/** The only one: the embedded KMS gives its keys ids of its own. */
+const signingKey = () => deployment.deployed.id('AWS::KMS::Key', 'SigningKey');
+
+/** What IAM sees beside action and resource. */
+function conditionsOf({ action, input }: Call) {
+  if (!action.startsWith('kms:')) return {};
+  const { KeyPolicy } = deployment.deployed.properties('AWS::KMS::Key', signingKey());
+  return {
+    context: { 'kms:SigningAlgorithm': input.SigningAlgorithm! },
+    resourcePolicy: KeyPolicy as PolicyDocument,
+  };
+}
+
 /** What IAM sees as the resource of a call. */
 function resourceOf({ action, input }: Call): string {
   if (action.startsWith('dynamodb:')) {
     const table = `arn:aws:dynamodb:${REGION}:${ACCOUNT}:table/${input.TableName}`;
     return input.IndexName ? `${table}/index/${input.IndexName}` : table;
   }
+  if (action.startsWith('kms:')) return `arn:aws:kms:${REGION}:${ACCOUNT}:key/${signingKey()}`;
   const reference = input.SecretId ?? input.Name ?? '';
   const name = reference.startsWith('arn:') ? reference.split(':')[6]!.slice(0, -7) : reference;
   return deployment.deployed.secretArn(name);

@@ -1,6 +1,6 @@
 /**
  * The synthesized stack, run: each asset in a process of its own under the template's environment, against
- * embedded DynamoDB and Secrets Manager behind a recorder, and a vendor that speaks TLS.
+ * embedded DynamoDB, Secrets Manager and KMS behind a recorder, and a vendor that speaks TLS.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -15,6 +15,7 @@ import { CreateSecretCommand, SecretsManagerClient } from '@aws-sdk/client-secre
 import { App, Stack } from 'aws-cdk-lib';
 import { TokenBroker } from '../../infra/token-broker.ts';
 import { createTables } from '../../shared/aws/create-tables.ts';
+import { makeKmsKey } from '../support/kms.ts';
 import { startStoreEndpoint } from '../support/store-endpoint.ts';
 import { localhostCertificate } from './certificate.ts';
 import { Deployed } from './deployed.ts';
@@ -123,6 +124,7 @@ function connectionsAt(origin: string) {
       grant: 'authorization_code' as const,
       authorization_endpoint: `${origin}/authorize`,
     },
+    signing: { ...common, client_auth: 'private_key_jwt' as const, signing: 'kms' as const },
   };
 }
 
@@ -136,6 +138,7 @@ async function fill(endpoint: string, deployed: Deployed): Promise<string> {
   const config = { endpoint, region: REGION, credentials: { accessKeyId: 'test', secretAccessKey: 'test' } };
   const named = (part: string) => String(deployed.properties('AWS::DynamoDB::Table', part).TableName);
   await createTables(new DynamoDBClient(config), { tokens: named('Tokens'), grants: named('Grants') });
+  const { id: kms_key_id } = await makeKmsKey(endpoint, 'RSA_2048');
   const manager = new SecretsManagerClient(config);
   let keyring = '';
   for (const [, { Properties }] of deployed.ofType('AWS::SecretsManager::Secret')) {
@@ -145,7 +148,7 @@ async function fill(endpoint: string, deployed: Deployed): Promise<string> {
           ...JSON.parse(String(generated.SecretStringTemplate)),
           [String(generated.GenerateStringKey)]: 'x'.repeat(64),
         }
-      : { client_id: 'client', client_secret: 'canary-secret' };
+      : { client_id: 'client', client_secret: 'canary-secret', kms_key_id };
     const { ARN } = await manager.send(
       new CreateSecretCommand({ Name: String(Properties.Name), SecretString: JSON.stringify(value) }),
     );
@@ -181,6 +184,9 @@ async function startVendor(folder: string) {
   return { origin: `https://localhost:${port}`, certificate, requests, close: () => closed(server) };
 }
 
+/** As IAM calls them, by target. */
+const SERVICES: Readonly<Record<string, string>> = { secretsmanager: 'secretsmanager', TrentService: 'kms' };
+
 /** Passes calls on and remembers them. */
 async function startRecorder(target: string) {
   const calls: Call[] = [];
@@ -190,7 +196,7 @@ async function startRecorder(target: string) {
     const [service, operation] = String(request.headers['x-amz-target']).split('.');
     const call: Call = {
       caller: /Credential=([^/]+)/.exec(request.headers.authorization ?? '')?.[1] ?? '',
-      action: `${service === 'secretsmanager' ? service : 'dynamodb'}:${operation}`,
+      action: `${SERVICES[service!] ?? 'dynamodb'}:${operation}`,
       input: JSON.parse(body),
     };
     calls.push(call);

@@ -1,5 +1,6 @@
 import { createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
 import { inspect } from 'node:util';
+import type { CryptoKey } from 'jose';
 import { describe, expect, test } from 'vitest';
 import type { ClientAuthMethod } from '../../shared/connections/connection.ts';
 import { Redacted } from '../../shared/contract/redacted.ts';
@@ -60,7 +61,7 @@ describe('clients with a key', () => {
     );
     expect(clientId).toBe('id');
     expect(keyId).toBeUndefined();
-    const signing = signingKeys!.get('RS256')!;
+    const signing = signingKeys!.get('RS256') as CryptoKey;
     expect(signing).toMatchObject({ type: 'private', extractable: false, usages: ['sign'] });
     const data = Buffer.from('to be signed');
     const signature = await crypto.subtle.sign('RSASSA-PKCS1-v1_5', signing, data);
@@ -78,7 +79,7 @@ describe('clients with a key', () => {
   ])('a key on %s signs by what it can', async (_, key, algorithms) => {
     const { signingKeys } = await parse({ client_id: 'id', private_key: key }, 'private_key_jwt');
     expect([...signingKeys!.keys()]).toEqual(algorithms);
-    for (const signing of signingKeys!.values()) expect(signing.extractable).toBe(false);
+    for (const signing of signingKeys!.values()) expect((signing as CryptoKey).extractable).toBe(false);
   });
 
   test('key_id names the key, else the JWK’s own kid does', async () => {

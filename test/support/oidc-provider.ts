@@ -26,7 +26,7 @@ export interface OidcProvider {
   close(): Promise<void>;
 }
 
-/** @param settings of a stricter server, in place of those that it has by default */
+/** @param settings of a stricter server, in place of those that it has by default; clients are further ones */
 export async function startOidcProvider(settings: Configuration = {}): Promise<OidcProvider> {
   const server = createServer();
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -71,6 +71,7 @@ export async function startOidcProvider(settings: Configuration = {}): Promise<O
         response_types: [],
         grant_types: [DEVICE_CODE_GRANT, 'refresh_token'],
       },
+      ...(settings.clients ?? []),
     ],
   });
   const serve = provider.callback();
@@ -138,7 +139,7 @@ const MACHINE = {
 };
 
 /** What a client that acts for itself also has where people consent to it. */
-const WITH_PEOPLE = {
+export const WITH_PEOPLE = {
   redirect_uris: [REDIRECT_URI],
   response_types: ['code'] as ['code'],
   grant_types: ['client_credentials', 'authorization_code', 'refresh_token'],

@@ -1,4 +1,4 @@
-/** DynamoDB and Secrets Manager on one loopback origin, with the local broker's own parts; nothing is verified. */
+/** DynamoDB, Secrets Manager and KMS on one loopback origin, with the local broker's own parts; nothing is verified. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import dynalite from 'dynalite';
 import { AwsError, errorAnswer } from '../../functions/local/emulator/errors.ts';
+import { kmsService } from '../../functions/local/emulator/kms.ts';
 import { secretsManagerService } from '../../functions/local/emulator/secrets-manager.ts';
 
 export interface StoreEndpoint {
@@ -17,10 +18,14 @@ export interface StoreEndpoint {
 export async function startStoreEndpoint(): Promise<StoreEndpoint> {
   const folder = await mkdtemp(join(tmpdir(), 'stores-'));
   const dynamodb = dynalite({ createTableMs: 0, deleteTableMs: 0, updateTableMs: 0 });
-  const secretsManager = await secretsManagerService(join(folder, 'secrets.json'));
+  const services = {
+    secretsmanager: await secretsManagerService(join(folder, 'secrets.json')),
+    TrentService: await kmsService(join(folder, 'kms.json')),
+  };
 
   const server = createServer(async (request, response) => {
-    if (!String(request.headers['x-amz-target']).startsWith('secretsmanager.')) {
+    const [target] = String(request.headers['x-amz-target']).split('.');
+    if (target !== 'secretsmanager' && target !== 'TrentService') {
       dynamodb.emit('request', request, response);
       return;
     }
@@ -35,7 +40,7 @@ export async function startStoreEndpoint(): Promise<StoreEndpoint> {
       tooLarge: false,
       sourceIp: '127.0.0.1',
     };
-    const answer = await secretsManager(received).catch((error) => {
+    const answer = await services[target](received).catch((error) => {
       if (error instanceof AwsError) return errorAnswer(error);
       throw error;
     });

@@ -268,6 +268,23 @@ test.each([
   [{ scope_separator: ';' }, /scope_separator/],
   [{ rejection_statuses: [200] }, /from 400 to 499/],
   [{ assertion_audience: 'issuer' }, /only with client_auth "private_key_jwt"/],
+  [{ signing: 'kms' }, /signing\b.*only with client_auth "private_key_jwt", or an assertion grant/s],
+  [{ client_auth: 'private_key_jwt', signing: 'hsm' }, /one of "private_key", "kms"/],
+  [{ client_auth: 'private_key_jwt', signing_alg: 'ES256' }, /signing_alg.*only with "signing": "kms"/s],
+  [
+    { client_auth: 'private_key_jwt', signing: 'kms', signing_alg: 'HS256' },
+    /one of "RS256", "PS256", "ES256", "ES384"/,
+  ],
+  [
+    {
+      vendor: 'bugfender',
+      token_endpoint: undefined,
+      client_auth: 'private_key_jwt',
+      signing: 'kms',
+      signing_alg: 'ES256',
+    },
+    /signing_alg.*"RS256": Bugfender takes no other/s,
+  ],
   [{ assertion_claims: { sub: 'x' } }, /only with the grants "…:jwt-bearer"/],
   [
     { grant: 'urn:ietf:params:oauth:grant-type:jwt-bearer', assertion_claims: { exp: '1' } },

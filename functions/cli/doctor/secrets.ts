@@ -1,4 +1,5 @@
 import { createPrivateKey } from 'node:crypto';
+import { KMS_KEYS, type KmsAlgorithm } from '../../../shared/connections/kms.ts';
 import { BrokerError } from '../../../shared/contract/errors.ts';
 import { isObject } from '../../../shared/contract/json.ts';
 import { NAMES } from '../../../shared/contract/names.ts';
@@ -6,7 +7,8 @@ import { Redacted } from '../../../shared/contract/redacted.ts';
 import { stagedSecret } from '../../../shared/contract/stage.ts';
 import { parseClient } from '../../../shared/oauth/client-secret.ts';
 import { VENDORS } from '../../../shared/vendors/index.ts';
-import { AwsRefusal, callJson } from '../aws.ts';
+import { type Aws, AwsRefusal, callJson } from '../aws.ts';
+import { kmsKeysOf } from '../secret-kms.ts';
 import { methodOf } from '../secret-put.ts';
 import { readSecret } from '../secrets-manager.ts';
 import { type Check, type CheckContext, type Finding, ok, problem, skipped } from './check.ts';
@@ -38,13 +40,42 @@ async function checkSecret(
       ? [entry.clientAuth]
       : (VENDORS[vendor]?.clientAuth ?? ['client_secret_post' as const]);
     const method = methodOf(value, methods);
-    await parseClient(new Redacted(text), method, name, entry?.grant);
+    const kms = kmsKeysOf(value, entry?.kmsAlgorithm);
+    await parseClient(new Redacted(text), method, name, entry?.grant, kms);
+    if (kms) return await checkKmsKey(check, target.aws, String(value.kms_key_id), kms.algorithm);
     return ok(check, `${name}: fits ${method}${keyDetail(value, method)}`);
   } catch (error) {
     if (error instanceof BrokerError) return problem(check, error.message, put);
     if (!(error instanceof AwsRefusal)) throw error;
+    if (error.type === 'NotFoundException')
+      return problem(
+        check,
+        `${name} names a KMS key that does not exist: ${error.message}`,
+        `token-broker secret keygen ${connection} --kms`,
+      );
     return skipped(check, `you may not read ${name} (${error.type}); the broker may all the same`);
   }
+}
+
+/** Described, not used: whether the broker may sign with it, a token shows. */
+async function checkKmsKey(check: string, aws: Aws, key: string, algorithm: KmsAlgorithm): Promise<Finding> {
+  const { KeyMetadata } = await callJson(aws, 'kms', 'DescribeKey', { KeyId: key });
+  const {
+    KeyState,
+    KeySpec,
+    SigningAlgorithms = [],
+  } = KeyMetadata as Record<string, string> & {
+    SigningAlgorithms?: string[];
+  };
+  if (KeyState !== 'Enabled')
+    return problem(check, `the KMS key ${key} is ${KeyState}`, `aws kms enable-key --key-id ${key}`);
+  if (!SigningAlgorithms.includes(KMS_KEYS[algorithm].signingAlgorithm))
+    return problem(
+      check,
+      `the KMS key ${key}, ${KeySpec}, does not sign by ${algorithm}`,
+      'Mend signing_alg of the connection, or deploy it.',
+    );
+  return ok(check, `KMS has the key, ${KeySpec}: nobody can take it`);
 }
 
 function parse(text: string): Record<string, unknown> {

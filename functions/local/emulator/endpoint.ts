@@ -14,6 +14,7 @@ interface AwsServices {
   /** Absent where another endpoint has the data. */
   readonly dynamodb?: AwsService;
   readonly secretsmanager?: AwsService;
+  readonly kms?: AwsService;
 }
 
 interface AwsEndpointOptions {
@@ -64,11 +65,12 @@ function serviceOf({ headers, rawPath }: Received): keyof AwsServices {
   const target = headers['x-amz-target'] ?? '';
   if (target.startsWith('DynamoDB_')) return 'dynamodb';
   if (target.startsWith('secretsmanager.')) return 'secretsmanager';
+  if (target.startsWith('TrentService.')) return 'kms';
   if (target === '' && rawPath.startsWith('/2015-03-31/functions/')) return 'lambda';
   throw new AwsError(
     'UnknownOperationException',
     'This endpoint serves DynamoDB (X-Amz-Target: DynamoDB_20120810.…), Secrets Manager ' +
-      '(X-Amz-Target: secretsmanager.…) and Lambda Invoke (POST /2015-03-31/functions/…/invocations) only',
+      '(X-Amz-Target: secretsmanager.…), KMS (X-Amz-Target: TrentService.…) and Lambda Invoke (POST /2015-03-31/functions/…/invocations) only',
     404,
   );
 }

@@ -98,6 +98,7 @@ export function clients({ clock, timing, secrets, refusals }: ClientParts): Clie
           connection.clientAuth,
           connection.secret,
           connection.grant,
+          connection.kmsAlgorithm && { algorithm: connection.kmsAlgorithm, sign: secrets.sign },
         );
         const result = await use(client);
         if (refused && (stage !== 'AWSCURRENT' || accepted))
