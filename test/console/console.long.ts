@@ -130,7 +130,7 @@ describe.skipIf(browserPath === undefined)('in a browser', () => {
     await page.getByRole('searchbox', { name: 'Subject' }).fill('GRA');
     await expect.poll(() => rows.count()).toBe(1);
     await page.getByRole('searchbox', { name: 'Subject' }).fill('nobody');
-    await page.getByText(/^None of the 2 that are loaded has “nobody”/).waitFor();
+    await page.getByText(/^None of 2 has “nobody”/).waitFor();
     await page.getByRole('searchbox', { name: 'Subject' }).fill('');
 
     await button(page, 'Try it: grace').click();
@@ -151,6 +151,27 @@ describe.skipIf(browserPath === undefined)('in a browser', () => {
     await page.getByText(/^research-user, ada: (?:revoked|forgotten)/).waitFor();
     await button(page, 'Close').click();
     await expect.poll(() => rows.filter({ hasText: 'active' }).count()).toBe(1);
+    expect(noted).toEqual([]);
+  });
+
+  test('a grant on a later page is found, and one that ends soon says so', async () => {
+    const { page, noted } = await open();
+    const inDays = (days: number) => new Date(Date.now() + days * 86_400_000).toISOString();
+    const common = { grant_status: 'active', consented_at: inDays(-60), consented_by: CALLER };
+    const pages = [
+      { grants: ['ada', 'grace'].map((subject) => ({ subject, ...common })), cursor: 'second' },
+      { grants: [{ subject: 'linus', ...common, refresh_token_expires_at: inDays(6), expiring: true }] },
+    ];
+    await page.route('**/connections/logs-portal/grants*', (route) =>
+      route.fulfill({ json: pages[route.request().url().endsWith('cursor=second') ? 1 : 0] }),
+    );
+    await goTo(page, '/connection/logs-portal');
+    await button(page, 'More').waitFor();
+    await page.getByRole('searchbox', { name: 'Subject' }).fill('linu');
+    const row = page.getByRole('region', { name: 'Grants' }).getByRole('listitem');
+    await expect
+      .poll(() => row.allTextContents())
+      .toEqual([expect.stringMatching(/^linus.*ends soon.*5 d left of the grant/)]);
     expect(noted).toEqual([]);
   });
 

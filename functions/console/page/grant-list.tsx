@@ -31,6 +31,10 @@ export function GrantList({ connection }: { connection: string }) {
     page.run(undefined);
   };
   const shown = grants?.filter(({ subject }) => subject.toLowerCase().includes(wanted.toLowerCase()));
+  const isLookingOn = wanted !== '' && shown?.length === 0 && cursor !== undefined && !page.failure;
+  useEffect(() => {
+    if (isLookingOn && !page.busy) page.run(cursor);
+  }, [isLookingOn, cursor, page.busy]);
   return (
     <section aria-labelledby="grants">
       <div class="title">
@@ -48,8 +52,9 @@ export function GrantList({ connection }: { connection: string }) {
       <Problem failure={page.failure} />
       {grants?.length === 0 && <p>Nobody has consented yet.</p>}
       {grants && grants.length > 0 && shown?.length === 0 && (
-        <p>
-          None of the {grants.length} that are loaded{cursor && ' so far'} has “{wanted}” in its subject.
+        <p role="status">
+          None of {grants.length}
+          {cursor && ' so far'} has “{wanted}” in its subject.
         </p>
       )}
       <ul class="rows">
