@@ -1,40 +1,28 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { GrantAnswer } from '../../../shared/contract/messages.ts';
 import { fromNow } from '../../cli/words.ts';
-import { api } from './api.ts';
 import { ConnectDialog } from './connect-dialog.tsx';
-import { useAction } from './loading.ts';
 import { Dialog, LastFailure, Problem, State, TimeLeft } from './parts.tsx';
 import { RevokeDialog } from './revoke-dialog.tsx';
 import { inWords, toneOfGrant } from './states.ts';
 import { TryIt } from './try-it.tsx';
-import { useWatched } from './watched.ts';
+import { useGrants } from './use-grants.ts';
 
 type Open = { readonly kind: 'connect' | 'replace' | 'revoke' | 'try'; readonly subject?: string };
 
 export function GrantList({ connection }: { connection: string }) {
-  const [grants, setGrants] = useState<readonly GrantAnswer[]>();
-  const [cursor, setCursor] = useState<string>();
+  const { grants, more, reload, busy, failure } = useGrants(connection);
   const [wanted, setWanted] = useState('');
   const [open, setOpen] = useState<Open>();
-  const { lastChange } = useWatched();
-  const page = useAction(async (from: string | undefined) => {
-    const answer = await api.grants(connection, from);
-    setGrants((before = []) => (from === undefined ? answer.grants : [...before, ...answer.grants]));
-    setCursor(answer.cursor);
-  });
-  useEffect(() => {
-    page.run(undefined);
-  }, [connection, lastChange]);
   const close = () => {
     setOpen(undefined);
-    page.run(undefined);
+    reload();
   };
   const shown = grants?.filter(({ subject }) => subject.toLowerCase().includes(wanted.toLowerCase()));
-  const isLookingOn = wanted !== '' && shown?.length === 0 && cursor !== undefined && !page.failure;
+  const isLookingOn = wanted !== '' && shown?.length === 0 && more !== undefined && !failure && !busy;
   useEffect(() => {
-    if (isLookingOn && !page.busy) page.run(cursor);
-  }, [isLookingOn, cursor, page.busy]);
+    if (isLookingOn) more();
+  }, [isLookingOn]);
   return (
     <section aria-labelledby="grants">
       <div class="title">
@@ -49,12 +37,12 @@ export function GrantList({ connection }: { connection: string }) {
           <input type="search" value={wanted} onInput={(event) => setWanted(event.currentTarget.value)} />
         </label>
       )}
-      <Problem failure={page.failure} />
+      <Problem failure={failure} />
       {grants?.length === 0 && <p>Nobody has consented yet.</p>}
       {grants && grants.length > 0 && shown?.length === 0 && (
         <p role="status">
           None of {grants.length}
-          {cursor && ' so far'} has “{wanted}” in its subject.
+          {more && ' so far'} has “{wanted}” in its subject.
         </p>
       )}
       <ul class="rows">
@@ -62,9 +50,9 @@ export function GrantList({ connection }: { connection: string }) {
           <Row key={grant.subject} {...{ connection, grant }} onOpen={setOpen} />
         ))}
       </ul>
-      {cursor && (
+      {more && (
         <p>
-          <button type="button" class="plain" disabled={page.busy} onClick={() => page.run(cursor)}>
+          <button type="button" class="plain" disabled={busy} onClick={more}>
             More
           </button>
         </p>
