@@ -2,8 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import type { Command } from 'commander';
 import { consoleAddress } from '../console/address.ts';
-import { createConsole } from '../console/console.ts';
-import { deployedActivity } from '../console/deployed-activity.ts';
 import { type LocalServer, serve } from '../local/http.ts';
 import { registered } from '../local/registry.ts';
 import { openPrivatelyInBrowser } from './browser.ts';
@@ -56,6 +54,11 @@ async function serveConsole(
     file,
     connections: await readConnectionsFile(file, { allowLoopbackHttp: false }),
   };
+  // Loaded when it is wanted: every other command begins sooner.
+  const [{ createConsole }, { deployedActivity }] = await Promise.all([
+    import('../console/console.ts'),
+    import('../console/deployed-activity.ts'),
+  ]);
   const key = randomBytes(32).toString('base64url');
   const server = await serve({
     port: 0,

@@ -6,7 +6,7 @@ import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { addressIn } from '../console/support.ts';
+import { addressIn, askerOf } from '../console/support.ts';
 import { json, startHttpPeer } from '../support/http-peer.ts';
 import { type LocalBrokerProcess, STATE_HOME, startLocalBrokerProcess } from '../support/local-broker.ts';
 import { output } from '../support/output.ts';
@@ -86,6 +86,15 @@ app.synth();
   };
 }
 
+/** The page with its files, and answers for whoever has the key. */
+async function expectConsole(address: string): Promise<void> {
+  const ask = askerOf(address);
+  for (const file of ['page.js', 'page.css'])
+    expect((await ask(`/console/${file}`)).text.length).toBeGreaterThan(5_000);
+  const { connections } = (await ask('/console/api/broker/connections')).json() as { connections: unknown[] };
+  expect(connections.length).toBeGreaterThan(5);
+}
+
 /** The lowest that the package admits, those in which names of Node's moved, the newest, and this one. */
 const VERSIONS = process.platform === 'linux' ? ['20.12.0', '20.20.0', '22.9.0', 'latest', ''] : [''];
 
@@ -156,12 +165,7 @@ console.log((await client.token('crash')).accessToken, import.meta.resolve('toke
     });
     try {
       const [printed] = await once(console.stdout, 'data');
-      const address = addressIn(String(printed));
-      expect(await (await fetch(address)).text()).toContain('/console/page.js');
-      for (const file of ['page.js', 'page.css'])
-        expect((await (await fetch(new URL(`/console/${file}`, address))).text()).length).toBeGreaterThan(
-          5_000,
-        );
+      await expectConsole(addressIn(String(printed)));
     } finally {
       console.kill();
       await aws.close();
@@ -183,6 +187,7 @@ console.log((await client.token('crash')).accessToken, import.meta.resolve('toke
     const own = await startLocalBrokerProcess({ command, environment });
     try {
       expect(await callerOf(node, own.url)).toBe('Bearer consent_required\n');
+      await expectConsole(addressIn(own.output()));
       expect(await own.stop()).toBe(0);
     } finally {
       await own.dispose();

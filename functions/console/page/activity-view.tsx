@@ -63,6 +63,7 @@ function Watched() {
             <Row key={entry.number} {...describe(entry)} />
           ))}
       </ol>
+      {shown.length > MOST_ROWS && <p class="small">The last {MOST_ROWS} are listed.</p>}
     </>
   );
 }
