@@ -1,6 +1,6 @@
 /** The fake broker for callers' tests, asked by the real client, and held against the document of the contract. */
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, beforeEach, describe, expect, onTestFinished, test, vi } from 'vitest';
@@ -99,6 +99,7 @@ test('the example of the page does what it says', async () => {
   const snippet = snippets('shared/client/README.md', 'typescript').find((text) =>
     text.includes('/testing'),
   )!;
+  await mkdir(join(ROOT, 'dist'), { recursive: true });
   const folder = await mkdtemp(join(ROOT, 'dist/testing-'));
   onTestFinished(() => rm(folder, { recursive: true }));
   await writeFile(join(folder, 'example.ts'), snippet);

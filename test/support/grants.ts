@@ -201,7 +201,7 @@ export function submit(url: string, fields: Record<string, string>): Promise<Res
 }
 
 /** Bounds that make failures a matter of moments. */
-export const quick = { settle: 20, pollFirst: 10, pollLast: 30, attemptTimeout: 400 };
+export const quick = { settle: 20, pollFirst: 10, pollLast: 30, attemptTimeout: 1_000 };
 
 /** Puts the clock to where a token of an hour is due for renewal, by callers too. */
 export function untilDue(world: BrokerWorld): void {

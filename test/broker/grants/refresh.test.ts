@@ -293,7 +293,7 @@ describe('a refusal or a failure', () => {
   test('a request that the vendor processes late meets no second one of ours before its lease is over', async () => {
     const process = await due();
     world.vendors.bugfender.set({ grace_window: 60 });
-    misbehave({ fault: 'processed_late', delay_ms: 700 });
+    misbehave({ fault: 'processed_late', delay_ms: quick.attemptTimeout + 300 });
     const late = process.token();
     await late;
     await Promise.all(Array.from({ length: 20 }, () => process.token()));
