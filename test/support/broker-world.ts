@@ -116,7 +116,7 @@ export async function startBrokerWorld(): Promise<{ world: BrokerWorld; close():
     process(connections, { timing = {}, stores: change, observe, vendors: described } = {}) {
       const list = [connections].flat() as Connection[];
       const events: BrokerEvent[] = [];
-      const opened = openStores(proxied, names, clock, { shards: 1, requestTimeout: 1_500 });
+      const opened = openStores(proxied, names, clock, { shards: 1 });
       const stores = change?.(opened) ?? opened;
       const broker = compose({
         connections: new Map(list.map((connection) => [connection.name, connection])),

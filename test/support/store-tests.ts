@@ -53,7 +53,7 @@ export function storeTests(
         clock,
         names,
         stores: openStores(endpoint, names, clock),
-        faulty: openStores(proxied, names, clock),
+        faulty: openStores(proxied, names, clock, { requestTimeout: 500 }),
         dynamodbProxy,
         managerProxy,
         async fresh(options) {

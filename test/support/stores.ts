@@ -37,7 +37,7 @@ export const localAccess = {
   credentials: { accessKeyId: 'local', secretAccessKey: 'local' },
 };
 
-/** Bounds that make a silent endpoint a matter of moments. */
+/** Bounds about those of production; less make a silent endpoint a matter of moments. */
 function quick(requestTimeout: number) {
   const requestHandler = { connectionTimeout: 500, requestTimeout, throwOnRequestTimeout: true };
   return { ...localAccess, requestHandler };
@@ -65,7 +65,7 @@ export function openStores(
   { dynamodb, secretsManager }: Origins,
   names: StoreNames,
   clock: Clock = storeClock(),
-  { shards = 4, requestTimeout = 500 }: { shards?: number; requestTimeout?: number } = {},
+  { shards = 4, requestTimeout = 1_500 }: { shards?: number; requestTimeout?: number } = {},
 ) {
   const access = quick(requestTimeout);
   const tokens = tokensClient({ ...access, endpoint: dynamodb }, clock);
