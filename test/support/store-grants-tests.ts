@@ -319,7 +319,9 @@ export function grantsTests(suite: () => StoreSuite): void {
     expect(shards.flat()).toEqual([]);
   });
 
-  test('outlines, due keys and keys in use are complete beyond one page of 1 MB', async () => {
+  test('outlines, due keys and keys in use are complete beyond one page of 1 MB', {
+    timeout: 300_000,
+  }, async () => {
     const { stores, names } = await suite().fresh({ shards: 1 });
     const now = suite().clock.now();
     const states: Partial<Grant>[] = [
