@@ -7,13 +7,15 @@ import { UsageError } from './options.ts';
 
 const options = { vendors: VENDORS, allowLoopbackHttp: true };
 
+export type Connections = ReadonlyMap<string, Connection>;
+
 /** @throws UsageError when the file cannot be read, ConnectionsFileError with every mistake in it */
-export async function readConnections(path: string): Promise<ReadonlyMap<string, Connection>> {
+export async function readConnections(path: string): Promise<Connections> {
   return parseConnectionsText(await readText(path), options);
 }
 
 /** @throws ConnectionsFileError */
-export function demoConnections(file: object): ReadonlyMap<string, Connection> {
+export function parsed(file: object): Connections {
   return parseConnections(file, options);
 }
 

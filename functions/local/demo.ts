@@ -1,21 +1,22 @@
-/** What is there to try when no connections file is given: all four vendors, simulated on loopback. */
+/** Vendors simulated on loopback: all four for the demo, or those that connections of a file are to have. */
 import { createPublicKey } from 'node:crypto';
-import { DEVICE_CODE_GRANT, OUT_OF_BAND } from '../../shared/connections/connection.ts';
-import { NAMES } from '../../shared/contract/names.ts';
+import { type Connection, DEVICE_CODE_GRANT, OUT_OF_BAND } from '../../shared/connections/connection.ts';
 import {
   DEMO_CLIENTS,
+  type DemoClient,
   type DemoClientName,
   type SimulatedVendors,
   startSimulatedVendors,
   type VendorName,
 } from '../simulator/server.ts';
 import { readIfPresent, writeAtomically } from './atomic-file.ts';
+import { type Connections, parsed } from './connections.ts';
+import { UsageError } from './options.ts';
 import type { Seeds } from './stores.ts';
 
-interface Demo {
-  /** As a connections file would have it. */
-  readonly file: object;
-  /** Secrets of the demo's connections, each made when it turns out to be absent. */
+export interface Simulation {
+  readonly connections: Connections;
+  /** Secrets of the simulated connections, each made when it turns out to be absent. */
   readonly seeds: Seeds;
   /** Where each vendor is simulated. */
   readonly origins: Readonly<Record<VendorName, string>>;
@@ -25,87 +26,112 @@ interface Demo {
   close(): Promise<void>;
 }
 
-interface DemoConnection {
-  readonly vendor: VendorName;
-  /** The vendor client that the secret belongs to. */
-  readonly client: DemoClientName;
-  readonly members?: object;
-}
-
-const KEY_CONNECTION = 'logs-jobs';
-
-const CONNECTIONS: Readonly<Record<string, DemoConnection>> = {
-  'crash-symbols': { vendor: 'bugsplat', client: 'bugsplat-symbols', members: { scope: 'symbols' } },
-  'crash-restricted': { vendor: 'bugsplat', client: 'bugsplat-restricted', members: { scope: 'restricted' } },
-  'logs-service': { vendor: 'bugfender', client: 'bugfender-service' },
-  [KEY_CONNECTION]: {
-    vendor: 'bugfender',
-    client: 'bugfender-key',
-    members: { client_auth: 'private_key_jwt' },
-  },
-  'logs-portal': {
-    vendor: 'bugfender',
-    client: 'bugfender-integration',
-    members: { grant: 'authorization_code', refresh: 'keep_warm' },
-  },
+const DEMO = {
+  'crash-symbols': { vendor: 'bugsplat', scope: 'symbols' },
+  'crash-restricted': { vendor: 'bugsplat', scope: 'restricted' },
+  'logs-service': { vendor: 'bugfender' },
+  'logs-jobs': { vendor: 'bugfender', client_auth: 'private_key_jwt' },
+  'logs-portal': { vendor: 'bugfender', grant: 'authorization_code', refresh: 'keep_warm' },
   // Where no browser can come back: the vendor shows a code.
-  'logs-desk': {
-    vendor: 'bugfender',
-    client: 'bugfender-integration',
-    members: { grant: 'authorization_code', redirect_uri: OUT_OF_BAND },
-  },
-  'research-team': {
-    vendor: 'bipsync',
-    client: 'bipsync-team',
-    members: { tenant: 'acme', scope: 'team_42 research:read' },
-  },
+  'logs-desk': { vendor: 'bugfender', grant: 'authorization_code', redirect_uri: OUT_OF_BAND },
+  'research-team': { vendor: 'bipsync', tenant: 'acme', scope: 'team_42 research:read' },
   'research-user': {
     vendor: 'bipsync',
-    client: 'bipsync-user',
-    members: { tenant: 'acme', grant: 'authorization_code', scope: 'research:read' },
+    tenant: 'acme',
+    grant: 'authorization_code',
+    scope: 'research:read',
   },
   'research-kiosk': {
     vendor: 'bipsync',
-    client: 'bipsync-kiosk',
-    members: { tenant: 'acme', grant: DEVICE_CODE_GRANT, client_auth: 'none', scope: 'research:read' },
+    tenant: 'acme',
+    grant: DEVICE_CODE_GRANT,
+    client_auth: 'none',
+    scope: 'research:read',
   },
   onboarding: {
     vendor: 'bits',
-    client: 'bits',
-    members: { scopes: ['application', 'application.read', 'application.session'], scope: 'application' },
+    scopes: ['application', 'application.read', 'application.session'],
+    scope: 'application',
   },
 };
 
 /** @param place file of what an earlier run has left, and this one leaves; absent: nothing is kept */
-export async function startDemo(place?: string): Promise<Demo> {
+export function startDemo(place?: string): Promise<Simulation> {
+  const connections = parsed({ connections: DEMO });
+  return simulate(connections, [...connections.keys()], place);
+}
+
+/**
+ * @param names of the connections that are to have simulated vendors
+ * @throws UsageError for a connection that none of the simulated clients is like
+ */
+export async function simulate(
+  connections: Connections,
+  names: readonly string[],
+  place?: string,
+): Promise<Simulation> {
+  const clients = clientsFor(connections, names);
   const vendors = await startWith(place && (await readIfPresent(place)));
-  const entries = Object.entries(CONNECTIONS);
-  const seedOf =
-    ({ vendor, client }: DemoConnection) =>
-    async () =>
-      (await vendors[vendor].clientSecrets())[client]!;
+  const { origins } = vendors;
+  const seedOf = (client: DemoClientName) => async () =>
+    (await vendors[DEMO_CLIENTS[client].vendor].clientSecrets())[client]!;
   return {
-    file: {
-      connections: Object.fromEntries(
-        entries.map(([name, { vendor, members }]) => [
-          name,
-          { vendor, base_url: vendors.origins[vendor], ...members },
-        ]),
-      ),
-    },
-    seeds: Object.fromEntries(
-      entries.map(([name, connection]) => [NAMES.defaultSecretPrefix + name, seedOf(connection)]),
+    connections: new Map(
+      [...connections].map(([name, connection]) => {
+        const client = clients.get(name);
+        return [name, client ? { ...connection, baseUrl: origins[DEMO_CLIENTS[client].vendor] } : connection];
+      }),
     ),
-    origins: vendors.origins,
+    seeds: Object.fromEntries(
+      [...clients].map(([name, client]) => [connections.get(name)!.secret, seedOf(client)]),
+    ),
+    origins,
     recognise(secrets) {
-      const publicKey = publicKeyOf(secrets[NAMES.defaultSecretPrefix + KEY_CONNECTION]);
-      if (publicKey) vendors.bugfender.registerClient({ ...DEMO_CLIENTS['bugfender-key'], publicKey });
+      for (const [name, client] of clients) {
+        const known: DemoClient = DEMO_CLIENTS[client];
+        const publicKey = known.proof && publicKeyOf(secrets[connections.get(name)!.secret]);
+        if (publicKey) vendors[known.vendor].registerClient({ ...known, publicKey });
+      }
     },
     async close() {
       if (place) await writeAtomically(place, vendors.keep().toString('base64'));
       await vendors.close();
     },
   };
+}
+
+/** @throws UsageError */
+function clientsFor(connections: Connections, names: readonly string[]): ReadonlyMap<string, DemoClientName> {
+  return new Map(
+    names.map((name) => {
+      const connection = connections.get(name);
+      if (!connection)
+        throw new UsageError(`--simulate ${name}: the file has ${[...connections.keys()].join(', ')}`);
+      const client = clientLike(connection);
+      if (!client) throw new UsageError(`--simulate ${name}: ${notSimulated(connection)}`);
+      return [name, client];
+    }),
+  );
+}
+
+function clientLike({ vendor, grant, clientAuth, scope }: Connection): DemoClientName | undefined {
+  const proof = { none: 'nothing', private_key_jwt: 'assertion' }[clientAuth as string] ?? 'secret';
+  const all: [string, DemoClient][] = Object.entries(DEMO_CLIENTS);
+  const found = all.find(
+    ([, client]) =>
+      client.vendor === vendor &&
+      client.grants.includes(grant) &&
+      proof === (client.proof ?? (client.clientSecret === undefined ? 'nothing' : 'secret')) &&
+      scope.every((each) => client.scopes.includes(each)),
+  );
+  return found?.[0] as DemoClientName | undefined;
+}
+
+function notSimulated({ vendor, grant, clientAuth, scope }: Connection): string {
+  const own = Object.values(DEMO_CLIENTS).filter((client) => client.vendor === vendor);
+  if (own.length === 0) return `${vendor} is not simulated`;
+  const scopes = [...new Set(own.flatMap((client): readonly string[] => client.scopes))];
+  return `no simulated client of ${vendor} has ${grant} by ${clientAuth} for "${scope.join(' ')}"; its scopes are ${scopes.join(', ')}`;
 }
 
 /** At other ports where those of the earlier run are taken; consents given there must then be given again. */

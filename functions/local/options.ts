@@ -6,6 +6,8 @@ export interface LocalOptions {
   readonly awsPort: number;
   /** Absent: the demo with simulated vendors. */
   readonly connections?: string;
+  /** Names of connections in it whose vendors are simulated; absent: none. */
+  readonly simulate?: readonly string[];
   readonly data: string;
   /** The secret of every key id; absent: `local` in the demo, else one that is kept with the data. */
   readonly key?: string;
@@ -26,6 +28,8 @@ export function parseOptions(args: readonly string[]): LocalOptions | 'help' {
   const { port, awsPort } = options;
   if (port === awsPort && port !== 0)
     mistakes.push(`--port and --aws-port are both ${port}: they must differ`);
+  if (options.simulate && options.connections === undefined)
+    mistakes.push('--simulate: it names connections of --connections FILE; the demo simulates all');
   if (mistakes.length > 0) throw new UsageError(mistakes.join('\n'));
   return options;
 }
@@ -98,6 +102,7 @@ function commandLine(mistakes: string[]): Command {
       'the connections file; default: a demo with all four vendors simulated',
       path('--connections'),
     )
+    .option('--simulate <names...>', 'connections of that file to have simulated vendors')
     .option('--data <dir>', 'where secrets and tokens are kept', path('--data'), '.token-broker')
     .option(
       '--key <secret>',
@@ -116,7 +121,7 @@ function commandLine(mistakes: string[]): Command {
 }
 
 const ALLOWED =
-  'Allowed: --port N, --aws-port N, --connections FILE, --data DIR, --key SECRET, --sweep-every SECONDS, --help';
+  'Allowed: --port N, --aws-port N, --connections FILE, --simulate NAME..., --data DIR, --key SECRET, --sweep-every SECONDS, --help';
 
 const NOTES = `
 From the npm package it is started by: npx token-broker dev
@@ -126,6 +131,7 @@ If AWS_ENDPOINT_URL is set, DynamoDB, Secrets Manager and KMS are used there, an
 Examples:
   npm start
   npm start -- --connections connections.json --data ~/.token-broker
+  npm start -- --connections connections.json --simulate crash-symbols logs-portal
   npm start -- --port 9000 --aws-port 9001
   AWS_ENDPOINT_URL=http://127.0.0.1:8788 npm start -- --port 8797 --aws-port 8798   (a second broker on the first one's data)
 `;

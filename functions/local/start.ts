@@ -4,9 +4,11 @@ import type { AwsConfig } from '../../shared/aws/clients.ts';
 import { Activity } from '../console/activity.ts';
 import { consoleAddress } from '../console/address.ts';
 import { composeLocal } from './compose-local.ts';
+import type { Connections } from './connections.ts';
 import { localConsole } from './console.ts';
 import { consoleLog } from './console-log.ts';
 import { type DataDirectory, openDataDirectory } from './data-directory.ts';
+import type { Simulation } from './demo.ts';
 import { startAwsEndpoint } from './emulator/endpoint.ts';
 import { lambdaService } from './emulator/lambda.ts';
 import { startGateway } from './gateway.ts';
@@ -48,15 +50,16 @@ async function start(
 ): Promise<LocalBroker['about']> {
   const directory = endpointUrl ? undefined : await openDataDirectory(options.data);
   if (directory) onClose(() => directory.release());
-  const { connections, demo } = await chooseConnections(options.connections, directory?.simulators);
-  if (demo) onClose(() => demo.close());
+  const { connections, simulation } = await chooseConnections(options, directory?.simulators);
+  if (simulation) onClose(() => simulation.close());
   const data = directory && (await embedData(directory));
   if (data) onClose(() => data.close());
 
   // Each of the two servers and the handlers wants to know of the other two: the handlers come last.
   const { promise: handlers, resolve } = Promise.withResolvers<LocalHandlers>();
   const lambda = lambdaService({ handlers, aliases: [...connections.keys()] });
-  const key = options.key ?? (demo ? DEMO_KEY : ((await directory?.key()) ?? newKey()));
+  const isDemo = options.connections === undefined;
+  const key = options.key ?? (isDemo ? DEMO_KEY : ((await directory?.key()) ?? newKey()));
   const services = { lambda, ...data?.services };
   const aws = await startAwsEndpoint({ port: options.awsPort, services, key });
   onClose(() => aws.close());
@@ -64,7 +67,7 @@ async function start(
   const proof = key === DEMO_KEY ? newKey() : key;
   const about = Promise.withResolvers<Registered>();
   const activity = new Activity(connections.keys());
-  const watched = { activity, connections, ...(demo && { vendors: demo.origins }) };
+  const watched = { activity, connections, ...(simulation && { vendors: simulation.origins }) };
   const console = localConsole(about.promise, watched);
   const gateway = await startGateway({ port: options.port, handlers, key, proof, console });
   onClose(() => gateway.close());
@@ -73,7 +76,7 @@ async function start(
     ? environmentConfig(endpointUrl, options.key)
     : embeddedConfig(aws.url, key);
   const [secrets, composed] = await Promise.all([
-    prepareStores(config, demo?.seeds ?? {}),
+    prepareStores(config, simulation?.seeds ?? {}),
     composeLocal({
       connections,
       aws: config,
@@ -84,7 +87,7 @@ async function start(
       },
     }),
   ]);
-  demo?.recognise(secrets);
+  simulation?.recognise(secrets);
   resolve(composed);
   const schedule = startSchedule(composed.refresh, options.sweepEvery);
   onClose(() => schedule.stop());
@@ -98,16 +101,27 @@ async function start(
     key,
     connections,
     kept: directory?.path ?? `${endpointUrl} (AWS_ENDPOINT_URL)`,
-    ...(demo ? { vendors: demo.origins } : {}),
+    ...(simulation ? { vendors: simulation.origins } : {}),
   };
 }
 
-async function chooseConnections(file: string | undefined, simulators: string | undefined) {
-  const { demoConnections, readConnections } = await import('./connections.ts');
-  if (file !== undefined) return { connections: await readConnections(file), demo: undefined };
-  const { startDemo } = await import('./demo.ts');
-  const demo = await startDemo(simulators);
-  return { connections: demoConnections(demo.file), demo };
+async function chooseConnections(
+  { connections: file, simulate: names = [] }: LocalOptions,
+  simulators: string | undefined,
+): Promise<{ connections: Connections; simulation?: Simulation }> {
+  if (file !== undefined && names.length === 0) {
+    const { readConnections } = await import('./connections.ts');
+    return { connections: await readConnections(file) };
+  }
+  const [{ simulate, startDemo }, { readConnections }] = await Promise.all([
+    import('./demo.ts'),
+    import('./connections.ts'),
+  ]);
+  const simulation =
+    file === undefined
+      ? await startDemo(simulators)
+      : await simulate(await readConnections(file), names, simulators);
+  return { connections: simulation.connections, simulation };
 }
 
 /** For as long as this process runs. */

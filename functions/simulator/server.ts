@@ -9,7 +9,7 @@ import { bugsplat } from './simulated-bugsplat.ts';
 import { SimulatedVendor } from './simulated-vendor.ts';
 import type { VendorDefinition } from './vendor-definition.ts';
 
-export { DEMO_CLIENTS, type DemoClientName, type VendorName } from './clients.ts';
+export { DEMO_CLIENTS, type DemoClient, type DemoClientName, type VendorName } from './clients.ts';
 
 const DEFINITIONS: Record<VendorName, VendorDefinition> = { bugsplat, bugfender, bipsync, bits };
 

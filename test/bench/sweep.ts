@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { awsStores, compose, type Stores } from '../../functions/compose.ts';
-import { demoConnections } from '../../functions/local/connections.ts';
+import { parsed } from '../../functions/local/connections.ts';
 import { embedDynamoDb } from '../../functions/local/emulator/dynamodb.ts';
 import { type AwsService, startAwsEndpoint } from '../../functions/local/emulator/endpoint.ts';
 import { secretsManagerService } from '../../functions/local/emulator/secrets-manager.ts';
@@ -75,7 +75,7 @@ async function sweepOf(count: number): Promise<Measurement[]> {
 
 async function brokerOn(url: string, vendorOrigin: string) {
   const members = { vendor: 'bugfender', base_url: vendorOrigin, grant: 'authorization_code' };
-  const connections = demoConnections({ connections: { [CONNECTION]: members } });
+  const connections = parsed({ connections: { [CONNECTION]: members } });
   const aws = embeddedConfig(url);
   const { clientId: client_id, clientSecret: client_secret } = CLIENT;
   await prepareStores(aws, {

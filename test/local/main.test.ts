@@ -220,6 +220,39 @@ describe('with a connections file', () => {
     }
   });
 
+  test('those of its connections that are to have simulated vendors get tokens without a secret of their own', async () => {
+    const path = await temporaryFile(
+      '{"connections":{"mine":{"vendor":"bugsplat","scope":"restricted"},"jobs":{"vendor":"bugfender","client_auth":"private_key_jwt"},"real":{"vendor":"bits","scope":"application"}}}',
+    );
+    const args = ['--connections', path, '--key', 'local', '--simulate', 'mine', 'jobs'];
+    const own = await startLocalBrokerProcess({ args });
+    try {
+      for (const name of ['mine', 'jobs'])
+        expect(await getToken(own.url, name)).toHaveProperty('access_token');
+      expect(await getToken(own.url, 'real')).toMatchObject({ error: 'secret_unavailable' });
+      expect(own.output()).toMatch(/Simulated +bugsplat http:/);
+    } finally {
+      await own.dispose();
+    }
+  });
+
+  test.each([
+    ['that it does not have', 'other', /--simulate other: the file has team, own/],
+    ['whose vendor nobody simulates', 'own', /--simulate own: custom is not simulated/],
+    [
+      'that none of the simulated clients is like',
+      'team',
+      /--simulate team: no simulated client of bipsync has client_credentials by client_secret_\w+ for "team_7"; its scopes are team_42, /,
+    ],
+  ])('a connection %s is told, and nothing is simulated', async (_, name, message) => {
+    const path = await temporaryFile(
+      '{"connections":{"team":{"vendor":"bipsync","tenant":"acme","scope":"team_7"},"own":{"vendor":"custom","token_endpoint":"https://as.example/token"}}}',
+    );
+    const { code, output } = await runLocalBroker(['--connections', path, '--simulate', name]);
+    expect(output).toMatch(message);
+    expect(code).toBe(2);
+  });
+
   test('every mistake in it is told at once, and nothing starts', async () => {
     const path = await temporaryFile(
       '{"connections":{"a":{"vendor":"bugsplot"},"b":{"vendor":"bits","grunt":1}}}',
@@ -270,6 +303,7 @@ test('--help tells every option with examples', async () => {
     '--port',
     '--aws-port',
     '--connections',
+    '--simulate',
     '--data',
     '--key',
     '--sweep-every',

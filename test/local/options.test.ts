@@ -33,6 +33,7 @@ test.each<[string[], RegExp]>([
   [['--sweep-every', '0'], /--sweep-every is "0": it must be an integer from 1 to 86400/],
   [['--port', '9000', '--aws-port', '9000'], /both 9000: they must differ/],
   [['--data', ''], /--data is empty/],
+  [['--simulate', 'a'], /--simulate: it names connections of --connections FILE/],
   [['--connections', ''], /--connections is empty/],
 ])('%j is refused, naming what is allowed', (args, message) => {
   expect(() => parseOptions(args)).toThrow(UsageError);
