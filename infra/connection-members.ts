@@ -68,9 +68,13 @@ export interface ConnectionMembers<Vendor extends string = never> {
   readonly grant?: GrantType;
   /** Default: the vendor's first. */
   readonly client_auth?: ClientAuthMethod;
+  /** The client at its server, with `aws_web_identity` alone: else the secret says it. */
+  readonly client_id?: string;
+  /** `aud` of AWS's token, with `aws_web_identity`. Default: the issuer, else the token endpoint. */
+  readonly identity_audience?: string;
   /** What signs assertions. Default: the secret's private key; `kms`: a key that the stack makes, and that never leaves KMS. */
   readonly signing?: 'private_key' | 'kms';
-  /** By what the KMS key signs. Default: `RS256`. */
+  /** By what the KMS key signs; or AWS its token: `RS256` or `ES384`. Default: `RS256`. */
   readonly signing_alg?: KmsAlgorithm;
   /** Name or ARN of the secret. Default: `token-broker/CONNECTION`. */
   readonly secret?: string;

@@ -48,7 +48,10 @@ export function loadConnections(
 }
 
 function staged(document: Document, connections: readonly Connection[]): Document['connections'] {
-  const named = connections.map(({ name, secret }) => [name, { ...document.connections[name], secret }]);
+  const named = connections.map(({ name, secret, webIdentity }) => [
+    name,
+    { ...document.connections[name], ...(webIdentity ? {} : { secret }) },
+  ]);
   return Object.fromEntries(named);
 }
 
@@ -76,7 +79,7 @@ function merged(folder: string, options: ParseOptions): Document {
       origin.set(name, file);
     }
     for (const connection of checked.values()) {
-      const owner = others.find(({ secret }) => maySecretsBeSame(secret, connection.secret));
+      const owner = others.find((other) => isSameClient(other, connection));
       if (owner)
         throw foreignSecret(connection, join(folder, file), owner, join(folder, origin.get(owner.name)!));
     }
@@ -86,15 +89,23 @@ function merged(folder: string, options: ParseOptions): Document {
   return { connections };
 }
 
-/** A secret is its file's: who may change another file must not have it sent where that one says. */
+function isSameClient(a: Connection, b: Connection): boolean {
+  const [one, other] = [a.webIdentity, b.webIdentity];
+  if (one && other) return one.clientId === other.clientId && one.audience === other.audience;
+  return one === other && maySecretsBeSame(a.secret, b.secret);
+}
+
+/** A secret, or a client that has none, is its file's: who may change another file must not have it sent where that one says. */
 function foreignSecret(
-  { name, secret }: Connection,
+  { name, secret, webIdentity }: Connection,
   file: string,
   owner: Connection,
   where: string,
 ): OperatorError {
+  const [member, value] = webIdentity ? ['client_id', webIdentity.clientId] : ['secret', secret];
+  const what = webIdentity ? 'a client' : 'a secret';
   return new OperatorError(
-    `${file}: The connections file has a mistake:\n  ${pathOf('connections', name, 'secret')}\n    found:   ${JSON.stringify(secret)}, which connection "${owner.name}" in ${where} has\n    allowed: a secret that no other file of the folder names`,
+    `${file}: The connections file has a mistake:\n  ${pathOf('connections', name, member)}\n    found:   ${JSON.stringify(value)}, which connection "${owner.name}" in ${where} has\n    allowed: ${what} that no other file of the folder names`,
   );
 }
 
@@ -117,13 +128,19 @@ function inFile<T>(file: string | undefined, work: () => T): T {
   }
 }
 
+/** Whether there is a secret. */
+function isStored({ webIdentity }: Connection): boolean {
+  return webIdentity === undefined;
+}
+
 /**
  * Each secret once, with the connections that use it. Its logical id is made of the name without the stage, so
  * that a stage renames and does not rearrange.
  */
 export function clientSecrets(connections: readonly Connection[], stage: Stage): ClientSecret[] {
   const users = new Map<string, Connection[]>();
-  for (const each of connections) users.set(each.secret, [...(users.get(each.secret) ?? []), each]);
+  for (const each of connections.filter(isStored))
+    users.set(each.secret, [...(users.get(each.secret) ?? []), each]);
   return [...users].map(([secret, all]) => ({
     id: stage.secretWithoutStage(secret),
     own: stage.isOwnSecret(secret),

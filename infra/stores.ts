@@ -33,6 +33,7 @@ import {
   readWriteTokens,
   removeGrants,
 } from './tables.ts';
+import { askForIdentity, type Vouched, vouchedConnections } from './web-identity.ts';
 
 export class Stores {
   readonly key: IKey;
@@ -46,6 +47,7 @@ export class Stores {
   readonly #props: DeploymentProps;
   readonly #secrets: readonly ClientSecret[];
   readonly #signingKeys: readonly SigningKey[];
+  readonly #vouched: readonly Vouched[];
   readonly #keyring: string;
   readonly #secretStacks: SecretStacks;
 
@@ -56,6 +58,7 @@ export class Stores {
     this.#props = props;
     this.#secrets = clientSecrets(connections, stage);
     this.#signingKeys = createSigningKeys(scope, stage, connections, props.breakGlass ?? []);
+    this.#vouched = vouchedConnections(connections);
     this.#secretStacks = new SecretStacks(scope, 'Secrets');
     this.key = props.key ?? createKey(scope, props.breakGlass ?? []);
     const named = { stage, key: this.key };
@@ -84,6 +87,7 @@ export class Stores {
       readWriteGrants(this.grants, this.key, this.shards),
       readClientSecrets(this.#secrets.filter(concerned), keys, this.#stage),
       signWith(this.#signingKeys.filter(concerned)),
+      askForIdentity(this.#vouched.filter(concerned)),
       readKeyring(this.#keyring, this.key),
     ];
   }

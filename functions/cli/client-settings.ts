@@ -15,7 +15,7 @@ import { didYouMean } from '../../shared/contract/suggest.ts';
 import { VENDORS } from '../../shared/vendors/index.ts';
 import { onConnection } from './connection-list.ts';
 import { readConnectionsFile } from './connections-file.ts';
-import { usage } from './failure.ts';
+import { type Failure, usage } from './failure.ts';
 import type { Target } from './target.ts';
 
 export interface SecretOptions {
@@ -46,6 +46,7 @@ export async function settingsOf(
   options: SecretOptions,
 ): Promise<ClientSettings> {
   const entry = await fileEntry(target, connection, options.connections);
+  if (entry?.webIdentity || options.clientAuth === 'aws_web_identity') throw nothingStored(connection);
   const secretName =
     options.secret ?? stagedSecret(entry?.secret ?? NAMES.defaultSecretPrefix + connection, target.stage);
   if (options.clientAuth) return { connection, secretName, methods: [options.clientAuth] };
@@ -56,9 +57,18 @@ export async function settingsOf(
   const { answer } = await onConnection(target, connection, () =>
     target.api('GET', pathOf('GET /connections/{connection}', { connection })),
   );
-  const { vendor, grant_type } = answer as ConnectionAnswer;
-  const methods = VENDORS[vendor]?.clientAuth ?? CLIENT_AUTH_METHODS;
+  const { vendor, grant_type, client_auth } = answer as ConnectionAnswer;
+  if (client_auth) throw nothingStored(connection);
+  const known = VENDORS[vendor]?.clientAuth ?? CLIENT_AUTH_METHODS;
+  const methods = known.filter((method) => method !== 'aws_web_identity');
   return { connection, secretName, methods, grant: grant_type as GrantType };
+}
+
+function nothingStored(connection: string): Failure {
+  return usage(
+    `${connection} has no secret: AWS vouches for the broker (client_auth "aws_web_identity").`,
+    'Nothing is to be stored. The server must know the roles of the broker; the operations guide says which.',
+  );
 }
 
 async function fileEntry(target: Target, connection: string, path: string | undefined) {

@@ -31,6 +31,7 @@ function newCommand(): Command {
         ...CLIENT_AUTH_METHODS,
       ]),
     )
+    .option('--client-id <id>', 'for aws_web_identity alone: else the secret says it')
     .option('--scope <scopes>', 'separated by spaces')
     .addHelpText(
       'after',

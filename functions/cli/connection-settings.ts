@@ -12,6 +12,7 @@ import { KEY_TYPES } from './secret-keygen.ts';
 export interface Asked {
   readonly grant?: GrantType;
   readonly clientAuth?: ClientAuthMethod;
+  readonly clientId?: string;
   readonly scope?: string;
 }
 
@@ -48,6 +49,7 @@ export function chooseSettings(connection: string, metadata: Metadata, asked: As
     issuer: metadata.issuer,
     grant: grant.value,
     ...(method && { client_auth: method.value }),
+    ...(asked.clientId && { client_id: asked.clientId }),
     ...(scope.value && { scope: scope.value }),
     ...(hosts.length > 0 && { endpoint_hosts: hosts }),
     ...(takesPkce === false && { pkce: false }),
@@ -154,11 +156,14 @@ function steps(
   grant: GrantType,
   method: ClientAuthMethod | undefined,
 ): Settings['notes'] {
+  const vouched = method === 'aws_web_identity';
   const signs = method === 'private_key_jwt' || isAssertionGrant(grant);
   const algorithm = algorithmOf(metadata) ?? 'RS256';
-  const store = signs
-    ? `token-broker secret keygen ${connection} --alg ${algorithm} --jwk`
-    : `token-broker secret put ${connection}`;
+  const store = vouched
+    ? 'make the roles of the broker known to the server'
+    : signs
+      ? `token-broker secret keygen ${connection} --alg ${algorithm} --jwk`
+      : `token-broker secret put ${connection}`;
   const consents = grant === 'authorization_code' || grant === DEVICE_CODE_GRANT;
   return [
     ['api_hosts', 'add the hosts of the API, so that a token goes nowhere else'],

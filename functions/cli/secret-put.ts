@@ -104,6 +104,7 @@ async function check(
 /** Of the ways that the connection may have, the one that the secret's members are for. */
 export function methodOf(value: object, methods: readonly ClientAuthMethod[]): ClientAuthMethod {
   const fits = (method: ClientAuthMethod) => {
+    if (method === 'aws_web_identity') return false;
     if (method === 'none')
       return !['client_secret', 'private_key', 'kms_key_id'].some((member) => member in value);
     if (method === 'private_key_jwt') return 'private_key' in value || 'kms_key_id' in value;

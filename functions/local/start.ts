@@ -26,7 +26,7 @@ interface LocalBroker {
 }
 
 /**
- * `endpointUrl`: of another endpoint's DynamoDB, Secrets Manager and KMS; absent, they are embedded.
+ * `endpointUrl`: of another endpoint's DynamoDB, Secrets Manager, KMS and STS; absent, they are embedded.
  * @throws UsageError, ConnectionsFileError, DataDirectoryUnusable, PortUnavailable, StoresUnusable
  */
 export async function startLocalBroker(options: LocalOptions, endpointUrl?: string): Promise<LocalBroker> {
@@ -130,13 +130,15 @@ function newKey(): string {
 }
 
 async function embedData(directory: DataDirectory) {
-  const [{ embedDynamoDb }, { secretsManagerService }, { kmsService }] = await Promise.all([
+  const [{ embedDynamoDb }, { secretsManagerService }, { kmsService }, { stsService }] = await Promise.all([
     import('./emulator/dynamodb.ts'),
     import('./emulator/secrets-manager.ts'),
     import('./emulator/kms.ts'),
+    import('./emulator/sts.ts'),
   ]);
   const secretsmanager = await secretsManagerService(directory.secrets);
   const kms = await kmsService(directory.kms);
   const dynamodb = await embedDynamoDb(directory.dynamodb);
-  return { services: { dynamodb: dynamodb.service, secretsmanager, kms }, close: () => dynamodb.close() };
+  const services = { dynamodb: dynamodb.service, secretsmanager, kms, sts: stsService() };
+  return { services, close: () => dynamodb.close() };
 }

@@ -25,11 +25,12 @@ export interface Welcome {
 export function welcome(about: Welcome): string {
   const all = [...about.connections.values()].sort((a, b) => rank(a) - rank(b));
   const keyIdOf = keyIds(about.connections);
+  const stored = all.find(({ webIdentity }) => webIdentity === undefined);
   const asked = all.find(keyIdOf);
   const invoked = all.find(({ directInvoke }) => directInvoke);
   const parts = [
     places(about),
-    !about.vendors && all[0] && secretHint(about, all[0]),
+    !about.vendors && stored && secretHint(about, stored),
     asked && curl(about, asked, keyIdOf(asked)!),
     all.length > 0 && !asked && NOBODY,
     ...(invoked ? [cli(about, invoked), sdk(about, invoked)] : []),
@@ -65,7 +66,7 @@ function places({ url, awsUrl, console, key, connections, kept, vendors, seconds
     `The token broker is ready (${seconds.toFixed(1)} s).`,
     '',
     `  Routes       ${url}   signed with SigV4: service execute-api, region ${LOCAL_REGION}`,
-    `  AWS          ${awsUrl}   Lambda Invoke, DynamoDB, Secrets Manager, KMS`,
+    `  AWS          ${awsUrl}   Lambda Invoke, DynamoDB, Secrets Manager, KMS, STS`,
     `  Console      ${console}`,
     `  Keys         key id ${LOCAL_KEY_ID} (a user) or role-NAME (a role); the secret of all is ${key}`,
     `  Kept in      ${kept}`,

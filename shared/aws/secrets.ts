@@ -6,6 +6,7 @@ import type { Clock } from '../oauth/clock.ts';
 import type { SecretsManager } from './clients.ts';
 import { kmsSigner } from './kms.ts';
 import { type NoSecret, readSecret, type SecretReading } from './secret-value.ts';
+import { webIdentityTokens } from './web-identity.ts';
 
 interface SecretsOptions {
   readonly clock: Clock;
@@ -65,6 +66,7 @@ export function createSecrets(manager: SecretsManager, { clock, life = 300_000 }
     },
 
     sign: kmsSigner(manager),
+    vouch: webIdentityTokens(manager),
   };
 }
 

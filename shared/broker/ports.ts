@@ -8,10 +8,12 @@
  * plain code, on the entry that was read.
  */
 
+import type { WebIdentity } from '../connections/connection.ts';
 import type { ErrorCode, VendorStep } from '../contract/errors.ts';
 import type { GrantState } from '../contract/messages.ts';
 import type { Redacted } from '../contract/redacted.ts';
 import type { KmsKeys } from '../oauth/client-secret.ts';
+import type { Budget } from '../oauth/exchange.ts';
 import type { Token } from '../oauth/token.ts';
 
 /** An entry as it was read, or as a successful write left it. */
@@ -308,7 +310,7 @@ export interface SecretVersion {
 }
 
 /**
- * Client secrets, cached for minutes, and the keys that stand in no secret.
+ * Client secrets, cached for minutes, and what stands in none: keys in KMS, and AWS's word.
  * @throws BrokerError `secret_unavailable`: missing, without a value, or not readable by the broker
  */
 export interface Secrets {
@@ -317,4 +319,6 @@ export interface Secrets {
   readStage(name: string, stage: SpareStage): Promise<SecretVersion | undefined>;
   /** With a key that a secret names. */
   readonly sign: KmsKeys['sign'];
+  /** AWS's word for the broker's role, good for one assertion, for this audience alone. */
+  vouch(identity: WebIdentity, budget: Budget): Promise<string>;
 }

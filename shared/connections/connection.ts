@@ -10,12 +10,28 @@ export const CLIENT_AUTH_METHODS = [
   'private_key_jwt',
   /** An assertion by HMAC with the secret (OpenID Connect Core §9). */
   'client_secret_jwt',
+  /** A token by which AWS vouches for the broker's role, as the assertion: no secret is stored. */
+  'aws_web_identity',
   'none',
 ] as const;
 export type ClientAuthMethod = (typeof CLIENT_AUTH_METHODS)[number];
 
 /** Where the key is that signs assertions: in the secret, or in KMS, which it never leaves. */
 export const SIGNING_KEYS = ['private_key', 'kms'] as const;
+
+/** What AWS signs its tokens by (STS API Reference, "GetWebIdentityToken"). */
+export const WEB_IDENTITY_ALGORITHMS = ['RS256', 'ES384'] as const;
+
+/** Seconds that AWS's word is good for: the least that STS gives. */
+export const WEB_IDENTITY_LIFE = 60;
+
+/** Who the client is at its server, where AWS vouches for it, and the token that is asked of AWS. */
+export interface WebIdentity {
+  readonly clientId: string;
+  /** `aud`. */
+  readonly audience: string;
+  readonly algorithm: (typeof WEB_IDENTITY_ALGORITHMS)[number];
+}
 
 /** `aud` of client assertions (RFC 7523 §3); `endpoint` is the URL that is called. */
 export const ASSERTION_AUDIENCES = ['token_endpoint', 'issuer', 'endpoint'] as const;
@@ -81,9 +97,11 @@ export interface Connection {
   readonly clientAuth: ClientAuthMethod;
   /** By what the KMS key signs that takes a private key's place; absent: nothing does. */
   readonly kmsAlgorithm?: KmsAlgorithm;
+  /** Present with `aws_web_identity` alone. */
+  readonly webIdentity?: WebIdentity;
   /** Its name before: grants are looked for there as well, and move. */
   readonly renamedFrom?: string;
-  /** Name or ARN of the Secrets Manager secret. */
+  /** Name or ARN of the Secrets Manager secret; with `webIdentity` there is none. */
   readonly secret: string;
   /** Asked for when a request names no scope; deduplicated, sorted by code unit. */
   readonly scope: readonly string[];

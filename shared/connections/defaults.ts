@@ -2,7 +2,13 @@ import type { Action } from '../contract/messages.ts';
 import { NAMES } from '../contract/names.ts';
 import { present } from '../contract/present.ts';
 import { canonicalScopes, scopeTokens } from '../contract/scope.ts';
-import { type Connection, isAssertionGrant, isForItself, type VendorRules } from './connection.ts';
+import {
+  type Connection,
+  isAssertionGrant,
+  isForItself,
+  type VendorRules,
+  type WebIdentity,
+} from './connection.ts';
 import { DEFAULT_KMS_ALGORITHM } from './kms.ts';
 import type { ConnectionMembers } from './schema.ts';
 
@@ -59,6 +65,7 @@ export function withDefaults(
     // The assertion says who the client is (RFC 7521 §4.1).
     clientAuth: members.client_auth ?? (isAssertionGrant(grant) ? 'none' : vendor.clientAuth[0]!),
     ...(members.signing === 'kms' && { kmsAlgorithm: members.signing_alg ?? DEFAULT_KMS_ALGORITHM }),
+    ...(members.client_auth === 'aws_web_identity' && { webIdentity: webIdentityOf(members) }),
     ...(members.renamed_from && { renamedFrom: members.renamed_from }),
     secret: members.secret ?? `${NAMES.defaultSecretPrefix}${members.renamed_from ?? name}`,
     scope,
@@ -77,6 +84,15 @@ export function withDefaults(
     vendorBudget: budgetOf(members.vendor_budget, isForItself(grant)),
     ...(members.owner && { owner: members.owner }),
     ...(members.tags && { tags: members.tags }),
+  };
+}
+
+function webIdentityOf(members: Partial<ConnectionMembers>): WebIdentity {
+  const { client_id: clientId = '', identity_audience, issuer, token_endpoint, signing_alg } = members;
+  return {
+    clientId,
+    audience: identity_audience ?? issuer ?? token_endpoint ?? '',
+    algorithm: signing_alg === 'ES384' ? 'ES384' : 'RS256',
   };
 }
 

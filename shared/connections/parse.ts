@@ -122,7 +122,8 @@ function formerNames(connections: readonly Connection[]): ConnectionsIssue[] {
 
 /**
  * A secret goes to the same places whichever connection sends it: whoever has a say in one connection must not get
- * another's secret, not by any of the endpoints that a client proves itself at.
+ * another's secret, not by any of the endpoints that a client proves itself at. As little AWS's word for an audience, which
+ * is as good for every client of the broker's there.
  */
 function sharedSecrets(
   connections: readonly Connection[],
@@ -131,18 +132,24 @@ function sharedSecrets(
   const goesTo = (connection: Connection) =>
     `vendor "${connection.vendor}" at ${hostsOf(connection, vendors).join(', ')}`;
   return connections.flatMap((connection, index) => {
+    const { name, secret, webIdentity } = connection;
     const other = connections
       .slice(0, index)
-      .find(
-        (each) => maySecretsBeSame(each.secret, connection.secret) && goesTo(each) !== goesTo(connection),
-      );
+      .find((each) => mayProveAlike(each, connection) && goesTo(each) !== goesTo(connection));
     if (!other) return [];
+    const [member, what] = webIdentity ? ['identity_audience', 'an audience'] : ['secret', 'a secret'];
     return {
-      path: pathOf('connections', connection.name, 'secret'),
-      found: `${show(connection.secret)}, which would go to ${goesTo(connection)}`,
-      allowed: `a secret of its own: connection "${other.name}" sends this one to ${goesTo(other)}`,
+      path: pathOf('connections', name, member),
+      found: `${show(webIdentity?.audience ?? secret)}, which would go to ${goesTo(connection)}`,
+      allowed: `${what} of its own: connection "${other.name}" sends this one to ${goesTo(other)}`,
     };
   });
+}
+
+/** May what the one proves itself by be taken for the other's? */
+function mayProveAlike(a: Connection, b: Connection): boolean {
+  if (a.webIdentity && b.webIdentity) return a.webIdentity.audience === b.webIdentity.audience;
+  return a.webIdentity === b.webIdentity && maySecretsBeSame(a.secret, b.secret);
 }
 
 /** Every host that a client's secret may be sent to: token, device authorization and revocation endpoint. */

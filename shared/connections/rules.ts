@@ -5,6 +5,7 @@ import {
   isForItself,
   OUT_OF_BAND,
   type VendorMember,
+  WEB_IDENTITY_ALGORITHMS,
 } from './connection.ts';
 import { type Draft, list, type Report, type Rule } from './draft.ts';
 import { pathOf, show } from './issues.ts';
@@ -120,14 +121,37 @@ const consent: Rule = ({ members, connection, misshapen }, report) => {
 const signing: Rule = ({ members, connection, misshapen }, report) => {
   if (misshapen.has('grant') || misshapen.has('client_auth') || misshapen.has('signing')) return;
   const { grant, clientAuth } = connection;
-  if (members.signing !== undefined && clientAuth !== 'private_key_jwt' && !isAssertionGrant(grant))
+  const vouched = clientAuth === 'aws_web_identity';
+  const signs = clientAuth === 'private_key_jwt' || (isAssertionGrant(grant) && !vouched);
+  if (members.signing !== undefined && !signs)
     report(['signing'], 'present', 'only with client_auth "private_key_jwt", or an assertion grant');
-  if (members.signing_alg !== undefined && members.signing !== 'kms')
+  if (vouched) {
+    const algorithm = members.signing_alg;
+    if (algorithm !== undefined && !(WEB_IDENTITY_ALGORITHMS as readonly string[]).includes(algorithm))
+      report(['signing_alg'], show(algorithm), `with "aws_web_identity": ${list(WEB_IDENTITY_ALGORITHMS)}`);
+  } else if (members.signing_alg !== undefined && members.signing !== 'kms')
     report(
       ['signing_alg'],
       'present',
       'only with "signing": "kms": a private key says itself what it is for',
     );
+};
+
+/** Nothing is stored where AWS vouches, so that the connection says what the secret would. */
+const webIdentity: Rule = ({ members, connection, misshapen }, report) => {
+  if (misshapen.has('client_auth')) return;
+  const only = 'client_auth "aws_web_identity"';
+  if (connection.clientAuth === 'aws_web_identity') {
+    if (members.client_id === undefined && !misshapen.has('client_id'))
+      report(['client_id'], 'missing', `required with ${only}: no secret says it`);
+    if (connection.webIdentity?.audience === '' && !misshapen.has('identity_audience'))
+      report(['identity_audience'], 'missing', 'required where neither "issuer" nor "token_endpoint" stands');
+    if (members.secret !== undefined) report(['secret'], 'present', `nothing: with ${only} none is stored`);
+    return;
+  }
+  if (members.client_id !== undefined)
+    report(['client_id'], 'present', `only with ${only}: else it belongs in the secret that "secret" names`);
+  if (members.identity_audience !== undefined) report(['identity_audience'], 'present', `only with ${only}`);
 };
 
 const serverSettings: Rule = ({ members, connection, misshapen }, report) => {
@@ -151,14 +175,20 @@ const serverSettings: Rule = ({ members, connection, misshapen }, report) => {
   });
   if (misshapen.has('grant')) return;
   const { grant, clientAuth } = connection;
-  const signs = clientAuth.endsWith('_jwt') || isAssertionGrant(grant);
+  // What AWS signs has no other claims than AWS's.
+  const grantIsOurs = isAssertionGrant(grant) && clientAuth !== 'aws_web_identity';
+  const signs = clientAuth.endsWith('_jwt') || grantIsOurs;
   const only: [VendorMember, boolean, string][] = [
     [
       'assertion_audience',
       signs,
       'client_auth "private_key_jwt" or "client_secret_jwt", or an assertion grant',
     ],
-    ['assertion_claims', isAssertionGrant(grant), 'the grants "…:jwt-bearer" and "…:token-exchange"'],
+    [
+      'assertion_claims',
+      grantIsOurs,
+      'the grants "…:jwt-bearer" and "…:token-exchange", and a key of the client’s own',
+    ],
     ['grant_type', grant === 'client_credentials', 'grant "client_credentials"'],
     ['params', isForItself(grant), 'grants without a consent'],
     ['refresh_token_lifetime', !isForItself(grant), 'grants that have refresh tokens'],
@@ -198,6 +228,7 @@ const RULES: readonly Rule[] = [
   ...SCOPE_RULES,
   consent,
   signing,
+  webIdentity,
   serverSettings,
   refresh,
 ];

@@ -328,6 +328,23 @@ export const connectionSchema = v.strictObject({
       v.description("How the broker proves itself at the token endpoint; default: the vendor's first."),
     ),
   ),
+  client_id: v.optional(
+    v.pipe(
+      label,
+      v.description(
+        'The client at its server, with client_auth aws_web_identity alone: else the secret says it.',
+      ),
+    ),
+  ),
+  identity_audience: v.optional(
+    v.pipe(
+      // `$` would begin a variable of IAM's policies.
+      text('printable ASCII without space and $: 1-1000 characters', /^[!-#%-~]{1,1000}$/),
+      v.description(
+        "`aud` of AWS's token, with client_auth aws_web_identity; default: the issuer, else the token endpoint.",
+      ),
+    ),
+  ),
   signing: v.optional(
     v.pipe(
       oneOf(SIGNING_KEYS),
@@ -340,7 +357,7 @@ export const connectionSchema = v.strictObject({
     v.pipe(
       oneOf(Object.keys(KMS_KEYS) as [KmsAlgorithm, ...KmsAlgorithm[]]),
       v.description(
-        'By what the KMS key signs, and so of which kind it is; default: RS256 (RFC 7518 §3.1). Another makes another key.',
+        'By what the KMS key signs, and so of which kind it is: another makes another key. Or by what AWS signs its token: RS256 or ES384. Default: RS256 (RFC 7518 §3.1).',
       ),
     ),
   ),

@@ -48,4 +48,4 @@ export function unknownMembers(
     }));
 }
 
-const SECRET_MEMBERS = new Set(['client_id', 'client_secret', 'private_key', 'kms_key_id', 'key_id']);
+const SECRET_MEMBERS = new Set(['client_secret', 'private_key', 'kms_key_id', 'key_id']);

@@ -108,6 +108,12 @@ export const connectionAnswer = message<ConnectionAnswer>({
   connection: text,
   vendor: text,
   grant_type: text,
+  client_auth: maybe(
+    described(
+      v.literal('aws_web_identity'),
+      'Where no secret is stored: how the broker proves itself without one.',
+    ),
+  ),
   scope: maybe(text),
   scopes: v.array(text),
   api_hosts: described(v.array(text), 'Where its tokens may be sent.'),

@@ -193,6 +193,8 @@ export interface ConnectionAnswer {
   connection: string;
   vendor: string;
   grant_type: string;
+  /** Where no secret is stored: how the broker proves itself without one. */
+  client_auth?: 'aws_web_identity';
   scope?: string;
   scopes: string[];
   api_hosts: string[];

@@ -41,6 +41,8 @@ export function clientAuthentication(
       return oauth.ClientSecretJwt(secretOf(client), {
         [oauth.modifyAssertion]: (header, claims) => complete(header, claims, assertions),
       });
+    case 'aws_web_identity':
+      return webIdentity(client, assertions);
     case 'none':
       // The assertion that is its grant says who the client is (RFC 7521 §4.1).
       return client.signingKeys ? () => undefined : oauth.None();
@@ -52,10 +54,28 @@ function privateKeyJwt(client: Client, assertions: Assertions): oauth.ClientAuth
   return async (_server, _client, body) => {
     const { clientId } = client;
     const claims = { jti: randomUUID(), iss: clientId, sub: clientId };
-    body.set('client_id', clientId);
-    body.set('client_assertion_type', 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer');
-    body.set('client_assertion', await signAssertion(client, assertions, claims));
+    showAssertion(body, clientId, await signAssertion(client, assertions, claims));
   };
+}
+
+/** AWS's token has its own issuer and subject, by which the server knows the client; one that is the grant is not repeated. */
+function webIdentity(client: Client, { budget }: Assertions): oauth.ClientAuth {
+  return async (_server, _client, body) => {
+    if (body.has('assertion') || body.has('subject_token')) body.set('client_id', client.clientId);
+    else showAssertion(body, client.clientId, await identityToken(client, budget));
+  };
+}
+
+function showAssertion(body: URLSearchParams, clientId: string, assertion: string): void {
+  body.set('client_id', clientId);
+  body.set('client_assertion_type', 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer');
+  body.set('client_assertion', assertion);
+}
+
+/** @throws BrokerError `secret_unavailable` */
+export function identityToken(client: Client, budget: Budget): Promise<string> {
+  if (client.identityToken === undefined) throw missing("word of AWS's");
+  return client.identityToken(budget);
 }
 
 /**

@@ -16,6 +16,8 @@ const SHAPES: Readonly<Record<ClientAuthMethod, string>> = {
   client_secret_basic_raw: '{"client_id", "client_secret"}',
   private_key_jwt: '{"client_id", "private_key", "key_id"?, "certificate"?}',
   client_secret_jwt: '{"client_id", "client_secret"}',
+  // Nothing is stored: never shown.
+  aws_web_identity: '{"client_id"}',
   none: '{"client_id"}',
 };
 

@@ -28,6 +28,8 @@ export interface Client {
   readonly signingKeys?: SigningKeys;
   /** `kid` of the assertion's header. */
   readonly keyId?: string;
+  /** AWS's word for the broker, in place of a key: a JWT for one use. @throws BrokerError `secret_unavailable` */
+  readonly identityToken?: (budget: Budget) => Promise<string>;
   /** SHA-256 of the key's certificate, base64url: `x5t#S256` of the assertion's header. */
   readonly certificateThumbprint?: string;
 }

@@ -28,6 +28,7 @@ export const custom: Vendor = {
     'client_secret_basic_raw',
     'private_key_jwt',
     'client_secret_jwt',
+    'aws_web_identity',
     'none',
   ],
   members: {

@@ -42,6 +42,12 @@ function connectionsAt({ bipsync, bugsplat, bugfender }: SimulatedVendors['origi
     crash: symbols,
     jobs: { vendor: 'bugfender', base_url: bugfender, client_auth: 'private_key_jwt' },
     vault: { vendor: 'bugfender', base_url: bugfender, client_auth: 'private_key_jwt', signing: 'kms' },
+    vouched: {
+      vendor: 'custom',
+      token_endpoint: `${bugsplat}/token`,
+      client_auth: 'aws_web_identity',
+      client_id: 'a',
+    },
     person: { ...person, grant: 'authorization_code' },
     paste: {
       ...person,

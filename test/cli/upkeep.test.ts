@@ -163,6 +163,19 @@ describe('secret keygen', () => {
     });
   });
 
+  test.each(['put', 'keygen'])('%s stores nothing where AWS vouches', async (command) => {
+    const input = '{"client_id": "a", "client_secret": "b"}';
+    for (const more of [[], ['--connections', context.file]])
+      expect(await run(['secret', command, 'vouched', ...more], { input })).toMatchObject({
+        code: 2,
+        stdout: '',
+        stderr: expect.stringMatching(/vouched has no secret: AWS vouches for the broker/),
+      });
+    expect((await run(['doctor', 'vouched'])).stdout).toContain(
+      '✔ secret of vouched: no secret: AWS vouches for the broker',
+    );
+  });
+
   test('makes no key for a connection that has no use for one, and leaves its secret alone', async () => {
     const ended = await run(['secret', 'keygen', 'crash', '--client-id', 'a']);
     expect(ended).toMatchObject({

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { OUT_OF_BAND } from '../../shared/connections/connection.ts';
 import { ConnectionsFileError } from '../../shared/connections/issues.ts';
 import { parseConnections, parseConnectionsText } from '../../shared/connections/parse.ts';
+import { VENDORS as SHIPPED } from '../../shared/vendors/index.ts';
 import { connection, issuesOf, mistakes, parse, VENDORS } from '../support/connections.ts';
 
 const OPTIONS = { vendors: VENDORS, allowLoopbackHttp: false };
@@ -440,6 +441,20 @@ describe('a shared secret', () => {
     expect(issues[0]).toMatchObject({ path: 'connections.b.secret' });
     expect(issues[0]!.allowed).toMatch(
       /a secret of its own: connection "a" sends this one to vendor "open" at/,
+    );
+  });
+
+  test('as little is AWS’s word for one audience sent to two servers', () => {
+    const vouched = { vendor: 'custom', client_auth: 'aws_web_identity', client_id: 'a' };
+    const both = (identity_audience: string) => ({
+      a: { ...vouched, issuer: 'https://as.example' },
+      b: { ...vouched, issuer: 'https://evil.example', identity_audience },
+    });
+    const parsed = (audience: string) =>
+      parseConnections({ connections: both(audience) }, { ...OPTIONS, vendors: SHIPPED });
+    expect(parsed('https://evil.example').size).toBe(2);
+    expect(() => parsed('https://as.example')).toThrow(
+      /connections\.b\.identity_audience.*an audience of its own: connection "a" sends this one to vendor "custom" at as\.example/s,
     );
   });
 

@@ -5,11 +5,11 @@ import { OPERATIONS } from '../../infra/cost.ts';
 import { Browser } from '../support/consent-browser.ts';
 import type { PolicyDocument } from './deployed.ts';
 import { type Call, type Deployment, deploy } from './deployment.ts';
-import { mayFunction } from './simulate.ts';
+import { mayFunction, type Request } from './simulate.ts';
 import { ACCOUNT, REGION } from './synth.ts';
 
 /** Lambda loads a bundle at every cold start; these bytes are what callers wait for. */
-const LARGEST_BUNDLE = 455 * 1000;
+const LARGEST_BUNDLE = 458 * 1000;
 const CALLER = `arn:aws:sts::${ACCOUNT}:assumed-role/job/session`;
 
 let deployment: Deployment;
@@ -68,6 +68,7 @@ test('the functions serve, consent, refresh, rescue, revoke and rotate as synthe
 
   expect(await deployment.invoke('Invoke', {}, 'signing')).toMatchObject({ result: { source: 'vendor' } });
   expect(await call('POST /connections/{connection}/token', 'signing')).toHaveProperty('access_token');
+  expect(await deployment.invoke('Invoke', {}, 'vouched')).toMatchObject({ result: { source: 'vendor' } });
 
   const { consent_url } = await call('POST /connections/{connection}/consent', 'person');
   const browser = new Browser(async (event) => {
@@ -143,7 +144,7 @@ test('no function is allowed a data action that none has ever made', () => {
     .flatMap(([, { Properties }]) => (Properties.PolicyDocument as PolicyDocument).Statement)
     .filter(({ Condition }) => !JSON.stringify(Condition ?? {}).includes('kms:ViaService'))
     .flatMap(({ Action }) => Action as string | string[])
-    .filter((action) => /^(dynamodb|secretsmanager|kms):/.test(action));
+    .filter((action) => /^(dynamodb|secretsmanager|kms|sts):/.test(action));
   // The place of a forgotten grant is removed an hour later (`test/broker/grants/sweep.test.ts`).
   const made = new Set([...deployment.calls.map(({ action }) => action), 'dynamodb:DeleteItem']);
   expect([...new Set(granted)].filter((action) => !made.has(action))).toEqual([]);
@@ -184,7 +185,15 @@ async function call(
 const signingKey = () => deployment.deployed.id('AWS::KMS::Key', 'SigningKey');
 
 /** What IAM sees beside action and resource. */
-function conditionsOf({ action, input }: Call) {
+function conditionsOf({ action, input }: Call): Pick<Request, 'context' | 'resourcePolicy'> {
+  if (action.startsWith('sts:'))
+    return {
+      context: {
+        'sts:IdentityTokenAudience': input['Audience.member.1']!,
+        'sts:SigningAlgorithm': input.SigningAlgorithm!,
+        'sts:DurationSeconds': input.DurationSeconds!,
+      },
+    };
   if (!action.startsWith('kms:')) return {};
   const { KeyPolicy } = deployment.deployed.properties('AWS::KMS::Key', signingKey());
   return {
@@ -195,6 +204,7 @@ function conditionsOf({ action, input }: Call) {
 
 /** What IAM sees as the resource of a call. */
 function resourceOf({ action, input }: Call): string {
+  if (action.startsWith('sts:')) return '*';
   if (action.startsWith('dynamodb:')) {
     const table = `arn:aws:dynamodb:${REGION}:${ACCOUNT}:table/${input.TableName}`;
     return input.IndexName ? `${table}/index/${input.IndexName}` : table;

@@ -56,6 +56,21 @@ describe('a folder of connections files', () => {
     );
   });
 
+  test('may not name another file’s client that has no secret: AWS vouches for both alike', () => {
+    const client = { vendor: 'custom', issuer: 'https://as.example', client_auth: 'aws_web_identity' };
+    const second = (client_id: string) =>
+      files({
+        'a.json': { connections: { one: { ...client, client_id: 'x' } } },
+        'b.json': { connections: { two: { ...client, client_id } } },
+      });
+    expect(() => loadConnections(second('x'), plain)).toThrow(
+      /b\.json: .*connections\.two\.client_id.*"one".*a client that no other file/s,
+    );
+    const { connections, text } = loadConnections(second('y'), plain);
+    expect(connections).toHaveLength(2);
+    expect(text).not.toContain('"secret"');
+  });
+
   test('names the file that is wrong, and every mistake in it', () => {
     const path = files({
       'a.json': { connections: { one: BITS } },

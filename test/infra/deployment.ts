@@ -1,6 +1,6 @@
 /**
  * The synthesized stack, run: each asset in a process of its own under the template's environment, against
- * embedded DynamoDB, Secrets Manager and KMS behind a recorder, and a vendor that speaks TLS.
+ * embedded DynamoDB, Secrets Manager, KMS and STS behind a recorder, and a vendor that speaks TLS.
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -125,6 +125,7 @@ function connectionsAt(origin: string) {
       authorization_endpoint: `${origin}/authorize`,
     },
     signing: { ...common, client_auth: 'private_key_jwt' as const, signing: 'kms' as const },
+    vouched: { ...common, client_auth: 'aws_web_identity' as const, client_id: 'client' },
   };
 }
 
@@ -187,17 +188,25 @@ async function startVendor(folder: string) {
 /** As IAM calls them, by target. */
 const SERVICES: Readonly<Record<string, string>> = { secretsmanager: 'secretsmanager', TrentService: 'kms' };
 
+/** Of a target and JSON, or of a form, as STS has it. */
+function askedIn(body: string, target: string | string[] | undefined): Omit<Call, 'caller'> {
+  if (target === undefined) {
+    const input = Object.fromEntries(new URLSearchParams(body));
+    return { action: `sts:${input.Action}`, input };
+  }
+  const [service, operation] = String(target).split('.');
+  return { action: `${SERVICES[service!] ?? 'dynamodb'}:${operation}`, input: JSON.parse(body) };
+}
+
 /** Passes calls on and remembers them. */
 async function startRecorder(target: string) {
   const calls: Call[] = [];
   let refuses = (_: Call): boolean => false;
   const server = createServer(async (request, response) => {
     const body = await textOf(request);
-    const [service, operation] = String(request.headers['x-amz-target']).split('.');
     const call: Call = {
       caller: /Credential=([^/]+)/.exec(request.headers.authorization ?? '')?.[1] ?? '',
-      action: `${SERVICES[service!] ?? 'dynamodb'}:${operation}`,
-      input: JSON.parse(body),
+      ...askedIn(body, request.headers['x-amz-target']),
     };
     calls.push(call);
     if (refuses(call)) return response.writeHead(500).end('{}');

@@ -59,8 +59,8 @@ export interface BrokerWorld {
   /** The endpoints themselves, behind the proxies. */
   readonly origins: Origins;
   readonly names: StoreNames;
-  /** A connection with a name of its own, and its secret: a demo client's, or any object. */
-  connect(members: ConnectionMembers, secret: DemoClientName | object): Promise<Connection>;
+  /** A connection with a name of its own, and its secret, where it has one: a demo client's, or any object. */
+  connect(members: ConnectionMembers, secret?: DemoClientName | object): Promise<Connection>;
   /** A new version of a connection's secret becomes the current one. */
   putSecret(connection: Connection, value: object, stages?: string[]): Promise<void>;
   /** A process of the broker that has the connections; it starts with an empty memory. */
@@ -98,6 +98,7 @@ export async function startBrokerWorld(): Promise<{ world: BrokerWorld; close():
       const base_url = origins[members.vendor];
       const entry = { ...(base_url && { base_url }), ...members };
       const connection = parseOne(name, entry);
+      if (secret === undefined) return connection;
       const value = typeof secret === 'string' ? await demoSecret(vendors, secret) : secret;
       await manager.client.send(
         new CreateSecretCommand({ Name: connection.secret, SecretString: JSON.stringify(value) }),

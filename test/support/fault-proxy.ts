@@ -123,12 +123,18 @@ async function receive(incoming: IncomingMessage): Promise<Received> {
   const chunks: Buffer[] = [];
   for await (const chunk of incoming) chunks.push(chunk);
   return {
-    operation: String(incoming.headers['x-amz-target'] ?? '').split('.')[1] ?? '',
+    operation: operationOf(incoming, Buffer.concat(chunks)),
     method: incoming.method ?? 'POST',
     path: incoming.url ?? '/',
     headers: incoming.headers,
     body: Buffer.concat(chunks),
   };
+}
+
+/** A target, or an action in a form, as STS has it. */
+function operationOf({ headers }: IncomingMessage, body: Buffer): string {
+  const [, named] = String(headers['x-amz-target'] ?? '').split('.');
+  return named ?? new URLSearchParams(body.toString()).get('Action') ?? '';
 }
 
 function forward(upstream: string, { method, path, headers, body }: Received): Promise<Answer> {

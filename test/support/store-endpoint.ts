@@ -1,13 +1,14 @@
-/** DynamoDB, Secrets Manager and KMS on one loopback origin, with the local broker's own parts; nothing is verified. */
+/** DynamoDB, Secrets Manager, KMS and STS on one loopback origin, with the local broker's own parts; nothing is verified. */
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import dynalite from 'dynalite';
-import { AwsError, errorAnswer } from '../../functions/local/emulator/errors.ts';
+import { AwsError, errorAnswer, queryErrorAnswer } from '../../functions/local/emulator/errors.ts';
 import { kmsService } from '../../functions/local/emulator/kms.ts';
 import { secretsManagerService } from '../../functions/local/emulator/secrets-manager.ts';
+import { stsService } from '../../functions/local/emulator/sts.ts';
 
 export interface StoreEndpoint {
   /** `http://127.0.0.1:PORT`, for `endpoint` of a client or `AWS_ENDPOINT_URL`. */
@@ -21,19 +22,20 @@ export async function startStoreEndpoint(): Promise<StoreEndpoint> {
   const services = {
     secretsmanager: await secretsManagerService(join(folder, 'secrets.json')),
     TrentService: await kmsService(join(folder, 'kms.json')),
+    sts: stsService(),
   };
 
   const server = createServer(async (request, response) => {
-    const [target] = String(request.headers['x-amz-target']).split('.');
-    if (target !== 'secretsmanager' && target !== 'TrentService') {
+    const target = targetOf(request);
+    if (target === undefined) {
       dynamodb.emit('request', request, response);
       return;
     }
     const chunks: Buffer[] = [];
     for await (const chunk of request) chunks.push(chunk);
     const received = {
-      method: 'POST',
-      rawPath: '/',
+      method: request.method ?? 'POST',
+      rawPath: request.url ?? '/',
       rawQuery: '',
       headers: request.headers as Record<string, string>,
       body: Buffer.concat(chunks),
@@ -41,7 +43,7 @@ export async function startStoreEndpoint(): Promise<StoreEndpoint> {
       sourceIp: '127.0.0.1',
     };
     const answer = await services[target](received).catch((error) => {
-      if (error instanceof AwsError) return errorAnswer(error);
+      if (error instanceof AwsError) return (target === 'sts' ? queryErrorAnswer : errorAnswer)(error);
       throw error;
     });
     response.writeHead(answer.status, answer.headers as Record<string, string>).end(answer.body);
@@ -56,4 +58,10 @@ export async function startStoreEndpoint(): Promise<StoreEndpoint> {
       await rm(folder, { recursive: true });
     },
   };
+}
+
+/** `undefined`: DynamoDB. */
+function targetOf({ headers }: IncomingMessage) {
+  const [target] = String(headers['x-amz-target'] ?? 'sts').split('.');
+  return target === 'secretsmanager' || target === 'TrentService' || target === 'sts' ? target : undefined;
 }

@@ -30,6 +30,9 @@ function connect(members: object, value: object = secret) {
   return world.connect({ ...base, ...members }, value);
 }
 
+const VOUCHED = { client_auth: 'aws_web_identity', client_id: 'client' };
+const TOKEN_EXCHANGE = 'urn:ietf:params:oauth:grant-type:token-exchange';
+
 const token = async (members: object, value?: object) => world.process(await connect(members, value)).token();
 
 test('token_params go with every token request, a name with several values too', async () => {
@@ -284,6 +287,30 @@ test.each([
       signing_alg: 'ES256',
     },
     /signing_alg.*"RS256": Bugfender takes no other/s,
+  ],
+  [
+    { client_id: 'canary' },
+    /client_id\n.*present\n.*only with client_auth "aws_web_identity": else .* secret/s,
+  ],
+  [{ identity_audience: 'x' }, /identity_audience.*only with client_auth "aws_web_identity"/s],
+  [{ client_auth: 'aws_web_identity' }, /client_id.*missing.*required with client_auth "aws_web_identity"/s],
+  [{ ...VOUCHED, secret: 'token-broker/it' }, /secret\n.*nothing: with client_auth "aws_web_identity" none/s],
+  [{ ...VOUCHED, identity_audience: 'a b' }, /printable ASCII without space and \$/],
+  [{ ...VOUCHED, identity_audience: 'api://$x' }, /printable ASCII without space and \$/],
+  [{ ...VOUCHED, signing_alg: 'ES256' }, /signing_alg.*with "aws_web_identity": "RS256", "ES384"/s],
+  [{ ...VOUCHED, signing: 'kms' }, /signing\b.*only with client_auth "private_key_jwt"/s],
+  [
+    { ...VOUCHED, assertion_audience: 'issuer' },
+    /assertion_audience.*only with client_auth "private_key_jwt"/s,
+  ],
+  [
+    { ...VOUCHED, grant: TOKEN_EXCHANGE, assertion_claims: { sub: 'x' } },
+    /assertion_claims.*key of the client/s,
+  ],
+  [{ ...VOUCHED, grant: TOKEN_EXCHANGE, signing: 'kms' }, /signing\b.*only with/s],
+  [
+    { ...VOUCHED, vendor: 'bits', token_endpoint: undefined, scope: 'application' },
+    /client_auth.*with vendor "bits": "client_secret_basic_raw"/s,
   ],
   [{ assertion_claims: { sub: 'x' } }, /only with the grants "…:jwt-bearer"/],
   [

@@ -24,6 +24,7 @@ function differencesOf(entry: Connection, listed: readonly Listed[]): string[] {
   const pairs = [
     ['vendor', entry.vendor, deployed.vendor],
     ['grant', entry.grant, deployed.grant_type],
+    ['client_auth', entry.webIdentity ? entry.clientAuth : '', deployed.client_auth ?? ''],
     ['scope', entry.scope.join(' '), deployed.scope ?? ''],
     ['scopes', entry.scopes.join(' '), deployed.scopes?.join(' ')],
     ['api_hosts', entry.apiHosts.join(' '), deployed.api_hosts?.join(' ')],

@@ -8,6 +8,7 @@ import { stagedSecret } from '../../../shared/contract/stage.ts';
 import { parseClient } from '../../../shared/oauth/client-secret.ts';
 import { VENDORS } from '../../../shared/vendors/index.ts';
 import { type Aws, AwsRefusal, callJson } from '../aws.ts';
+import type { Listed } from '../connection-list.ts';
 import { kmsKeysOf } from '../secret-kms.ts';
 import { methodOf } from '../secret-put.ts';
 import { readSecret } from '../secrets-manager.ts';
@@ -15,18 +16,16 @@ import { type Check, type CheckContext, type Finding, ok, problem, skipped } fro
 
 /** Each secret's presence and shape; of keys, their type and size. */
 export const checkSecrets: Check = async (context) => {
-  return Promise.all(
-    context.listed.map(({ connection, vendor }) => checkSecret(context, connection, vendor)),
-  );
+  return Promise.all(context.listed.map((each) => checkSecret(context, each)));
 };
 
 async function checkSecret(
   { target, file }: CheckContext,
-  connection: string,
-  vendor = '',
+  { connection, vendor = '', client_auth }: Listed,
 ): Promise<Finding> {
   const check = `secret of ${connection}`;
   const entry = file?.get(connection);
+  if (client_auth ?? entry?.webIdentity) return ok(check, 'no secret: AWS vouches for the broker');
   const name = stagedSecret(entry?.secret ?? NAMES.defaultSecretPrefix + connection, target.stage);
   const put = `token-broker secret put ${connection}`;
   try {

@@ -1,10 +1,10 @@
 /**
  * One port that speaks the AWS wire protocols the broker and its operator need. What it serves is told
- * apart as AWS's own clients send it: by `X-Amz-Target`, or by Lambda's path.
+ * apart as AWS's own clients send it: by `X-Amz-Target`, by Lambda's path, or as a form.
  */
 import { type Answer, type LocalServer, originRefusal, type Received, serve } from '../http.ts';
 import { SignatureRefused, verifySignature } from '../sigv4.ts';
-import { AwsError, errorAnswer } from './errors.ts';
+import { AwsError, errorAnswer, queryErrorAnswer } from './errors.ts';
 
 /** Answers a request whose signature holds. @throws AwsError */
 export type AwsService = (request: Received) => Promise<Answer>;
@@ -15,6 +15,7 @@ interface AwsServices {
   readonly dynamodb?: AwsService;
   readonly secretsmanager?: AwsService;
   readonly kms?: AwsService;
+  readonly sts?: AwsService;
 }
 
 interface AwsEndpointOptions {
@@ -49,6 +50,7 @@ async function respond(
   const foreign = originRefusal(request);
   if (foreign) return foreign;
   try {
+    if (services.sts && isPublic(request)) return await services.sts(request);
     if (request.tooLarge)
       throw new AwsError('RequestEntityTooLargeException', 'The request is too large', 413);
     const name = serviceOf(request);
@@ -57,7 +59,7 @@ async function respond(
     if (!service) throw elsewhere(name);
     return await service(request);
   } catch (error) {
-    return errorAnswer(awsErrorOf(error));
+    return (isForm(request.headers) ? queryErrorAnswer : errorAnswer)(awsErrorOf(error));
   }
 }
 
@@ -66,13 +68,24 @@ function serviceOf({ headers, rawPath }: Received): keyof AwsServices {
   if (target.startsWith('DynamoDB_')) return 'dynamodb';
   if (target.startsWith('secretsmanager.')) return 'secretsmanager';
   if (target.startsWith('TrentService.')) return 'kms';
+  if (target === '' && rawPath === '/' && isForm(headers)) return 'sts';
   if (target === '' && rawPath.startsWith('/2015-03-31/functions/')) return 'lambda';
   throw new AwsError(
     'UnknownOperationException',
     'This endpoint serves DynamoDB (X-Amz-Target: DynamoDB_20120810.…), Secrets Manager ' +
-      '(X-Amz-Target: secretsmanager.…), KMS (X-Amz-Target: TrentService.…) and Lambda Invoke (POST /2015-03-31/functions/…/invocations) only',
+      '(X-Amz-Target: secretsmanager.…), KMS (X-Amz-Target: TrentService.…), STS (a form to /) and Lambda Invoke (POST /2015-03-31/functions/…/invocations) only',
     404,
   );
+}
+
+/** What the issuer of tokens says of itself, to everybody. */
+function isPublic({ method, rawPath }: Received): boolean {
+  return method === 'GET' && rawPath.startsWith('/.well-known/');
+}
+
+/** As AWS's Query protocol has it. */
+function isForm(headers: Received['headers']): boolean {
+  return headers['content-type']?.startsWith('application/x-www-form-urlencoded') ?? false;
 }
 
 function elsewhere(service: string): AwsError {

@@ -1,4 +1,4 @@
-/** Errors in the shape that AWS's JSON protocols give them, so that every SDK names them as it would AWS's. */
+/** Errors in the shape that AWS's protocols give them, JSON or a Query's XML, so that every SDK names them as it would AWS's. */
 import { randomUUID } from 'node:crypto';
 import { type Answer, jsonAnswer } from '../http.ts';
 
@@ -31,4 +31,15 @@ export function awsAnswer(status: number, value: unknown, headers: Record<string
     'x-amzn-requestid': randomUUID(),
     ...headers,
   });
+}
+
+/** Of the Query protocol. */
+export function queryErrorAnswer({ code, message, status }: AwsError): Answer {
+  const escaped = message.replace(/[<>&]/g, (character) => `&#${character.charCodeAt(0)};`);
+  const error = `<Error><Type>Sender</Type><Code>${code}</Code><Message>${escaped}</Message></Error>`;
+  return xmlAnswer(status, `<ErrorResponse>${error}<RequestId>${randomUUID()}</RequestId></ErrorResponse>`);
+}
+
+export function xmlAnswer(status: number, body: string): Answer {
+  return { status, headers: { 'content-type': 'text/xml' }, body };
 }

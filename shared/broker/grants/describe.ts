@@ -75,6 +75,7 @@ function settingsOf({ connection, vendor }: Found): ConnectionAnswer {
     connection: connection.name,
     vendor: vendor.name,
     grant_type: connection.grant,
+    ...(connection.webIdentity && { client_auth: 'aws_web_identity' }),
     ...(connection.scope.length > 0 && { scope: connection.scope.join(' ') }),
     scopes: [...connection.scopes],
     api_hosts: [...connection.apiHosts],

@@ -25,11 +25,13 @@ function digest(connection: Connection): string {
   const known = digests.get(connection);
   if (known !== undefined) return known;
   const { vendor, grant, clientAuth, secret, baseUrl, tenant, issuer, tokenEndpoint, server } = connection;
+  const { webIdentity } = connection;
   const made = sha256Base64url(
     JSON.stringify(
-      [vendor, grant, clientAuth, secret, baseUrl, tenant, issuer, tokenEndpoint, server].map(
-        (x) => x ?? null,
-      ),
+      [
+        ...[vendor, grant, clientAuth, secret, baseUrl, tenant, issuer, tokenEndpoint, server],
+        ...(webIdentity ? [webIdentity] : []),
+      ].map((x) => x ?? null),
     ),
   );
   digests.set(connection, made);

@@ -8,6 +8,7 @@
  */
 import type { Connection } from '../../connections/connection.ts';
 import { BrokerError, inDoubt, isAmbiguous, VendorError } from '../../contract/errors.ts';
+import { Redacted } from '../../contract/redacted.ts';
 import { parseClient } from '../../oauth/client-secret.ts';
 import type { Clock } from '../../oauth/clock.ts';
 import type { Client } from '../../oauth/types.ts';
@@ -64,7 +65,7 @@ export function clients({ clock, timing, secrets, refusals }: ClientParts): Clie
   }
 
   async function refusalOfCurrent(connection: Connection): Promise<ClientRefusal | undefined> {
-    const { versionId } = await secrets.read(connection.secret);
+    const { versionId } = await readCurrent(connection);
     return refusals.of(connection.name, versionId);
   }
 
@@ -93,14 +94,7 @@ export function clients({ clock, timing, secrets, refusals }: ClientParts): Clie
       if (!version || tried.has(version.versionId)) continue;
       tried.add(version.versionId);
       try {
-        const client = await parseClient(
-          version.value,
-          connection.clientAuth,
-          connection.secret,
-          connection.grant,
-          connection.kmsAlgorithm && { algorithm: connection.kmsAlgorithm, sign: secrets.sign },
-        );
-        const result = await use(client);
+        const result = await use(await clientOf(connection, version));
         if (refused && (stage !== 'AWSCURRENT' || accepted))
           await refusals.remember(connection.name, refused.error, refused.version, spareOf(stage));
         return result;
@@ -126,14 +120,33 @@ export function clients({ clock, timing, secrets, refusals }: ClientParts): Clie
     throw refused.error;
   }
 
-  function candidates({ secret }: Connection, accepted: SpareStage | undefined): Candidate[] {
+  /** Where nothing is stored, who the client is stands for the version. */
+  async function readCurrent(
+    { secret, webIdentity }: Connection,
+    options?: { fresh: boolean },
+  ): Promise<SecretVersion> {
+    if (!webIdentity) return secrets.read(secret, options);
+    return { versionId: webIdentity.clientId, value: new Redacted('') };
+  }
+
+  async function clientOf(connection: Connection, { value }: SecretVersion): Promise<Client> {
+    const { clientAuth, secret, grant, kmsAlgorithm: algorithm, webIdentity } = connection;
+    if (!webIdentity)
+      return parseClient(value, clientAuth, secret, grant, algorithm && { algorithm, sign: secrets.sign });
+    const { clientId } = webIdentity;
+    return { clientId, identityToken: (budget) => secrets.vouch(webIdentity, budget) };
+  }
+
+  function candidates(connection: Connection, accepted: SpareStage | undefined): Candidate[] {
+    const { secret, webIdentity } = connection;
     const spare = (stage: SpareStage): Candidate => ({ stage, read: () => readSpare(secret, stage) });
     const all: Candidate[] = [
-      { stage: 'AWSCURRENT', read: () => secrets.read(secret) },
-      { stage: 'AWSCURRENT', read: () => secrets.read(secret, { fresh: true }) },
+      { stage: 'AWSCURRENT', read: () => readCurrent(connection) },
+      { stage: 'AWSCURRENT', read: () => readCurrent(connection, { fresh: true }) },
       spare('AWSPENDING'),
       spare('AWSPREVIOUS'),
     ];
+    if (webIdentity) return all.slice(0, 1);
     return accepted ? [spare(accepted), ...all] : all;
   }
 
@@ -156,11 +169,11 @@ export function clients({ clock, timing, secrets, refusals }: ClientParts): Clie
     const last = recheckedAt.get(connection.secret) ?? Number.NEGATIVE_INFINITY;
     if (last + timing.secretRecheck > clock.now()) return false;
     recheckedAt.set(connection.secret, clock.now());
-    return (await secrets.read(connection.secret, { fresh: true })).versionId !== refusedVersion;
+    return (await readCurrent(connection, { fresh: true })).versionId !== refusedVersion;
   }
 
   async function secretVersion(connection: Connection): Promise<string | undefined> {
-    const version = await secrets.read(connection.secret).catch(() => undefined);
+    const version = await readCurrent(connection).catch(() => undefined);
     return version?.versionId;
   }
 }

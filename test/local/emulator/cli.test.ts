@@ -3,12 +3,14 @@ import { createPublicKey, verify } from 'node:crypto';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createRemoteJWKSet, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type EmbeddedDynamoDb, embedDynamoDb } from '../../../functions/local/emulator/dynamodb.ts';
 import { startAwsEndpoint } from '../../../functions/local/emulator/endpoint.ts';
 import { kmsService } from '../../../functions/local/emulator/kms.ts';
 import { lambdaService } from '../../../functions/local/emulator/lambda.ts';
 import { secretsManagerService } from '../../../functions/local/emulator/secrets-manager.ts';
+import { stsService } from '../../../functions/local/emulator/sts.ts';
 import type { LocalServer } from '../../../functions/local/http.ts';
 import { echoHandlers } from '../../support/echo-handlers.ts';
 import { output } from '../../support/output.ts';
@@ -32,7 +34,7 @@ describe.skipIf(version === undefined)('the AWS CLI', () => {
     endpoint = await startAwsEndpoint({
       key: 'local',
       port: 0,
-      services: { lambda, dynamodb: dynamodb.service, secretsmanager, kms },
+      services: { lambda, dynamodb: dynamodb.service, secretsmanager, kms, sts: stsService() },
     });
   });
   afterAll(async () => {
@@ -75,6 +77,15 @@ describe.skipIf(version === undefined)('the AWS CLI', () => {
     const { PublicKey } = JSON.parse(String(answer.body));
     const publicKey = createPublicKey({ key: Buffer.from(PublicKey, 'base64'), format: 'der', type: 'spki' });
     expect(verify('sha384', Buffer.from('hello'), publicKey, Buffer.from(Signature, 'base64'))).toBe(true);
+  });
+
+  test('gets a token of whoever it is, which the issuer’s JWKS verifies', async () => {
+    const how = ['--audience', 'a', 'b', '--signing-algorithm', 'ES384'];
+    const { WebIdentityToken, Expiration } = await aws('sts', 'get-web-identity-token', ...how);
+    const keys = createRemoteJWKSet(new URL(`${endpoint.url}/.well-known/jwks.json`));
+    const { payload } = await jwtVerify(WebIdentityToken, keys, { issuer: endpoint.url, audience: 'b' });
+    expect(payload.sub).toBe('arn:aws:iam::000000000000:user/local');
+    expect(new Date(Expiration).getTime()).toBe(payload.exp! * 1000);
   });
 
   test('lists tables', async () => {
