@@ -295,6 +295,7 @@ test.each([
   [{ identity_audience: 'x' }, /identity_audience.*only with client_auth "aws_web_identity"/s],
   [{ client_auth: 'aws_web_identity' }, /client_id.*missing.*required with client_auth "aws_web_identity"/s],
   [{ ...VOUCHED, secret: 'token-broker/it' }, /secret\n.*nothing: with client_auth "aws_web_identity" none/s],
+  [{ ...VOUCHED, token_endpoint: undefined }, /identity_audience.*neither "issuer" nor "token_endpoint"/s],
   [{ ...VOUCHED, identity_audience: 'a b' }, /printable ASCII without space and \$/],
   [{ ...VOUCHED, identity_audience: 'api://$x' }, /printable ASCII without space and \$/],
   [{ ...VOUCHED, signing_alg: 'ES256' }, /signing_alg.*with "aws_web_identity": "RS256", "ES384"/s],
