@@ -9,9 +9,21 @@ const options = { vendors: VENDORS, allowLoopbackHttp: true };
 
 export type Connections = ReadonlyMap<string, Connection>;
 
+/** A connections file that parses. */
+export interface ConnectionsFile {
+  readonly connections: Readonly<Record<string, object>>;
+}
+
 /** @throws UsageError when the file cannot be read, ConnectionsFileError with every mistake in it */
 export async function readConnections(path: string): Promise<Connections> {
   return parseConnectionsText(await readText(path), options);
+}
+
+/** @throws as `readConnections` does */
+export async function readConnectionsFile(path: string): Promise<ConnectionsFile> {
+  const text = await readText(path);
+  parseConnectionsText(text, options);
+  return JSON.parse(text) as ConnectionsFile;
 }
 
 /** @throws ConnectionsFileError */

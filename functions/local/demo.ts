@@ -10,7 +10,7 @@ import {
   type VendorName,
 } from '../simulator/server.ts';
 import { readIfPresent, writeAtomically } from './atomic-file.ts';
-import { type Connections, parsed } from './connections.ts';
+import { type Connections, type ConnectionsFile, parsed } from './connections.ts';
 import { UsageError } from './options.ts';
 import type { Seeds } from './stores.ts';
 
@@ -57,8 +57,7 @@ const DEMO = {
 
 /** @param place file of what an earlier run has left, and this one leaves; absent: nothing is kept */
 export function startDemo(place?: string): Promise<Simulation> {
-  const connections = parsed({ connections: DEMO });
-  return simulate(connections, [...connections.keys()], place);
+  return simulate({ connections: DEMO }, Object.keys(DEMO), place);
 }
 
 /**
@@ -66,22 +65,22 @@ export function startDemo(place?: string): Promise<Simulation> {
  * @throws UsageError for a connection that none of the simulated clients is like
  */
 export async function simulate(
-  connections: Connections,
+  file: ConnectionsFile,
   names: readonly string[],
   place?: string,
 ): Promise<Simulation> {
-  const clients = clientsFor(connections, names);
+  const clients = clientsFor(parsed(file), names);
   const vendors = await startWith(place && (await readIfPresent(place)));
   const { origins } = vendors;
+  const members = Object.entries(file.connections).map(([name, each]) => {
+    const client = clients.get(name);
+    return [name, client ? { ...each, base_url: origins[DEMO_CLIENTS[client].vendor] } : each];
+  });
+  const connections = parsed({ ...file, connections: Object.fromEntries(members) });
   const seedOf = (client: DemoClientName) => async () =>
     (await vendors[DEMO_CLIENTS[client].vendor].clientSecrets())[client]!;
   return {
-    connections: new Map(
-      [...connections].map(([name, connection]) => {
-        const client = clients.get(name);
-        return [name, client ? { ...connection, baseUrl: origins[DEMO_CLIENTS[client].vendor] } : connection];
-      }),
-    ),
+    connections,
     seeds: Object.fromEntries(
       [...clients].map(([name, client]) => [connections.get(name)!.secret, seedOf(client)]),
     ),

@@ -113,14 +113,14 @@ async function chooseConnections(
     const { readConnections } = await import('./connections.ts');
     return { connections: await readConnections(file) };
   }
-  const [{ simulate, startDemo }, { readConnections }] = await Promise.all([
+  const [{ simulate, startDemo }, { readConnectionsFile }] = await Promise.all([
     import('./demo.ts'),
     import('./connections.ts'),
   ]);
   const simulation =
     file === undefined
       ? await startDemo(simulators)
-      : await simulate(await readConnections(file), names, simulators);
+      : await simulate(await readConnectionsFile(file), names, simulators);
   return { connections: simulation.connections, simulation };
 }
 
