@@ -1,6 +1,7 @@
 /**
- * The routes that a browser opens: the page of a consent, and the way back from the vendor. Nothing but the request
- * says who asks: the secret in the address, and the value that the browser's cookie holds.
+ * The routes that nobody signs. Those that a browser opens are the page of a consent, and the way back from the vendor:
+ * nothing but the request says who asks, the secret in the address and the value that the browser's cookie holds. And
+ * the public keys, which vendors fetch.
  */
 import type { APIGatewayProxyEventV2, APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
 import { BROWSER, randomSecret } from '../shared/broker/consent/browser.ts';
@@ -11,6 +12,7 @@ import { Redacted } from '../shared/contract/redacted.ts';
 import { type PublicOperation, publicOperation } from '../shared/contract/routes.ts';
 import type { Broker } from './compose.ts';
 import { consentPage } from './consent-page.ts';
+import { jsonAnswer } from './http-answers.ts';
 
 type Event = APIGatewayProxyEventV2;
 type Answer = APIGatewayProxyStructuredResultV2;
@@ -22,6 +24,12 @@ const LONGEST = 8_192;
 
 /** As long as the outcome of a consent is kept, in seconds. */
 const COOKIE_LIFE = 3_600;
+
+/**
+ * RFC 7517 §8.5.2. Five minutes keep servers and what stands before them from asking for each assertion, and are what a
+ * rotation waits for, and what the key of a lost secret is still believed for.
+ */
+const JWKS_HEADERS = { 'content-type': 'application/jwk-set+json', 'cache-control': 'public, max-age=300' };
 
 export function callbackHandler(broker: Broker): CallbackHandler {
   const { protocol, origin } = new URL(broker.publicUrl);
@@ -47,6 +55,15 @@ export function callbackHandler(broker: Broker): CallbackHandler {
     async callback({ rawPath: path, rawQueryString }, { secret: _, ...visit }) {
       const parameters = new URLSearchParams(rawQueryString.length > LONGEST ? '' : rawQueryString);
       return consentPage(await broker.callback({ ...visit, path, parameters }), secure);
+    },
+
+    async jwks({ pathParameters }, { endsAt }) {
+      const connection = pathParameters?.connection ?? '';
+      // What is wrong with a secret is for the log, and no stranger's business.
+      const set = await broker.jwks({ connection, endsAt }).catch(() => null);
+      if (set === null) return jsonAnswer(503, { message: 'Service Unavailable' }, { 'retry-after': '60' });
+      // As API Gateway says of a route that is not there.
+      return set ? jsonAnswer(200, set, JWKS_HEADERS) : jsonAnswer(404, { message: 'Not Found' });
     },
   };
 

@@ -53,6 +53,7 @@ import { type Remembered, resolver } from '../shared/broker/tokens/resolve.ts';
 import { userinfo } from '../shared/broker/tokens/userinfo.ts';
 import { vendorAccess } from '../shared/broker/vendor/access.ts';
 import { vendorBudget } from '../shared/broker/vendor/budget.ts';
+import { keySets } from '../shared/broker/vendor/jwks.ts';
 import { clientRefusals } from '../shared/broker/vendor/refusals.ts';
 import type { Connection } from '../shared/connections/connection.ts';
 import { MemoryCache } from '../shared/contract/memory-cache.ts';
@@ -208,6 +209,7 @@ export function compose(composition: Composition) {
     callback: watched(common, consenting.callback),
     consentPage: watched(common, consenting.pages.view),
     continueConsent: watched(common, consenting.pages.goOn),
+    jwks: watched(common, keySets({ ...common, connections, access }), 'read'),
     sweep: sweeper({ ...common, refresher: renewal, finishRevocation, find }),
   };
 

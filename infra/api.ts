@@ -109,7 +109,7 @@ export class Api extends Construct {
       Validations.of(route).acknowledge({
         id: 'AwsSolutions-APIG4',
         reason:
-          'A browser that returns from the vendor cannot sign; the single-use state is what it is checked by.',
+          'A browser that returns from the vendor cannot sign, the single-use state is what it is checked by; public keys are public.',
       });
       this.#throttle(key, route);
     }

@@ -76,6 +76,8 @@ export interface ConnectionMembers<Vendor extends string = never> {
   readonly signing?: 'private_key' | 'kms';
   /** By what the KMS key signs; or AWS its token: `RS256` or `ES384`. Default: `RS256`. */
   readonly signing_alg?: KmsAlgorithm;
+  /** Whether the public halves of the keys are served at `/jwks/CONNECTION`, for servers that fetch them. Default: `false`. */
+  readonly serve_jwks?: boolean;
   /** Name or ARN of the secret. Default: `token-broker/CONNECTION`. */
   readonly secret?: string;
   /** The name that the connection had before: its grants and its secret stay its own. */

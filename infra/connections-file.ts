@@ -145,7 +145,7 @@ export function clientSecrets(connections: readonly Connection[], stage: Stage):
     id: stage.secretWithoutStage(secret),
     own: stage.isOwnSecret(secret),
     secret,
-    consents: all.some(({ grant }) => !isForItself(grant)),
+    open: all.some(({ grant, servesJwks }) => servesJwks || !isForItself(grant)),
     connections: all.map(({ name }) => name),
   }));
 }

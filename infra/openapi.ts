@@ -10,6 +10,7 @@ import {
   gatewayAnswer,
   grantAnswer,
   grantListAnswer,
+  jwkSetAnswer,
   lastFailure,
   revokeAnswer,
   tokenAnswer,
@@ -48,6 +49,7 @@ const SCHEMAS = {
   Consent: consentAnswer,
   ConsentStatus: consentStatusAnswer,
   Revocation: revokeAnswer,
+  JwkSet: jwkSetAnswer,
   GatewayError: gatewayAnswer,
   Error: errorAnswer,
   // Parameters.
@@ -84,6 +86,11 @@ interface Page extends Described {
   readonly id?: string;
   readonly statuses: readonly number[];
 }
+/** For programs that do not sign. */
+interface Document extends Described {
+  readonly document: SchemaName;
+  readonly type: string;
+}
 
 const QUERIED_SUBJECT = {
   subject: { schema: 'Subject', description: 'Whose grant, for connections that act for people.' },
@@ -96,7 +103,9 @@ const CALLBACK = {
 } as const;
 
 type Operations = {
-  readonly [Key in RouteKey]: (typeof ROUTES)[Key] extends { readonly public: true } ? Page : CallerOperation;
+  readonly [Key in RouteKey]: (typeof ROUTES)[Key] extends { readonly public: true }
+    ? Page | Document
+    : CallerOperation;
 };
 
 const OPERATIONS: Operations = {
@@ -164,6 +173,13 @@ const OPERATIONS: Operations = {
   },
   'GET /callback/{connection}': CALLBACK,
   'GET /callback': { ...CALLBACK, id: 'callbackOfAll' },
+  'GET /jwks/{connection}': {
+    summary: 'The public keys by which a vendor knows the broker, where the connection serves them.',
+    description:
+      'A JWK set (RFC 7517 §5) of the keys that sign, and of the next one. It may be kept for five minutes.',
+    document: 'JwkSet',
+    type: 'application/jwk-set+json',
+  },
 };
 
 /** @param version of the package */
@@ -229,7 +245,7 @@ const CONVERSION: ConversionConfig = {
 };
 
 function operationOf(key: RouteKey): object {
-  const operation: Page | CallerOperation = OPERATIONS[key];
+  const operation: Page | Document | CallerOperation = OPERATIONS[key];
   const { summary, description, query = {}, request } = operation;
   const route = ROUTES[key];
   const path = [...key.matchAll(/\{(\w+)\}/g)].map(([, name]) => name as keyof typeof PARAMETERS);
@@ -246,8 +262,13 @@ function operationOf(key: RouteKey): object {
     ...(parameters.length > 0 && { parameters }),
     ...(request && { requestBody: { content: json(refTo(request)) } }),
     ...(isCallerRoute(key) ? {} : { security: [] }),
-    responses: 'answer' in operation ? answersOf(operation) : pagesOf(operation),
+    responses: responsesOf(operation),
   };
+}
+
+function responsesOf(operation: Page | Document | CallerOperation): object {
+  if ('answer' in operation) return answersOf(operation);
+  return 'document' in operation ? documentOf(operation) : pagesOf(operation);
 }
 
 function parameterOf({ schema, description }: Parameter): object {
@@ -289,6 +310,15 @@ function pagesOf({ statuses }: Page): object {
   return Object.fromEntries(
     statuses.map((status) => [status, { description: PAGES[status]!, content }] as const),
   );
+}
+
+function documentOf({ document, type }: Document): object {
+  const content = json(refTo('GatewayError'));
+  return {
+    200: { description: 'The document.', content: { [type]: { schema: refTo(document) } } },
+    404: { description: 'There is none, whether the connection exists or not.', content },
+    503: { description: 'Not now.', content },
+  };
 }
 
 function json(schema: object): object {

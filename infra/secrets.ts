@@ -24,8 +24,8 @@ export interface ClientSecret {
   readonly own: boolean;
   /** Name or complete ARN. */
   readonly secret: string;
-  /** Whether people consent to one of its connections. */
-  readonly consents: boolean;
+  /** Whether the function that strangers reach reads it: people consent to one of its connections, or its public keys are served. */
+  readonly open: boolean;
   /** Connections that use it, for its description. */
   readonly connections: readonly string[];
 }

@@ -11,8 +11,10 @@ import type { Stage } from './stage.ts';
 
 export interface SigningKey {
   readonly algorithm: KmsAlgorithm;
-  /** Whether people consent to its connection. */
-  readonly consents: boolean;
+  /** Whether the function that strangers reach signs with it: people consent to its connection. */
+  readonly open: boolean;
+  /** Whether its public half is for everybody. */
+  readonly served: boolean;
   readonly key: Key;
 }
 
@@ -23,7 +25,7 @@ export function createSigningKeys(
   connections: readonly Connection[],
   breakGlass: readonly string[],
 ): SigningKey[] {
-  return connections.flatMap(({ name, grant, kmsAlgorithm: algorithm }) => {
+  return connections.flatMap(({ name, grant, kmsAlgorithm: algorithm, servesJwks: served }) => {
     if (algorithm === undefined) return [];
     const { keySpec } = KMS_KEYS[algorithm];
     // KMS changes no key's kind: another kind is another key, whose id must be another too.
@@ -36,7 +38,7 @@ export function createSigningKeys(
       aliasName: signingKeyAlias(stage.name(''), name),
       targetKey: key,
     });
-    return [{ algorithm, consents: !isForItself(grant), key }];
+    return [{ algorithm, open: !isForItself(grant), served, key }];
   });
 }
 
@@ -51,6 +53,16 @@ export function signWith(keys: readonly SigningKey[]): Binding {
       }),
   );
   return { environment: {}, statements };
+}
+
+/** For who shows them to the vendors. */
+export function readPublicHalves(keys: readonly SigningKey[]): Binding {
+  const served = keys.filter(({ served }) => served).map(({ key }) => key.keyArn);
+  const actions = ['kms:GetPublicKey'];
+  return {
+    environment: {},
+    statements: served.length > 0 ? [new PolicyStatement({ actions, resources: served })] : [],
+  };
 }
 
 /** Administrators' own policies allow every key. @param signers ARNs of the roles */

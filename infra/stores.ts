@@ -20,7 +20,13 @@ import {
   keepRescues,
   readClientSecrets,
 } from './secrets.ts';
-import { createSigningKeys, onlySignedBy, type SigningKey, signWith } from './signing-keys.ts';
+import {
+  createSigningKeys,
+  onlySignedBy,
+  readPublicHalves,
+  type SigningKey,
+  signWith,
+} from './signing-keys.ts';
 import type { Stage } from './stage.ts';
 import {
   admitOnly,
@@ -75,12 +81,16 @@ export class Stores {
     return [...this.#bindingsFor(() => true), keepRescues(this.#stage)];
   }
 
-  /** For the function that redeems codes. */
-  get consentBindings(): Binding[] {
-    return [...this.#bindingsFor(({ consents }) => consents), discardRescues(this.#stage)];
+  /** For the function that redeems codes and shows public keys. */
+  get publicBindings(): Binding[] {
+    return [
+      ...this.#bindingsFor(({ open }) => open),
+      readPublicHalves(this.#signingKeys),
+      discardRescues(this.#stage),
+    ];
   }
 
-  #bindingsFor(concerned: (what: { readonly consents: boolean }) => boolean): Binding[] {
+  #bindingsFor(concerned: (what: { readonly open: boolean }) => boolean): Binding[] {
     const keys = [this.key, ...(this.#props.secretKeys ?? [])];
     return [
       readWriteTokens(this.tokens, this.key),
@@ -123,14 +133,14 @@ export class Stores {
     for (const secret of this.#secrets.filter((each) => each.own && !existing.has(each.secret))) {
       const scope = this.#secretStacks.of(secret);
       const placeholder = createPlaceholder(scope, secret, this.key);
-      const readers = brokers.filter((role) => secret.consents || role !== consenting);
+      const readers = brokers.filter((role) => secret.open || role !== consenting);
       guardSecret(scope, `Readers-${secret.id}`, placeholder.ref, {
         readers: [...readers, ...(this.#props.secretReaders ?? [])],
         breakGlass,
       });
     }
     for (const key of this.#signingKeys) {
-      const signers = brokers.filter((role) => key.consents || role !== consenting);
+      const signers = brokers.filter((role) => key.open || role !== consenting);
       onlySignedBy(key, [...signers, ...breakGlass]);
     }
     const rotation = functions.sealingKey.role.roleArn;

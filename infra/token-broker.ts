@@ -124,7 +124,7 @@ export class TokenBroker<Name extends string = string, VendorName extends string
       publicReservedConcurrency: props.publicReservedConcurrency,
       deadLetters,
       broker: [...stores.brokerBindings, publicUrl],
-      callback: [...stores.consentBindings, publicUrl],
+      callback: [...stores.publicBindings, publicUrl],
       https: [stores.grantsBinding],
       refresh: stores.sweepBindings,
       sealingKey: stores.sealingKeyBindings,

@@ -10,13 +10,13 @@ import type { Binding } from './binding.ts';
 
 export interface Vouched {
   readonly identity: WebIdentity;
-  /** Whether people consent to its connection. */
-  readonly consents: boolean;
+  /** Whether the function that strangers reach asks for it: people consent to its connection. */
+  readonly open: boolean;
 }
 
 export function vouchedConnections(connections: readonly Connection[]): Vouched[] {
   return connections.flatMap(({ webIdentity: identity, grant }) =>
-    identity ? [{ identity, consents: !isForItself(grant) }] : [],
+    identity ? [{ identity, open: !isForItself(grant) }] : [],
   );
 }
 

@@ -6,7 +6,7 @@ import {
   isAssertionGrant,
 } from '../../shared/connections/connection.ts';
 import { usage } from './failure.ts';
-import { KEY_TYPES } from './secret-keygen.ts';
+import { KEY_TYPES } from './secret-keys.ts';
 
 /** What whoever asks has decided already. */
 export interface Asked {

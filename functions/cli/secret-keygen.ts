@@ -1,35 +1,30 @@
-import { generateKeyPairSync } from 'node:crypto';
 import { isAssertionGrant } from '../../shared/connections/connection.ts';
 import { isObject } from '../../shared/contract/json.ts';
 import { AwsRefusal } from './aws.ts';
 import { type ClientSettings, type SecretOptions, settingsOf } from './client-settings.ts';
 import { EXIT, Failure, usage } from './failure.ts';
 import { ask } from './prompts.ts';
-import { type PublicHalf, signingKeyOf } from './secret-kms.ts';
+import {
+  type KeyChoice,
+  type Members,
+  newKey,
+  promoted,
+  withNextKey,
+  withoutKeyMembers,
+} from './secret-keys.ts';
+import { kmsKeysOf, type PublicHalf, signingKeyOf } from './secret-kms.ts';
 import { readSecret, writeSecret } from './secrets-manager.ts';
 import { findTargetToChange, type Target, type TargetOptions } from './target.ts';
 import { isInteractive, print, tell } from './terminal.ts';
 
-interface KeygenOptions extends TargetOptions, SecretOptions {
+interface KeygenOptions extends TargetOptions, SecretOptions, KeyChoice {
   readonly clientId?: string;
-  readonly keyId?: string;
-  readonly alg: keyof typeof KEY_TYPES;
-  readonly bits: string;
   readonly kms?: boolean;
   readonly jwk?: boolean;
   readonly replace?: boolean;
+  readonly next?: boolean;
+  readonly promote?: boolean;
 }
-
-const rsa = (modulusLength: number) => generateKeyPairSync('rsa', { modulusLength });
-
-/** Keys by the algorithm that they are to sign by, of the size in bits where there is a choice. */
-export const KEY_TYPES = {
-  RS256: rsa,
-  PS256: rsa,
-  ES256: () => generateKeyPairSync('ec', { namedCurve: 'P-256' }),
-  ES384: () => generateKeyPairSync('ec', { namedCurve: 'P-384' }),
-  EdDSA: () => generateKeyPairSync('ed25519'),
-} as const;
 
 /** The private key exists in this process and in Secrets Manager only: never in a file, never on the screen. */
 export async function keygenAction(connection: string, options: KeygenOptions): Promise<void> {
@@ -39,32 +34,87 @@ export async function keygenAction(connection: string, options: KeygenOptions): 
   if (!methods.includes('private_key_jwt') && !(grant && isAssertionGrant(grant))) {
     throw usage(`${connection} proves itself by ${methods.join(' or ')}: it has no use for a key.`);
   }
-  const { key_id: _, ...before } = await current(secretName, () => readSecret(target.aws, secretName));
+  const stored = await current(secretName, () => readSecret(target.aws, secretName));
+  if (options.next || options.promote) {
+    if (options.kms || kmsKeysOf(stored, settings.kmsAlgorithm)) throw notInKms(connection);
+    return options.promote ? promote(target, settings, stored) : addNext(target, settings, stored, options);
+  }
+  const before = withoutKeyMembers(stored);
   if (options.kms || settings.kmsAlgorithm) return keepInKms(target, settings, before, options);
   if ('private_key' in before && !options.replace) throw keyInUse(secretName, connection);
   const client_id = options.clientId ?? before.client_id ?? (await askClientId());
-  const { publicKey, privateKey } = KEY_TYPES[options.alg](Number(options.bits));
-  // A PEM of an RSA key does not say which of its algorithms the client is registered for; a JWK does.
-  const private_key =
-    options.alg === 'PS256'
-      ? { ...privateKey.export({ format: 'jwk' }), alg: options.alg }
-      : privateKey.export({ type: 'pkcs8', format: 'pem' });
+  const { private_key, ...half } = newKey(options);
   const keyId = options.keyId && { key_id: options.keyId };
   // What else the secret holds may still be in use while a connection changes over to a key.
   await writeSecret(target, secretName, { ...before, client_id, private_key, ...keyId });
   tell(`The private key is in ${secretName}. Give this public key to the vendor:`);
-  showPublicKey({ publicKey, alg: options.alg }, options);
+  showPublicKey(half, options);
+}
+
+async function addNext(
+  target: Target,
+  { connection, secretName }: ClientSettings,
+  stored: Members,
+  options: KeygenOptions,
+): Promise<void> {
+  if ('next_private_key' in stored && !options.replace)
+    throw new Failure(
+      EXIT.failed,
+      `${secretName} holds a next key already, which the vendor may know.`,
+      `token-broker secret keygen ${connection} --promote   (or --next --replace, for another)`,
+    );
+  const next = await withNextKey(stored, options);
+  if ('problem' in next)
+    throw new Failure(
+      EXIT.failed,
+      `${secretName} has no key that another could follow: private_key ${next.problem}.`,
+      `token-broker secret keygen ${connection}`,
+    );
+  await writeSecret(target, secretName, next.members);
+  tell(`The next key is in ${secretName}, beside the one that signs. Give this public half to the vendor, beside the
+other; one that fetches them ("serve_jwks") finds it within minutes. Once the vendor knows it, after ten minutes at the
+earliest: token-broker secret keygen ${connection} --promote`);
+  showPublicKey(next.half, options);
+}
+
+async function promote(
+  target: Target,
+  { connection, secretName }: ClientSettings,
+  stored: Members,
+): Promise<void> {
+  const members = promoted(stored);
+  if (members === undefined)
+    throw new Failure(
+      EXIT.failed,
+      `${secretName} holds no next key.`,
+      `token-broker secret keygen ${connection} --next`,
+    );
+  await writeSecret(target, secretName, members);
+  tell(`The next key signs within 5 minutes. The one before is fallen back to, and listed, until ${secretName}
+changes again; ten minutes from now the vendor may forget it.`);
+}
+
+function notInKms(connection: string): Failure {
+  return usage(
+    `${connection} signs by a key in KMS, which has no next one beside it.`,
+    'Deploy another signing_alg, run keygen --kms, and give the vendor the new public half.',
+  );
 }
 
 async function keepInKms(
   target: Target,
   { connection, secretName, kmsAlgorithm }: ClientSettings,
-  before: Record<string, unknown>,
+  before: Members,
   options: KeygenOptions,
 ): Promise<void> {
   const client_id = options.clientId ?? before.client_id ?? (await askClientId());
   const known = typeof before.kms_key_id === 'string' && !options.replace ? before.kms_key_id : undefined;
-  const { id, ...half } = await signingKeyOf(target, connection, kmsAlgorithm ?? options.alg, known);
+  const { id, ...half } = await signingKeyOf(
+    target,
+    connection,
+    kmsAlgorithm ?? options.alg ?? 'RS256',
+    known,
+  );
   const keyId = options.keyId && { key_id: options.keyId };
   await writeSecret(target, secretName, { ...before, client_id, kms_key_id: id, ...keyId });
   tell(

@@ -88,13 +88,8 @@ async function check(
 ): Promise<void> {
   const method = methodOf(value, methods);
   try {
-    await parseClient(
-      new Redacted(JSON.stringify(value)),
-      method,
-      secretName,
-      grant,
-      kmsKeysOf(value, kmsAlgorithm),
-    );
+    const kms = kmsKeysOf(value, kmsAlgorithm);
+    await parseClient(new Redacted(JSON.stringify(value)), method, secretName, grant, { kms });
   } catch (error) {
     if (!(error instanceof BrokerError)) throw error;
     throw new Failure(EXIT.usage, error.message, 'Nothing was stored. Correct it, and put it again.');

@@ -4,7 +4,7 @@ import { MemoryCache } from '../contract/memory-cache.ts';
 import { SharedWork } from '../contract/shared-work.ts';
 import type { Clock } from '../oauth/clock.ts';
 import type { SecretsManager } from './clients.ts';
-import { kmsSigner } from './kms.ts';
+import { kmsPublicKeys, kmsSigner } from './kms.ts';
 import { type NoSecret, readSecret, type SecretReading } from './secret-value.ts';
 import { webIdentityTokens } from './web-identity.ts';
 
@@ -66,6 +66,7 @@ export function createSecrets(manager: SecretsManager, { clock, life = 300_000 }
     },
 
     sign: kmsSigner(manager),
+    publicKey: kmsPublicKeys(manager),
     vouch: webIdentityTokens(manager),
   };
 }

@@ -69,15 +69,16 @@ export function audited<Output>(
 }
 
 /**
- * The callback has no caller to audit: what becomes of a consent is told by `grant` events under the principal that
- * started it, and only a failure that no page explains is recorded here.
+ * The public routes have no caller to audit: what becomes of a consent is told by `grant` events under the principal that
+ * started it, and only a failure that no answer explains is recorded here.
  */
 export function watched<Arguments extends readonly unknown[], Output>(
   parts: AuditParts,
   operation: (...parameters: Arguments) => Promise<Output>,
+  action: AuditRecord['action'] = 'consent',
 ): (...parameters: Arguments) => Promise<Output> {
   return async (...parameters) => {
-    const record = recorder(parts, { action: 'consent', principal: 'anonymous', connection: 'unknown' });
+    const record = recorder(parts, { action, principal: 'anonymous', connection: 'unknown' });
     try {
       return await operation(...parameters);
     } catch (error) {

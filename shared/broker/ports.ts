@@ -8,6 +8,7 @@
  * plain code, on the entry that was read.
  */
 
+import type { KeyObject } from 'node:crypto';
 import type { WebIdentity } from '../connections/connection.ts';
 import type { ErrorCode, VendorStep } from '../contract/errors.ts';
 import type { GrantState } from '../contract/messages.ts';
@@ -319,6 +320,8 @@ export interface Secrets {
   readStage(name: string, stage: SpareStage): Promise<SecretVersion | undefined>;
   /** With a key that a secret names. */
   readonly sign: KmsKeys['sign'];
+  /** The public half of such a key. */
+  publicKey(keyId: string, budget: Budget): Promise<KeyObject>;
   /** AWS's word for the broker's role, good for one assertion, for this audience alone. */
   vouch(identity: WebIdentity, budget: Budget): Promise<string>;
 }

@@ -97,6 +97,8 @@ export interface Connection {
   readonly clientAuth: ClientAuthMethod;
   /** By what the KMS key signs that takes a private key's place; absent: nothing does. */
   readonly kmsAlgorithm?: KmsAlgorithm;
+  /** The public halves of its keys are there for everybody (RFC 7517), and assertions name theirs. */
+  readonly servesJwks: boolean;
   /** Present with `aws_web_identity` alone. */
   readonly webIdentity?: WebIdentity;
   /** Its name before: grants are looked for there as well, and move. */

@@ -64,6 +64,7 @@ export function withDefaults(
     grant,
     // The assertion says who the client is (RFC 7521 §4.1).
     clientAuth: members.client_auth ?? (isAssertionGrant(grant) ? 'none' : vendor.clientAuth[0]!),
+    servesJwks: members.serve_jwks ?? false,
     ...(members.signing === 'kms' && { kmsAlgorithm: members.signing_alg ?? DEFAULT_KMS_ALGORITHM }),
     ...(members.client_auth === 'aws_web_identity' && { webIdentity: webIdentityOf(members) }),
     ...(members.renamed_from && { renamedFrom: members.renamed_from }),

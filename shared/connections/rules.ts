@@ -123,8 +123,9 @@ const signing: Rule = ({ members, connection, misshapen }, report) => {
   const { grant, clientAuth } = connection;
   const vouched = clientAuth === 'aws_web_identity';
   const signs = clientAuth === 'private_key_jwt' || (isAssertionGrant(grant) && !vouched);
-  if (members.signing !== undefined && !signs)
-    report(['signing'], 'present', 'only with client_auth "private_key_jwt", or an assertion grant');
+  for (const member of ['signing', 'serve_jwks'] as const)
+    if (members[member] !== undefined && !signs)
+      report([member], 'present', 'only with client_auth "private_key_jwt", or an assertion grant');
   if (vouched) {
     const algorithm = members.signing_alg;
     if (algorithm !== undefined && !(WEB_IDENTITY_ALGORITHMS as readonly string[]).includes(algorithm))

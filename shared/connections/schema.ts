@@ -361,6 +361,14 @@ export const connectionSchema = v.strictObject({
       ),
     ),
   ),
+  serve_jwks: v.optional(
+    v.pipe(
+      v.boolean('true or false'),
+      v.description(
+        "Whether the public halves of the keys are served at the deployment's /jwks/CONNECTION, for servers that fetch them (RFC 7517 §5); default: false.",
+      ),
+    ),
+  ),
   renamed_from: v.optional(
     v.pipe(
       text("the connection's former name: 1-64 of A-Z a-z 0-9 _ -, not digits alone", CONNECTION_NAME),
@@ -374,7 +382,7 @@ export const connectionSchema = v.strictObject({
       v.string('the name or ARN of a Secrets Manager secret'),
       v.description(
         'Name or ARN of the Secrets Manager secret that holds {client_id, client_secret}, ' +
-          '{client_id, private_key, key_id?}, {client_id, kms_key_id, key_id?} or {client_id}; default: token-broker/CONNECTION, by its former name if it has one.',
+          '{client_id, private_key, key_id?, next_private_key?, next_key_id?}, {client_id, kms_key_id, key_id?} or {client_id}; default: token-broker/CONNECTION, by its former name if it has one.',
       ),
     ),
   ),

@@ -158,6 +158,25 @@ export const errorAnswer = message<ErrorAnswer>({
   vendor_error: maybe(described(text, 'The error code of the vendor.')),
 });
 
+export const jwkSetAnswer = v.object({
+  keys: v.array(
+    described(
+      v.object({
+        kty: v.picklist(['RSA', 'EC', 'OKP']),
+        use: v.literal('sig'),
+        kid: text,
+        alg: maybe(described(text, 'Where the key signs by just one algorithm.')),
+        n: maybe(text),
+        e: maybe(text),
+        crv: maybe(text),
+        x: maybe(text),
+        y: maybe(text),
+      }),
+      'Public members alone (RFC 7518 §6, RFC 8037 §2).',
+    ),
+  ),
+});
+
 /** What API Gateway says by itself, before or instead of the broker. */
 export const gatewayAnswer = v.object({
   message: text,

@@ -9,7 +9,7 @@ interface CallerRoute {
   readonly operation: string;
   readonly action: Action;
 }
-/** A route that a browser opens: nothing but the request itself says who asks. */
+/** A route that a browser opens, or a vendor: nothing but the request itself says who asks. */
 interface PublicRoute {
   readonly operation: string;
   readonly public: true;
@@ -30,6 +30,7 @@ export const ROUTES = {
   'GET /callback/{connection}': { operation: 'callback', public: true },
   // Only for a connection whose `redirect_uri` names it.
   'GET /callback': { operation: 'callback', public: true },
+  'GET /jwks/{connection}': { operation: 'jwks', public: true },
 } as const satisfies Readonly<Record<`${'GET' | 'POST' | 'DELETE'} /${string}`, CallerRoute | PublicRoute>>;
 
 type Routes = typeof ROUTES;
@@ -82,7 +83,7 @@ function isCanonical(name: string, value: string): boolean {
   return PARAMETERS[name as keyof typeof PARAMETERS].test(value);
 }
 
-/** The same for a route that a browser opens. */
+/** The same for a route that nobody signs. */
 export function publicOperation(routeKey: string, rawPath: string): PublicOperation | undefined {
   const key = PUBLIC_ROUTES.find((each) => each === routeKey);
   return key && parametersOf(key, rawPath, isCanonical) && ROUTES[key].operation;

@@ -5,8 +5,10 @@ import { BrokerError } from '../contract/errors.ts';
 import { isObject } from '../contract/json.ts';
 import { present } from '../contract/present.ts';
 import { Redacted } from '../contract/redacted.ts';
+import { sha256Base64url } from '../contract/sha256.ts';
 import type { Budget } from './exchange.ts';
-import { importPrivateKey } from './private-key.ts';
+import { type ImportedKey, importPrivateKey } from './private-key.ts';
+import { type PublicJwk, publicJwk, thumbprintOf } from './public-key.ts';
 import type { Client } from './types.ts';
 
 /** Members that a secret must have for each way of authenticating, as messages show them. */
@@ -30,6 +32,14 @@ export interface KmsKeys {
   sign(keyId: string, algorithm: KmsAlgorithm, data: Uint8Array, budget: Budget): Promise<Uint8Array>;
 }
 
+/** How the key of a secret is used. */
+export interface KeyUse {
+  /** Where it is in KMS. */
+  readonly kms?: KmsKeys | undefined;
+  /** Assertions name their key also where the secret does not, because the server is shown several. */
+  readonly named?: boolean;
+}
+
 // A line break at the end is the usual mistake of pasting, and no vendor can have issued one.
 const CONTROL_CHARACTERS = /\p{Cc}/u;
 const PEM_LINES = /[^\P{Cc}\r\n]/u;
@@ -39,7 +49,6 @@ const PEM_LINES = /[^\P{Cc}\r\n]/u;
  * secret can hold the old and the new credential while a connection changes from one to the other.
  * @param secretName for messages
  * @param grant one that is an assertion needs a key as well
- * @param kms where keys are in KMS
  * @throws BrokerError `secret_unavailable` naming the member and what is allowed, never the value
  */
 export async function parseClient(
@@ -47,26 +56,47 @@ export async function parseClient(
   method: ClientAuthMethod,
   secretName: string,
   grant: GrantType = 'client_credentials',
-  kms?: KmsKeys,
+  use: KeyUse = {},
 ): Promise<Client> {
   const signs = isAssertionGrant(grant);
   const read = new SecretReader(
     value,
     signs && method === 'none' ? 'private_key_jwt' : method,
     secretName,
-    kms,
+    use.kms,
   );
-  const client = await readClient(read, method);
-  return signs && !client.signingKeys ? { ...client, ...(await read.signingKey()) } : client;
+  const client = await readClient(read, method, use);
+  return signs && !client.signingKeys ? { ...client, ...(await read.signingKey(use)) } : client;
 }
 
-async function readClient(read: SecretReader, method: ClientAuthMethod): Promise<Client> {
+/**
+ * The public halves of a secret's keys: of the one that signs, and of the next one, where that is readable.
+ * @param kms where the key is in KMS, which has no next one
+ * @throws BrokerError `secret_unavailable`
+ */
+export async function publicKeysOf(
+  value: Redacted,
+  secretName: string,
+  kms?: { readonly algorithm: KmsAlgorithm; publicKey(keyId: string): Promise<KeyObject> },
+): Promise<PublicJwk[]> {
+  const read = new SecretReader(value, 'private_key_jwt', secretName, kms);
+  if (kms) {
+    const { key, keyId } = read.kmsKey();
+    return [publicJwk(await kms.publicKey(key), [kms.algorithm], keyId)];
+  }
+  const next = await read.privateKey('next_').catch(() => undefined);
+  return [await read.privateKey(), ...(next ? [next] : [])].map(({ publicKey, keys, keyId }) =>
+    publicJwk(publicKey, [...keys.keys()], keyId),
+  );
+}
+
+async function readClient(read: SecretReader, method: ClientAuthMethod, use: KeyUse): Promise<Client> {
   const clientId = read.text('client_id');
   switch (method) {
     case 'none':
       return { clientId };
     case 'private_key_jwt':
-      return { clientId, ...(await read.signingKey()) };
+      return { clientId, ...(await read.signingKey(use)) };
     case 'client_secret_basic_raw':
       if (clientId.includes(':')) throw read.problem('client_id holds ":", which HTTP Basic ends it with');
       return { clientId, clientSecret: new Redacted(read.text('client_secret')) };
@@ -80,9 +110,9 @@ class SecretReader {
   readonly #members: Readonly<Record<string, unknown>>;
   readonly #method: ClientAuthMethod;
   readonly #secretName: string;
-  readonly #kms: KmsKeys | undefined;
+  readonly #kms: object | undefined;
 
-  constructor(value: Redacted, method: ClientAuthMethod, secretName: string, kms: KmsKeys | undefined) {
+  constructor(value: Redacted, method: ClientAuthMethod, secretName: string, kms: object | undefined) {
     this.#method = method;
     this.#secretName = secretName;
     this.#kms = kms;
@@ -100,28 +130,40 @@ class SecretReader {
     return value;
   }
 
-  async signingKey(): Promise<Omit<Client, 'clientId'>> {
-    return this.#kms ? this.#kmsKey(this.#kms) : this.#privateKey();
-  }
-
-  #kmsKey({ algorithm, sign }: KmsKeys): Omit<Client, 'clientId'> {
-    const key = this.text('kms_key_id');
-    const keyId = this.#members.key_id === undefined ? undefined : this.text('key_id');
-    return {
-      signingKeys: new Map([[algorithm, (data, budget) => sign(key, algorithm, data, budget)]]),
-      ...present({ keyId }),
-    };
-  }
-
-  async #privateKey(): Promise<Omit<Client, 'clientId'>> {
-    const value = this.#members.private_key;
-    if (value === undefined) throw this.problem('private_key is missing');
-    const imported = await importPrivateKey(value);
-    if ('problem' in imported) throw this.problem(`private_key ${imported.problem}`);
-    const keyId = this.#members.key_id === undefined ? imported.keyId : this.text('key_id');
+  async signingKey({ kms, named = false }: KeyUse): Promise<Omit<Client, 'clientId'>> {
+    if (kms) {
+      const { algorithm, sign } = kms;
+      const { key, keyId, given } = this.kmsKey();
+      return {
+        signingKeys: new Map([[algorithm, (data, budget) => sign(key, algorithm, data, budget)]]),
+        ...present({ keyId: named ? keyId : given }),
+      };
+    }
+    const { keys: signingKeys, keyId: given, publicKey } = await this.privateKey();
+    const keyId = given ?? (named ? thumbprintOf(publicKey) : undefined);
     const certificateThumbprint =
-      this.#members.certificate === undefined ? undefined : this.#thumbprint(imported.publicKey);
-    return { signingKeys: imported.keys, ...present({ keyId, certificateThumbprint }) };
+      this.#members.certificate === undefined ? undefined : this.#thumbprint(publicKey);
+    return { signingKeys, ...present({ keyId, certificateThumbprint }) };
+  }
+
+  /** `keyId`: a name that whoever signs can tell without asking KMS, and that tells nobody the account. */
+  kmsKey(): { readonly key: string; readonly keyId: string; readonly given: string | undefined } {
+    const key = this.text('kms_key_id');
+    const given = this.#keyId('key_id');
+    return { key, keyId: given ?? sha256Base64url(key), given };
+  }
+
+  async privateKey(prefix: '' | 'next_' = ''): Promise<ImportedKey> {
+    const name = `${prefix}private_key`;
+    const value = this.#members[name];
+    if (value === undefined) throw this.problem(`${name} is missing`);
+    const imported = await importPrivateKey(value);
+    if ('problem' in imported) throw this.problem(`${name} ${imported.problem}`);
+    return { ...imported, keyId: this.#keyId(`${prefix}key_id`) ?? imported.keyId };
+  }
+
+  #keyId(name: string): string | undefined {
+    return this.#members[name] === undefined ? undefined : this.text(name);
   }
 
   /** What Entra and others know a key by (RFC 7515 §4.1.8). */

@@ -25,10 +25,14 @@ export type SigningKeys = ReadonlyMap<SigningAlgorithm, CryptoKey | RemoteKey>;
 
 const ALLOWED = `allowed is an unencrypted RSA key of at least ${MINIMUM_BITS} bits, or one on P-256, P-384 or Ed25519: PKCS#8, PKCS#1 or SEC 1 PEM, or a private JWK`;
 
-type Imported =
-  | { readonly keys: SigningKeys; readonly keyId: string | undefined; readonly publicKey: KeyObject }
-  /** A predicate, e.g. `is encrypted; allowed is …`. */
-  | { readonly problem: string };
+export interface ImportedKey {
+  readonly keys: SigningKeys;
+  readonly keyId: string | undefined;
+  readonly publicKey: KeyObject;
+}
+
+/** Or a predicate, e.g. `is encrypted; allowed is …`. */
+type Imported = ImportedKey | { readonly problem: string };
 
 /**
  * Imports a private key for signing, so that it cannot be taken out again.

@@ -8,9 +8,9 @@ import { startAwsEndpoint } from '../../functions/local/emulator/endpoint.ts';
 import { kmsService } from '../../functions/local/emulator/kms.ts';
 import type { LocalServer } from '../../functions/local/http.ts';
 import { secretsManagerClient } from '../../shared/aws/clients.ts';
-import { joseSignature, kmsSigner } from '../../shared/aws/kms.ts';
+import { joseSignature, kmsPublicKeys, kmsSigner } from '../../shared/aws/kms.ts';
 import { KMS_KEYS, type KmsAlgorithm } from '../../shared/connections/kms.ts';
-import { type HttpPeer, startHttpPeer } from '../support/http-peer.ts';
+import { type HttpPeer, json, startHttpPeer } from '../support/http-peer.ts';
 import { askKms, makeKmsKey } from '../support/kms.ts';
 import { localAccess } from '../support/stores.ts';
 import { budget } from '../vendors/support.ts';
@@ -69,6 +69,17 @@ test.each([
     ...more,
   };
   await expect(askKms(endpoint.url, operation, input)).rejects.toThrow(name);
+});
+
+test('a public half is read as it is, and what keeps it from being read is told', async () => {
+  const { id, publicKey } = await makeKmsKey(endpoint.url, 'ECC_NIST_P256');
+  const read = kmsPublicKeys(managerAt(endpoint.url));
+  expect((await read(id, budget())).equals(publicKey)).toBe(true);
+  await expect(read('alias/none', budget())).rejects.toThrow(/alias\/none does not exist/);
+  peer.replyWith(json(400, { __type: 'AccessDeniedException' }));
+  await expect(kmsPublicKeys(managerAt(peer.origin))(id, budget())).rejects.toThrow(/kms:GetPublicKey/);
+  peer.replyWith(json(200, {}));
+  await expect(kmsPublicKeys(managerAt(peer.origin))(id, budget())).rejects.toThrow(/did not answer/);
 });
 
 const refused = async (url: string, id: string, algorithm: KmsAlgorithm = 'RS256') => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { checkTokens } from '../../functions/cli/doctor/tokens.ts';
 import type { Target } from '../../functions/cli/target.ts';
+import { openSecretsFile } from '../../functions/local/emulator/secrets-file.ts';
 import { TokenBrokerError } from '../../shared/client/errors.ts';
 import { startHttpPeer } from '../support/http-peer.ts';
 import { ownBroker } from './own-broker.ts';
@@ -108,6 +109,54 @@ describe('secret keygen', () => {
     const jwk = JSON.parse(replaced.stdout);
     expect(jwk).toMatchObject({ kty: 'RSA', alg: 'RS256', kid: 'k1' });
     expect(jwk).not.toHaveProperty('d');
+  });
+
+  test('--next keeps the key that signs, and --promote lets the next one sign, of the same kind and under its own name', async () => {
+    const own = ['--secret', 'token-broker/rotating'];
+    const keygen = (...more: string[]) => run(['secret', 'keygen', 'jobs', ...own, '--jwk', ...more]);
+    const stored = async () => {
+      const secrets = await openSecretsFile(join(context.broker.data, 'secrets.json'));
+      const versions = Object.values(secrets.read().get('token-broker/rotating')!.versions);
+      const { value } = versions.find(({ stages }) => stages.includes('AWSCURRENT'))!;
+      return JSON.parse((value as { SecretString: string }).SecretString);
+    };
+    expect(await keygen('--next')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/no key that another could follow.*secret keygen jobs/s),
+    });
+    await keygen('--client-id', 'a', '--alg', 'PS256', '--bits', '3072', '--key-id', 'k1');
+    expect(await keygen('--promote')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/no next key/),
+    });
+    const { private_key: signing } = await stored();
+
+    const next = await keygen('--next', '--key-id', 'k2');
+    expect(next).toMatchObject({ code: 0, stderr: expect.stringMatching(/keygen jobs --promote/) });
+    const jwk = JSON.parse(next.stdout);
+    expect(jwk).toMatchObject({ kty: 'RSA', alg: 'PS256', kid: 'k2' });
+    expect(Buffer.from(jwk.n, 'base64url')).toHaveLength(384);
+    expect(jwk).not.toHaveProperty('d');
+    expect(await stored()).toMatchObject({ private_key: signing, key_id: 'k1', next_key_id: 'k2' });
+    expect(await keygen('--next')).toMatchObject({
+      code: 1,
+      stderr: expect.stringMatching(/--next --replace/),
+    });
+
+    const { next_private_key: coming } = await stored();
+    expect(await keygen('--promote')).toMatchObject({ code: 0, stdout: '' });
+    expect(await stored()).toEqual({ client_id: 'a', private_key: coming, key_id: 'k2' });
+    await keygen('--next');
+    await keygen('--replace');
+    expect(Object.keys(await stored())).toEqual(['client_id', 'private_key']);
+    expect(await keygen('--next', '--promote')).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/cannot be used with/),
+    });
+    expect(await run(['secret', 'keygen', 'vault', '--next', '--connections', context.file])).toMatchObject({
+      code: 2,
+      stderr: expect.stringMatching(/a key in KMS.*signing_alg/s),
+    });
   });
 
   test.each([

@@ -26,6 +26,7 @@ test('a connection that names only its vendor gets every default', () => {
     rotateEvery: 86_400,
     apiHosts: ['open.example'],
     directInvoke: true,
+    servesJwks: false,
     minMintInterval: 30,
   });
 });
@@ -90,6 +91,7 @@ test('a connection that says everything is taken at its word', () => {
     rotateEvery: 3600,
     apiHosts: ['api.example.com'],
     directInvoke: true,
+    servesJwks: false,
     minMintInterval: 0,
     owner: 'Team Ä',
     tags: { cost: 'x' },

@@ -1,5 +1,5 @@
 /** The OpenAPI document: that of the code, valid, and true of what the broker answers over HTTP. */
-import { randomUUID } from 'node:crypto';
+import { generateKeyPairSync, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -67,6 +67,12 @@ describe('against the broker on one machine', () => {
       guarded: { ...own, callers: [{ principal: user }] },
       unlucky: own,
       unset: { ...own, secret: 'token-broker/nowhere' },
+      keys: {
+        vendor: 'custom',
+        token_endpoint: `${bits}/token`,
+        client_auth: 'private_key_jwt',
+        serve_jwks: true,
+      },
       person: { ...person, grant: 'authorization_code', secret: 'token-broker/bipsync-user' },
       kiosk: {
         ...person,
@@ -100,7 +106,7 @@ describe('against the broker on one machine', () => {
     const key = matchRoute(method, new URL(url).pathname)!.key;
     const type = response.headers.get('content-type')!.split(';')[0]!;
     const text = await response.clone().text();
-    const body = type === 'application/json' ? JSON.parse(text) : text;
+    const body = type.endsWith('json') ? JSON.parse(text) : text;
     expect(objectionsTo(key, { status: response.status, type, body })).toEqual([]);
     seen.add(`${key} ${response.status}`);
     return body;
@@ -173,6 +179,18 @@ describe('against the broker on one machine', () => {
     await ask('GET /connections/person/grants?limit=0');
     await ask('DELETE /connections/person/grants/bob?force=true');
     await ask('DELETE /connections/person/grants/bob');
+  });
+
+  test('public keys are as described, and what is none of them', async () => {
+    await page('GET', `${broker.url}/jwks/keys`);
+    await page('GET', `${broker.url}/jwks/own`);
+    const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
+    const private_key = privateKey.export({ format: 'jwk' });
+    await putSecret('keys', JSON.stringify({ client_id: 'a', private_key }));
+    await page('GET', `${broker.url}/jwks/keys`);
+    expect([...seen].filter((each) => each.includes('/jwks/')).sort()).toEqual(
+      ['200', '404', '503'].map((status) => `GET /jwks/{connection} ${status}`),
+    );
   });
 
   test('a device consent and a used-up budget are as described', async () => {

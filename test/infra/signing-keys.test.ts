@@ -77,6 +77,35 @@ describe.each([
   });
 });
 
+test('the public half is read by the function that shows it, where the connection serves it, and by no other', async () => {
+  const served = { ...connections.service, serve_jwks: true };
+  const serving = new Deployed(
+    synthesize({ props: () => ({ connections: { connections: { ...connections, served } } }) }).template,
+  );
+  const able = async (connection: string, action: string) => {
+    const id = serving.id('AWS::KMS::Key', `SigningKey${connection}`);
+    const resourcePolicy = serving.properties('AWS::KMS::Key', `SigningKey${connection}`)
+      .KeyPolicy as PolicyDocument;
+    const context = { 'kms:SigningAlgorithm': 'RSASSA_PKCS1_V1_5_SHA_256' };
+    const request = {
+      action,
+      resource: `arn:aws:kms:${REGION}:${ACCOUNT}:key/${id}`,
+      resourcePolicy,
+      context,
+    };
+    const all = await Promise.all(FUNCTIONS.map((fn) => mayFunction(serving, fn, request)));
+    return FUNCTIONS.filter((_, index) => all[index]);
+  };
+  expect(await able('served', 'kms:GetPublicKey')).toEqual(['Callback']);
+  expect(await able('served', 'kms:Sign')).toEqual(['Https', 'Invoke', 'Refresh']);
+  expect(await able('service', 'kms:GetPublicKey')).toEqual([]);
+  const reads = (name: string) => {
+    const resource = serving.secretArn(name);
+    return mayFunction(serving, 'Callback', { action: 'secretsmanager:GetSecretValue', resource });
+  };
+  expect([await reads('token-broker/served'), await reads('token-broker/service')]).toEqual([true, false]);
+});
+
 test('a connection that signs by no KMS key has none', () => {
   expect(deployed.ofType('AWS::KMS::Key')).toHaveLength(3);
 });

@@ -20,6 +20,10 @@ export class Browser {
     return new Browser(callbackHandler(broker));
   }
 
+  get(path: string): Promise<Page> {
+    return this.#load('GET', path);
+  }
+
   open(secret: string): Promise<Page> {
     return this.#load('GET', `/consent/${secret}`);
   }

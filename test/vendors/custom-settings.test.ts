@@ -272,6 +272,9 @@ test.each([
   [{ rejection_statuses: [200] }, /from 400 to 499/],
   [{ assertion_audience: 'issuer' }, /only with client_auth "private_key_jwt"/],
   [{ signing: 'kms' }, /signing\b.*only with client_auth "private_key_jwt", or an assertion grant/s],
+  [{ serve_jwks: true }, /serve_jwks.*only with client_auth "private_key_jwt", or an assertion grant/s],
+  [{ client_auth: 'client_secret_jwt', serve_jwks: true }, /serve_jwks.*only with/s],
+  [{ client_auth: 'private_key_jwt', serve_jwks: 'yes' }, /serve_jwks.*true or false/s],
   [{ client_auth: 'private_key_jwt', signing: 'hsm' }, /one of "private_key", "kms"/],
   [{ client_auth: 'private_key_jwt', signing_alg: 'ES256' }, /signing_alg.*only with "signing": "kms"/s],
   [
@@ -300,6 +303,7 @@ test.each([
   [{ ...VOUCHED, identity_audience: 'api://$x' }, /printable ASCII without space and \$/],
   [{ ...VOUCHED, signing_alg: 'ES256' }, /signing_alg.*with "aws_web_identity": "RS256", "ES384"/s],
   [{ ...VOUCHED, signing: 'kms' }, /signing\b.*only with client_auth "private_key_jwt"/s],
+  [{ ...VOUCHED, serve_jwks: true }, /serve_jwks.*only with client_auth "private_key_jwt"/s],
   [
     { ...VOUCHED, assertion_audience: 'issuer' },
     /assertion_audience.*only with client_auth "private_key_jwt"/s,

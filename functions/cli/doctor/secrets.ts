@@ -40,7 +40,7 @@ async function checkSecret(
       : (VENDORS[vendor]?.clientAuth ?? ['client_secret_post' as const]);
     const method = methodOf(value, methods);
     const kms = kmsKeysOf(value, entry?.kmsAlgorithm);
-    await parseClient(new Redacted(text), method, name, entry?.grant, kms);
+    await parseClient(new Redacted(text), method, name, entry?.grant, { kms });
     if (kms) return await checkKmsKey(check, target.aws, String(value.kms_key_id), kms.algorithm);
     return ok(check, `${name}: fits ${method}${keyDetail(value, method)}`);
   } catch (error) {

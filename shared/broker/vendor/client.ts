@@ -130,9 +130,11 @@ export function clients({ clock, timing, secrets, refusals }: ClientParts): Clie
   }
 
   async function clientOf(connection: Connection, { value }: SecretVersion): Promise<Client> {
-    const { clientAuth, secret, grant, kmsAlgorithm: algorithm, webIdentity } = connection;
-    if (!webIdentity)
-      return parseClient(value, clientAuth, secret, grant, algorithm && { algorithm, sign: secrets.sign });
+    const { clientAuth, secret, grant, kmsAlgorithm: algorithm, servesJwks: named, webIdentity } = connection;
+    if (!webIdentity) {
+      const kms = algorithm && { algorithm, sign: secrets.sign };
+      return parseClient(value, clientAuth, secret, grant, { kms, named });
+    }
     const { clientId } = webIdentity;
     return { clientId, identityToken: (budget) => secrets.vouch(webIdentity, budget) };
   }

@@ -391,6 +391,16 @@ export const TARGETS = [
     },
   ),
 
+  target('requests for public keys', nasty, async (part) => {
+    const { broker, asked } = recordingBroker();
+    const routeKey = 'GET /jwks/{connection}';
+    const event = { routeKey, rawPath: `/jwks/${part}`, pathParameters: { connection: part }, headers: {} };
+    const answer = await callbackHandler(broker)(event as unknown as APIGatewayProxyEventV2, lambdaContext());
+    assert.equal(answer.statusCode, asked.length === 1 ? 200 : 404);
+    for (const { connection } of asked as { connection: string }[])
+      assert.match(connection, /^[A-Za-z0-9_-]{1,64}$/);
+  }),
+
   target('scheduler events', fc.oneof(documents(['shard', 'look_ahead']), fc.anything()), async (event) => {
     const { broker, asked } = recordingBroker();
     const report = await taken(() => refreshHandler(broker)(event, lambdaContext()), ValiError);
