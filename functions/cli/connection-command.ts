@@ -4,15 +4,12 @@ import { ConnectionsFileError } from '../../shared/connections/issues.ts';
 import { parseConnections } from '../../shared/connections/parse.ts';
 import { VendorError } from '../../shared/contract/errors.ts';
 import { isLoopback } from '../../shared/contract/loopback.ts';
-import { systemClock } from '../../shared/oauth/clock.ts';
-import { findMetadata, readMetadata } from '../../shared/oauth/discovery.ts';
+import { readMetadata } from '../../shared/oauth/discovery.ts';
 import { VENDORS } from '../../shared/vendors/index.ts';
 import { type Asked, chooseSettings } from './connection-settings.ts';
 import { EXIT, Failure, usage } from './failure.ts';
+import { discoveryOptions, metadataOf } from './server-metadata.ts';
 import { printJson, styled, tell } from './terminal.ts';
-
-/** Of the whole look at the server's metadata, in milliseconds. */
-const PATIENCE = 20_000;
 
 export function connectionCommand(): Command {
   return new Command('connection').description('Write a connection.').addCommand(newCommand());
@@ -49,7 +46,7 @@ async function newAction(name: string | undefined, options: Asked & { issuer: st
   const { issuer } = options;
   const allowLoopbackHttp = isLoopback(hostnameOf(issuer));
   const connection = name ?? nameOf(hostnameOf(issuer));
-  const metadata = await metadataOf(issuer, allowLoopbackHttp);
+  const metadata = await neededMetadata(issuer, allowLoopbackHttp);
   const { members, notes } = chooseSettings(connection, metadata, options);
   const file = { connections: { [connection]: members } };
   check(() => parseConnections(file, { vendors: VENDORS, allowLoopbackHttp }));
@@ -60,9 +57,9 @@ async function newAction(name: string | undefined, options: Asked & { issuer: st
   for (const [subject, note] of notes) tell(`${styled('bold', subject, process.stderr)}: ${note}`);
 }
 
-async function metadataOf(issuer: string, allowLoopbackHttp: boolean) {
+async function neededMetadata(issuer: string, allowLoopbackHttp: boolean) {
   try {
-    return await findMetadata(issuer, discoveryOptions([], allowLoopbackHttp));
+    return await metadataOf(issuer, allowLoopbackHttp);
   } catch (error) {
     if (!(error instanceof VendorError)) throw error;
     throw new Failure(
@@ -71,12 +68,6 @@ async function metadataOf(issuer: string, allowLoopbackHttp: boolean) {
       'without metadata, name the endpoints: the recipes in shared/vendors/recipes are examples',
     );
   }
-}
-
-function discoveryOptions(endpointHosts: readonly string[], allowLoopbackHttp: boolean) {
-  const deadline = systemClock.now() + PATIENCE;
-  const budget = { clock: systemClock, deadline, attemptTimeout: PATIENCE / 2, attempts: 2 };
-  return { endpointHosts, allowLoopbackHttp, budget };
 }
 
 function check(act: () => unknown): void {

@@ -28,14 +28,41 @@ type Metadata = Readonly<Record<string, unknown>>;
 /** In the order of preference: those that need no person first. */
 const GRANTS: readonly GrantType[] = ['client_credentials', 'authorization_code', DEVICE_CODE_GRANT];
 
-/** The safest first: a key never leaves the broker, a secret under an HMAC or in a header is in no body. */
-const METHODS: readonly ClientAuthMethod[] = [
-  'private_key_jwt',
-  'client_secret_jwt',
-  'client_secret_basic',
-  'client_secret_post',
-  'none',
+/**
+ * The safest first, those as safe as each other together: nothing is stored, a key never leaves the broker, a secret under
+ * an HMAC is not sent, others are, rather in a header than in a body.
+ */
+const SAFEST_FIRST: readonly (readonly ClientAuthMethod[])[] = [
+  ['aws_web_identity'],
+  ['private_key_jwt'],
+  ['client_secret_jwt'],
+  ['client_secret_basic', 'client_secret_basic_raw', 'client_secret_post'],
+  ['none'],
 ];
+
+/** The safest of these methods, where it is safer than the one that is used. */
+export function saferMethod(
+  used: ClientAuthMethod,
+  taken: readonly ClientAuthMethod[],
+): ClientAuthMethod | undefined {
+  const better = SAFEST_FIRST.slice(
+    0,
+    SAFEST_FIRST.findIndex((methods) => methods.includes(used)),
+  );
+  return better.flat().find((method) => taken.includes(method));
+}
+
+/** What the server takes, as it says, or as RFC 8414 §2 has it; the safest first. */
+export function methodsTaken(metadata: Metadata): ClientAuthMethod[] {
+  const taken = methodsNamed(metadata);
+  return SAFEST_FIRST.flat().filter(
+    (method) => taken.includes(method) && (method !== 'private_key_jwt' || algorithmOf(metadata)),
+  );
+}
+
+function methodsNamed(metadata: Metadata): readonly string[] {
+  return listOf(metadata, 'token_endpoint_auth_methods_supported') ?? ['client_secret_basic'];
+}
 
 /** @throws Failure naming what the server offers, where that is not what was asked for */
 export function chooseSettings(connection: string, metadata: Metadata, asked: Asked): Settings {
@@ -90,9 +117,8 @@ function chooseMethod(
   asked: ClientAuthMethod | undefined,
 ): Choice<ClientAuthMethod> | undefined {
   if (isAssertionGrant(grant) && asked === undefined) return undefined;
-  const taken = listOf(metadata, 'token_endpoint_auth_methods_supported') ?? ['client_secret_basic'];
-  const able = METHODS.filter((method) => method !== 'private_key_jwt' || algorithmOf(metadata));
-  const value = asked ?? able.find((method) => taken.includes(method));
+  const taken = methodsNamed(metadata);
+  const value = asked ?? methodsTaken(metadata)[0];
   if (value === undefined)
     throw usage(
       `The server takes ${taken.join(', ')}, none of which the broker knows.`,
@@ -176,8 +202,13 @@ function steps(
 
 /** The first that keys can be made for; RFC 8414 has no default. */
 function algorithmOf(metadata: Metadata): string | undefined {
-  const known = listOf(metadata, 'token_endpoint_auth_signing_alg_values_supported') ?? ['RS256'];
+  const known = algorithmsTaken(metadata);
   return Object.keys(KEY_TYPES).findLast((algorithm) => known.includes(algorithm));
+}
+
+/** Of client assertions. */
+export function algorithmsTaken(metadata: Metadata): readonly string[] {
+  return listOf(metadata, 'token_endpoint_auth_signing_alg_values_supported') ?? ['RS256'];
 }
 
 function listOf(metadata: Metadata, member: string): readonly string[] | undefined {

@@ -304,6 +304,17 @@ All is well.
     expect(code).toBe(1);
   });
 
+  test('advises what would be safer, which is nothing to mend', async () => {
+    const ended = await run(['doctor', 'jobs', '--connections', context.file, '--json']);
+    const { findings } = JSON.parse(ended.stdout) as { findings: { check: string; status: string }[] };
+    expect(findings.find(({ check }) => check === 'client of jobs')).toMatchObject({
+      status: 'advice',
+      fix: expect.stringContaining('"signing": "kms"'),
+    });
+    const problems = findings.filter(({ status }) => status === 'problem');
+    expect(ended.code).toBe(problems.length > 0 ? 1 : 0);
+  });
+
   test('asks for a new token, which a kept one does not hide, and sends nobody back to itself', async () => {
     const asked: unknown[] = [];
     const api = async (...request: unknown[]) => {

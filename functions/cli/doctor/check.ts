@@ -3,10 +3,10 @@ import type { Listed } from '../connection-list.ts';
 import type { Target } from '../target.ts';
 import { styled } from '../terminal.ts';
 
-/** What a check found. A skipped one says why; a problem says what mends it. */
+/** What a check found. A skipped one says why; a problem says what mends it, and advice what would be better. */
 export interface Finding {
   readonly check: string;
-  readonly status: 'ok' | 'problem' | 'skipped';
+  readonly status: 'ok' | 'problem' | 'advice' | 'skipped';
   readonly detail: string;
   readonly fix?: string;
 }
@@ -30,10 +30,23 @@ export const problem = (check: string, detail: string, fix: string): Finding => 
   fix,
 });
 
-const MARKS = { ok: ['green', '✔'], problem: ['red', '✘'], skipped: ['dim', '–'] } as const;
+export const advice = (check: string, detail: string, fix: string): Finding => ({
+  check,
+  status: 'advice',
+  detail,
+  fix,
+});
+
+const MARKS = {
+  ok: ['green', '✔'],
+  problem: ['red', '✘'],
+  advice: ['cyan', '→'],
+  skipped: ['dim', '–'],
+} as const;
 
 export function shown({ check, status, detail, fix }: Finding): string {
   const [style, mark] = MARKS[status];
   const line = `${styled(style, mark)} ${check}: ${detail}`;
-  return fix === undefined ? line : `${line}\n    fix: ${styled('bold', fix)}`;
+  const label = status === 'advice' ? 'safer' : 'fix';
+  return fix === undefined ? line : `${line}\n    ${label}: ${styled('bold', fix)}`;
 }

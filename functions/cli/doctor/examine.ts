@@ -7,6 +7,7 @@ import { readConnectionsFile } from '../connections-file.ts';
 import { EXIT, Failure } from '../failure.ts';
 import type { Target } from '../target.ts';
 import { type Check, type CheckContext, type Finding, ok } from './check.ts';
+import { adviseClients } from './clients.ts';
 import { checkFile } from './file.ts';
 import { checkSchedule, checkTables } from './infrastructure.ts';
 import { checkKeyring, checkSecrets } from './secrets.ts';
@@ -17,6 +18,7 @@ import { checkVendors } from './vendors.ts';
 const CHECKS: readonly Check[] = [
   checkFile,
   checkSecrets,
+  adviseClients,
   checkVendors,
   checkTokens,
   checkTables,

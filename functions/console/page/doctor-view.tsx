@@ -3,9 +3,14 @@ import { api } from './api.ts';
 import { useLoaded } from './loading.ts';
 import { Next, Problem, State, type Tone } from './parts.tsx';
 
-const TONES: Readonly<Record<Finding['status'], Tone>> = { ok: 'good', problem: 'bad', skipped: 'quiet' };
+const TONES: Readonly<Record<Finding['status'], Tone>> = {
+  ok: 'good',
+  problem: 'bad',
+  advice: 'quiet',
+  skipped: 'quiet',
+};
 
-const ORDER: readonly Finding['status'][] = ['problem', 'ok', 'skipped'];
+const ORDER: readonly Finding['status'][] = ['problem', 'advice', 'ok', 'skipped'];
 /** What is to mend comes first; the rest stays in the order of the checks. */
 const bySeverity = (one: Finding, other: Finding) => ORDER.indexOf(one.status) - ORDER.indexOf(other.status);
 
