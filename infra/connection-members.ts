@@ -36,6 +36,8 @@ export interface ConnectionMembers<Vendor extends string = never> {
   readonly grace_window?: number;
   /** Seconds that a refresh token lives: since the consent, and unused. */
   readonly refresh_token_lifetime?: { readonly absolute?: number; readonly idle?: number };
+  /** Seconds for which a new refresh token is not used yet. Default: 0. */
+  readonly minimum_refresh_age?: number;
   readonly refresh_kills_access_token?: boolean;
   /** HTTP statuses by which its API refuses a token. Default: 401. */
   readonly rejection_statuses?: readonly number[];

@@ -144,6 +144,8 @@ export interface ServerSettings {
   /** Seconds. */
   readonly graceWindow?: number;
   readonly refreshTokenLifetime?: RefreshTokenLifetime;
+  /** Seconds. */
+  readonly minimumRefreshAge?: number;
   readonly refreshKillsAccessToken?: boolean;
   readonly rejectionStatuses?: readonly number[];
   /** Sent with every token request; a name may have several values. */
@@ -220,6 +222,7 @@ export type VendorMember =
   | 'default_lifetime'
   | 'grace_window'
   | 'refresh_token_lifetime'
+  | 'minimum_refresh_age'
   | 'refresh_kills_access_token'
   | 'rejection_statuses'
   | 'token_params'

@@ -44,6 +44,7 @@ export function withDefaults(
       defaultLifetime: members.default_lifetime,
       graceWindow: members.grace_window,
       refreshTokenLifetime: members.refresh_token_lifetime,
+      minimumRefreshAge: members.minimum_refresh_age,
       refreshKillsAccessToken: members.refresh_kills_access_token,
       rejectionStatuses: members.rejection_statuses,
       tokenParams: members.token_params,

@@ -182,6 +182,14 @@ const vendorMembers = {
       ),
     ),
   ),
+  minimum_refresh_age: v.optional(
+    v.pipe(
+      seconds(0, 86_400),
+      v.description(
+        'Seconds for which a new refresh token is not used, because the server does not take it yet; default: 0 (RFC 6749 §6 knows none).',
+      ),
+    ),
+  ),
   refresh_kills_access_token: v.optional(
     v.pipe(
       v.boolean('true or false'),

@@ -70,7 +70,7 @@ function adapted({ server: settings }: Connection): Vendor {
   } = settings;
   const { graceWindow, refreshKillsAccessToken, rejectionStatuses, pkce } = settings;
   const { grantType, params: optionalParams, scopeOnRefresh, revokeAccessTokens } = settings;
-  const { deadGrantErrors, refreshTokenLifetime } = settings;
+  const { deadGrantErrors, refreshTokenLifetime, minimumRefreshAge } = settings;
   const dialect = present({
     encoding: bodyEncoding ?? 'form',
     defaultLifetime: settings.defaultLifetime ?? custom.dialect.defaultLifetime,
@@ -91,6 +91,7 @@ function adapted({ server: settings }: Connection): Vendor {
       revokeAccessTokens,
       deadGrantErrors,
       refreshTokenLifetime,
+      minimumRefreshAge,
     }),
     dialect,
   };

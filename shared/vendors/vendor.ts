@@ -30,6 +30,8 @@ export interface Vendor extends VendorRules {
   readonly pkce: boolean;
   /** How long refresh tokens live; absent: nobody knows. */
   readonly refreshTokenLifetime?: RefreshTokenLifetime;
+  /** Seconds for which a new refresh token is not taken yet; absent: it is at once. */
+  readonly minimumRefreshAge?: number;
   /** What the vendor calls client credentials; absent: `client_credentials`. */
   readonly grantType?: string;
   /** Names of `params` that any scope admits. */

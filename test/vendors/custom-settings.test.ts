@@ -270,6 +270,8 @@ test.each([
   [{ token_params: { audience: 5 } }, /token_params\.audience/],
   [{ scope_separator: ';' }, /scope_separator/],
   [{ rejection_statuses: [200] }, /from 400 to 499/],
+  [{ minimum_refresh_age: 300 }, /minimum_refresh_age.*only with grants that have refresh tokens/s],
+  [{ minimum_refresh_age: -1 }, /minimum_refresh_age.*from 0 to 86400/s],
   [{ assertion_audience: 'issuer' }, /only with client_auth "private_key_jwt"/],
   [{ signing: 'kms' }, /signing\b.*only with client_auth "private_key_jwt", or an assertion grant/s],
   [{ serve_jwks: true }, /serve_jwks.*only with client_auth "private_key_jwt", or an assertion grant/s],

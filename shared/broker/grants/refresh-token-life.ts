@@ -1,4 +1,4 @@
-/** When refresh tokens end of themselves, as far as the vendor says: nothing that is stored, but what follows from it. */
+/** When refresh tokens begin to be taken and end of themselves, as far as the vendor says: nothing that is stored, but what follows from it. */
 import type { RefreshTokenLifetime } from '../../connections/connection.ts';
 import type { Vendor } from '../../vendors/vendor.ts';
 import type { Grant } from '../ports.ts';
@@ -24,6 +24,14 @@ export function isExpiring(grant: Life, { refreshTokenLifetime = {} }: Vendor, n
 /** An unused refresh token is used long before it idles out; milliseconds. */
 export function latestUse({ refreshTokenLifetime: { idle } = {} }: Vendor): number {
   return idle === undefined ? Number.POSITIVE_INFINITY : (idle * 1000) / 2;
+}
+
+/** Before then the vendor takes no refresh; milliseconds since the epoch, `undefined` where it does at once. */
+export function refreshableFrom(
+  { consentedAt, lastRefreshAt = consentedAt }: Pick<Grant, 'consentedAt' | 'lastRefreshAt'>,
+  { minimumRefreshAge = 0 }: Vendor,
+): number | undefined {
+  return minimumRefreshAge > 0 ? lastRefreshAt + minimumRefreshAge * 1000 : undefined;
 }
 
 function endsOf({ consentedAt, lastRefreshAt }: Life, { absolute, idle }: RefreshTokenLifetime) {

@@ -19,7 +19,7 @@ import type { Token } from '../../oauth/token.ts';
 import type { Vendor } from '../../vendors/vendor.ts';
 import type { Failure, Grant, Lease, Rescue } from '../ports.ts';
 import type { Timing } from '../times.ts';
-import { latestUse } from './refresh-token-life.ts';
+import { latestUse, refreshableFrom } from './refresh-token-life.ts';
 
 /** What decides when a grant is due again. */
 export interface DuePolicy {
@@ -226,7 +226,8 @@ export function setAside(grant: Grant, now: number): Grant {
 
 /** When the sweep should look at a grant that holds this token for its default scopes. */
 export function dueAfter(grant: Grant, token: Token | undefined, policy: DuePolicy): number {
-  return Math.min(renewalAfter(grant, token, policy), policy.now + latestUse(policy.vendor));
+  const due = Math.min(renewalAfter(grant, token, policy), policy.now + latestUse(policy.vendor));
+  return Math.max(due, refreshableFrom(grant, policy.vendor) ?? due);
 }
 
 function renewalAfter(grant: Grant, token: Token | undefined, policy: DuePolicy): number {

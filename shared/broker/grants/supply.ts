@@ -7,6 +7,7 @@ import { cacheKey } from '../tokens/cache-key.ts';
 import type { KeyState, Remembered, TokenSupply } from '../tokens/resolve.ts';
 import { consentRequired, isRefreshable, mismatch, notRefreshable } from './binding.ts';
 import type { Refresh, RefreshParts } from './refresh.ts';
+import { refreshableFrom } from './refresh-token-life.ts';
 import { isGone, latestFailure, scopeKey } from './states.ts';
 
 export interface RefreshingSupplyParts extends Pick<RefreshParts, 'grants' | 'timing' | 'access'> {
@@ -45,7 +46,13 @@ export function refreshingSupply(parts: RefreshingSupplyParts, request: TokenReq
     const name = scopeKey(scopes);
     const noted = latestFailure(grant, name);
     const failure = noted && !(await parts.access.isMended(connection, noted)) ? noted : undefined;
-    const state = present({ token: grant.tokens[name], lease, failure, forced: grant.forced?.[name] });
+    const state = present({
+      token: grant.tokens[name],
+      lease,
+      failure,
+      forced: grant.forced?.[name],
+      renewableFrom: refreshableFrom(grant, vendor),
+    });
     return isRefreshable(grant)
       ? { ...state, renew: (forced) => refresh(grant, { ...request, forced }) }
       : { ...state, blockedBy: notRefreshable(grant) };

@@ -11,7 +11,7 @@ import { isRefusedClient } from '../vendor/client.ts';
 import { mismatch } from './binding.ts';
 import { FairQueue } from './fair-queue.ts';
 import type { Refresher, RefreshParts } from './refresh.ts';
-import { isExpiring } from './refresh-token-life.ts';
+import { isExpiring, refreshableFrom } from './refresh-token-life.ts';
 import type { revoker } from './revoke.ts';
 import { SET_ASIDE, setAside, warmScopes } from './states.ts';
 
@@ -147,6 +147,12 @@ export function sweeper(parts: SweepParts): Sweep {
     if (isExpiring(grant, found.vendor, now)) observe({ type: 'grant', change: 'expiring', ...key });
     const { refreshToken } = grant;
     if (!refreshToken) return 'skipped';
+    const soonest = refreshableFrom(grant, found.vendor);
+    // It was stored under another setting.
+    if (soonest !== undefined && soonest > Math.max(now, grant.dueAt)) {
+      await grants.write(grant, { ...grant, dueAt: soonest });
+      return 'skipped';
+    }
     if (grant.dueAt + timing.deadline > endsAt) return 'skipped';
     if (grant.dueAt > now) await clock.sleep(grant.dueAt - now);
     const request = {

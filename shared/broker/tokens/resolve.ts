@@ -26,6 +26,8 @@ interface SeenState {
   readonly lease?: Lease;
   readonly failure?: Failure;
   readonly forced?: Forced;
+  /** Before then the vendor renews nothing; milliseconds since the epoch. */
+  readonly renewableFrom?: number;
   /** Set when the table could not say: the token is what this process remembers. */
   readonly source?: 'memory';
 }
@@ -71,7 +73,7 @@ interface ResolverParts {
 /** Why a flight did not bring what the request that began it wanted. */
 type Reason =
   | { readonly kind: 'failed'; readonly error: BrokerError; readonly leader: TokenRequest }
-  | { readonly kind: 'interval'; readonly until: number }
+  | { readonly kind: 'interval'; readonly until: number; readonly by: keyof typeof INTERVALS }
   | { readonly kind: 'exclusive' }
   /** `ending`: the renewal under way may end the token that was seen. */
   | { readonly kind: 'leased'; readonly until: number; readonly ending?: true };
@@ -186,6 +188,12 @@ export function resolver(parts: ResolverParts): TokenSource {
     const due = !state.token || renewalDue(state.token, supply.margin, now, supply.share);
     if (fitness === 'good' && !due) return seen;
     if (fitness === 'short' && !due && supply.exclusive) return { ...seen, reason: { kind: 'exclusive' } };
+    const { renewableFrom: until = now } = state;
+    if (until > now) {
+      if (fitness === 'good') return seen;
+      if (fitness === 'none') return { ...seen, reason: failed(tooEarly((until - now) / 1000), request) };
+      return { ...seen, reason: { kind: 'interval', until, by: 'minimum_refresh_age' } };
+    }
     if (stillStands(state.failure, request.begunAt, now)) {
       return { ...seen, reason: failed(rememberedError(state.failure, now), request) };
     }
@@ -195,7 +203,7 @@ export function resolver(parts: ResolverParts): TokenSource {
     // One caller's reports do not stand in the way of another's, which may be true.
     const isAnothers = fitness === 'refused' && state.forced?.by !== reporterOf(request);
     if (forced && nextForced > now && !isAnothers)
-      return { ...seen, reason: { kind: 'interval', until: nextForced } };
+      return { ...seen, reason: { kind: 'interval', until: nextForced, by: 'min_mint_interval' } };
     if (leased) return { ...seen, reason: { kind: 'leased', until: leased.until } };
     try {
       const token = await state.renew(forced);
@@ -235,11 +243,12 @@ export function resolver(parts: ResolverParts): TokenSource {
     if (reason?.kind === 'exclusive' && token && fitness === 'short') return served(token, source, EXCLUSIVE);
     if (reason?.kind === 'interval') {
       const retryAfter = (reason.until - now) / 1000;
-      if (token && fitness === 'short') return served(token, source, heldBack(retryAfter));
-      if (fitness === 'refused') throw rejectedAgain(retryAfter);
+      if (token && fitness === 'short') return served(token, source, heldBack(reason.by, retryAfter));
+      if (fitness === 'refused') throw rejectedAgain(reason.by, retryAfter);
     }
     // The vendor gave the refused token once more: asking again would only repeat that.
-    if (fitness === 'refused' && source === 'vendor') throw rejectedAgain(request.connection.minMintInterval);
+    if (fitness === 'refused' && source === 'vendor')
+      throw rejectedAgain('min_mint_interval', request.connection.minMintInterval);
     return undefined;
   }
 
@@ -285,14 +294,22 @@ function renewalFailed(error: BrokerError): string {
 const EXCLUSIVE =
   'A refresh at this vendor ends the current token for everybody else, so that min_ttl does not force one; this is the current one.';
 
-function heldBack(retryAfter: number): string {
-  return `A new token was minted on demand less than min_mint_interval ago; this is the current one. Ask again in ${Math.ceil(retryAfter)} s.`;
+/** The settings by which nothing new is asked for yet. */
+const INTERVALS = {
+  min_mint_interval: 'a new one was minted on demand less than min_mint_interval ago',
+  minimum_refresh_age: 'the vendor takes no refresh yet (minimum_refresh_age)',
+};
+
+function heldBack(by: keyof typeof INTERVALS, retryAfter: number): string {
+  return `This is the current token: ${INTERVALS[by]}. Ask again in ${Math.ceil(retryAfter)} s.`;
 }
 
-function rejectedAgain(retryAfter: number): BrokerError {
-  return new BrokerError(
-    'vendor_rejected',
-    "The vendor's API refused the current token, and a new one was minted on demand less than min_mint_interval ago.",
-    { retryAfter },
-  );
+function rejectedAgain(by: keyof typeof INTERVALS, retryAfter: number): BrokerError {
+  const detail = `The vendor's API refused the current token, and ${INTERVALS[by]}.`;
+  return new BrokerError('vendor_rejected', detail, { retryAfter });
+}
+
+function tooEarly(retryAfter: number): BrokerError {
+  const detail = `There is no token, and ${INTERVALS.minimum_refresh_age}.`;
+  return new BrokerError('rate_limited', detail, { retryAfter });
 }

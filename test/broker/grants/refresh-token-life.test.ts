@@ -1,7 +1,9 @@
 /** How long refresh tokens live is said in the connections file; the grant then says when it ends, and warns before. */
 import { generateKeyPairSync } from 'node:crypto';
-import { expect, onTestFinished, test } from 'vitest';
-import { brokerWorld } from '../../support/broker.ts';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { Redacted } from '../../../shared/contract/redacted.ts';
+import { fingerprint } from '../../../shared/oauth/token.ts';
+import { brokerWorld, refusal } from '../../support/broker.ts';
 import { grantProcess, quick } from '../../support/grants.ts';
 import { type Habits, SECRET, startRecipePeer } from '../../vendors/recipe-peer.ts';
 
@@ -18,9 +20,9 @@ const HABITS: Habits = {
 
 const world = brokerWorld();
 
-async function consented(members: object) {
+async function consented(members: object, habits: Partial<Habits> = {}) {
   const { publicKey } = generateKeyPairSync('rsa', { modulusLength: 2048 });
-  const peer = await startRecipePeer(HABITS, { now: world.clock.now, publicKey });
+  const peer = await startRecipePeer({ ...HABITS, ...habits }, { now: world.clock.now, publicKey });
   onTestFinished(() => peer.close());
   const connection = await world.connect(
     {
@@ -35,7 +37,7 @@ async function consented(members: object) {
   );
   const process = grantProcess(world, connection, { timing: quick });
   await process.consent();
-  return { process, peer };
+  return { process, peer, connection };
 }
 
 /** Hours from now. */
@@ -97,4 +99,85 @@ test('what a vendor has ended ends no more', async () => {
   expect(await process.describe()).toMatchObject({ grant_status: 'consent_required' });
   expect(await process.describe()).not.toHaveProperty('refresh_token_expires_at');
   expect(await process.counts()).not.toHaveProperty('grants_expiring');
+});
+
+describe('a server that takes no refresh token before it is five minutes old', () => {
+  const early = { minimum_refresh_age: 300, min_mint_interval: 0 };
+  const SECOND = 1_000;
+  const refusedBy = (token: { access_token: string }) => ({
+    rejected: fingerprint(new Redacted(token.access_token)),
+  });
+
+  test('is sent none by the sweep before, however short its tokens live, and at once then', async () => {
+    const { process, peer } = await consented(early, { lifetime: 120 });
+    const { dueAt, consentedAt } = await process.grant();
+    expect(dueAt).toBe(consentedAt + 300 * SECOND);
+    world.clock.advance(115 * SECOND);
+    await process.sweep();
+    world.clock.advance(180 * SECOND);
+    await process.sweep();
+    expect(peer.received('refresh_token')).toBe(0);
+    world.clock.advance(6 * SECOND);
+    await process.sweep();
+    expect(peer.received('refresh_token')).toBe(1);
+    // The new one is young again.
+    world.clock.advance(290 * SECOND);
+    await process.sweep();
+    expect(peer.received('refresh_token')).toBe(1);
+  });
+
+  test('is sent none by callers who want more, and they are told as within min_mint_interval', async () => {
+    const { process, peer } = await consented(early);
+    const token = await process.token();
+    world.clock.advance(100 * SECOND);
+    expect(await process.token({ min_ttl: 3_590 })).toMatchObject({
+      access_token: token.access_token,
+      warning: expect.stringMatching(/minimum_refresh_age.*Ask again in (?:199|200) s/),
+    });
+    expect(await refusal(process.token(refusedBy(token)))).toMatchObject({
+      error: 'vendor_rejected',
+      error_description: expect.stringContaining('minimum_refresh_age'),
+      retry_after: expect.toSatisfy((after: number) => after > 190 && after <= 200),
+    });
+    expect(peer.received('refresh_token')).toBe(0);
+    world.clock.advance(201 * SECOND);
+    expect((await process.token(refusedBy(token))).access_token).not.toBe(token.access_token);
+    expect(peer.received('refresh_token')).toBe(1);
+  });
+
+  test('is sent none for callers who have nothing either: they are told when', async () => {
+    const { process, peer } = await consented(early, { lifetime: 60 });
+    await process.token();
+    world.clock.advance(61 * SECOND);
+    expect(await refusal(process.token())).toMatchObject({
+      error: 'rate_limited',
+      error_description: expect.stringContaining('minimum_refresh_age'),
+      retry_after: expect.toSatisfy((after: number) => after > 230 && after <= 240),
+    });
+    expect(peer.received('refresh_token')).toBe(0);
+    world.clock.advance(240 * SECOND);
+    expect(await process.token()).toMatchObject({ source: 'vendor' });
+  });
+
+  test('keeps its tokens in use to their end, without a word', async () => {
+    const { process } = await consented(early, { lifetime: 200 });
+    const token = await process.token();
+    world.clock.advance(185 * SECOND);
+    const again = await process.token();
+    expect(again).toMatchObject({ access_token: token.access_token });
+    expect(again).not.toHaveProperty('warning');
+  });
+
+  test('is sent none of a grant that was stored before the connection said so', async () => {
+    const { process, peer, connection } = await consented({}, { lifetime: 120 });
+    const server = { ...connection.server, minimumRefreshAge: 300 };
+    const after = grantProcess(world, { ...connection, server }, { timing: quick });
+    world.clock.advance(115 * SECOND);
+    await after.sweep();
+    expect(peer.received('refresh_token')).toBe(0);
+    world.clock.advance(190 * SECOND);
+    await after.sweep();
+    expect(peer.received('refresh_token')).toBe(1);
+    expect(await process.grant()).toMatchObject({ attempts: [] });
+  });
 });
