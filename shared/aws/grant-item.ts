@@ -33,6 +33,7 @@ export const outlineItem = v.object({
   consented_at: time,
   consented_by: v.string(),
   last_refresh_at: v.optional(time),
+  refresh_token_ends_at: v.optional(time),
   last_failure: v.optional(failureItem),
   failures: v.optional(v.array(v.object({ scope: v.string(), failure: failureItem }))),
   expires_at: v.optional(time),
@@ -100,6 +101,7 @@ export async function toGrantItem(
     consented_at: grant.consentedAt,
     consented_by: grant.consentedBy,
     last_refresh_at: grant.lastRefreshAt,
+    refresh_token_ends_at: grant.refreshTokenEndsAt,
     last_failure: grant.lastFailure && toFailureItem(grant.lastFailure),
     failures:
       grant.failures &&
@@ -164,6 +166,7 @@ export async function fromGrantItem(sealer: Sealer, item: GrantItem, now: number
     consentedAt: item.consented_at,
     consentedBy: item.consented_by,
     lastRefreshAt: item.last_refresh_at,
+    refreshTokenEndsAt: item.refresh_token_ends_at,
     ...failuresOf(item),
     forced:
       item.forced && Object.fromEntries(item.forced.map(({ scope, ...last }) => [scope, present(last)])),
@@ -184,6 +187,7 @@ export function fromOutlineItem(item: OutlineItem): GrantOutline {
     consentedAt: item.consented_at,
     consentedBy: item.consented_by,
     lastRefreshAt: item.last_refresh_at,
+    refreshTokenEndsAt: item.refresh_token_ends_at,
     expiresAt: item.expires_at,
     ...failuresOf(item),
   });

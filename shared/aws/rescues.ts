@@ -8,12 +8,14 @@ import { Redacted } from '../contract/redacted.ts';
 import { sha256Base64url } from '../contract/sha256.ts';
 import { aloneIfTooLarge, errorName, type SecretsManager, storeUnavailable, within } from './clients.ts';
 import { grantName } from './grant-item.ts';
+import { time } from './item-parts.ts';
 import { textOf, tokenOf } from './sealed-token.ts';
 import type { Binding, Sealer } from './sealing.ts';
 import { readSecret } from './secret-value.ts';
 
 const rescueMembers = v.object({
   refresh_token: v.optional(v.string()),
+  refresh_token_ends_at: v.optional(time),
   /** The token as `sealed-token.ts` writes it. */
   token: v.optional(v.string()),
   scope_key: v.string(),
@@ -98,9 +100,10 @@ function binding(grant: GrantKey, generation: string, attempt: string): Binding 
   return { item: grantName(grant), purpose: `rescue ${attempt}`, generation };
 }
 
-function rescueTextOf({ refreshToken, token, scopeKey }: Rescue): Redacted {
+function rescueTextOf({ refreshToken, refreshTokenEndsAt, token, scopeKey }: Rescue): Redacted {
   const members: v.InferOutput<typeof rescueMembers> = {
     refresh_token: refreshToken?.reveal(),
+    refresh_token_ends_at: refreshTokenEndsAt,
     token: token && textOf(token).reveal(),
     scope_key: scopeKey,
   };
@@ -111,10 +114,12 @@ function rescueOf(text: Redacted, generation: string, attempt: string): Rescue {
   const result = v.safeParse(rescueText, text.reveal());
   if (!result.success) throw new UnreadableValue('A rescued answer opens, but holds no answer.');
   const { refresh_token: refreshToken, token, scope_key: scopeKey } = result.output;
+  const { refresh_token_ends_at: refreshTokenEndsAt } = result.output;
   return present({
     attempt,
     generation,
     refreshToken: refreshToken === undefined ? undefined : new Redacted(refreshToken),
+    refreshTokenEndsAt,
     token: token === undefined ? undefined : tokenOf(new Redacted(token)),
     scopeKey,
   });

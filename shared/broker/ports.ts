@@ -138,6 +138,8 @@ export interface Grant extends GrantKey {
   readonly endedGeneration?: string;
   /** Absent when the vendor gave none. */
   readonly refreshToken?: Redacted;
+  /** When the vendor says that the refresh token ends; absent: it does not say. */
+  readonly refreshTokenEndsAt?: number;
   /** Access tokens by requested scope (sorted, space-separated); expired ones are dropped at the next commit. */
   readonly tokens: Readonly<Record<string, Token>>;
   readonly lease?: Lease;
@@ -181,6 +183,7 @@ export type GrantOutline = Pick<
   | 'consentedAt'
   | 'consentedBy'
   | 'lastRefreshAt'
+  | 'refreshTokenEndsAt'
   | 'lastFailure'
   | 'failures'
 > & {
@@ -216,6 +219,7 @@ export interface Rescue {
   readonly attempt: string;
   readonly generation: string;
   readonly refreshToken?: Redacted;
+  readonly refreshTokenEndsAt?: number;
   readonly token?: Token;
   readonly scopeKey: string;
 }

@@ -178,7 +178,7 @@ const vendorMembers = {
         'an object with "absolute", "idle" or both',
       ),
       v.description(
-        'Seconds that a refresh token lives, so that its end is seen coming; default: not known (RFC 9700 §4.14.2).',
+        'Seconds that a refresh token lives, where answers do not say it, so that its end is seen coming; default: not known (RFC 9700 §4.14.2).',
       ),
     ),
   ),

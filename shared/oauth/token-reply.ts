@@ -9,6 +9,9 @@ import type { Dialect, TokenReply } from './types.ts';
 /** The longest life that a token is credited with, in seconds (invariant 13). */
 const LIFETIME_CAP = 86_400;
 
+/** Of a refresh token, in seconds: what lives for more than ten years has no end that matters, or an odd one. */
+const LONGEST_REFRESH_TOKEN = 315_360_000;
+
 /** RFC 6750 §6.1.1. Whatever a vendor's spelling (RFC 6749 §5.1: case-insensitive), callers get this one. */
 const BEARER = 'Bearer';
 
@@ -20,7 +23,8 @@ const HEADER_SAFE = /^[\x21-\x7E]+$/;
 
 /**
  * A token endpoint's answer as a reply, if there is anything in it to keep. Its refresh token is taken out
- * first and judged by nothing but being there, so that no oddity beside it can lose it (invariant 3).
+ * first and judged by nothing but being there, so that no oddity beside it can lose it (invariant 3). No RFC has a member
+ * for its life: `refresh_token_expires_in` is GitHub's and others', `refresh_expires_in` Keycloak's, whose 0 is "never".
  * @throws VendorError when the answer is a failure, or holds neither an access nor a refresh token
  */
 export function readTokenReply(answer: Answer, dialect: Dialect): TokenReply {
@@ -33,8 +37,11 @@ export function readTokenReply(answer: Answer, dialect: Dialect): TokenReply {
       ? nonsense(answer, 'without an access token')
       : failureOf(answer);
   }
+  const life = readSeconds(members.refresh_token_expires_in ?? members.refresh_expires_in);
+  const ends = life !== undefined && life <= LONGEST_REFRESH_TOKEN;
   return {
     sentAt: answer.sentAt,
+    ...(ends && { refreshTokenEndsAt: answer.sentAt + Math.floor(life * 1000) }),
     refreshToken: refreshToken === undefined ? undefined : new Redacted(refreshToken),
     token: () => readToken(answer, members, dialect),
   };

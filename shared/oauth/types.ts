@@ -80,6 +80,8 @@ export interface TokenReply {
   readonly sentAt: number;
   /** A non-empty string `refresh_token`; absent, empty, null and odd ones are `undefined`. */
   readonly refreshToken: Redacted | undefined;
+  /** When the server says that its refresh token ends, unless it is used before; milliseconds since the epoch. */
+  readonly refreshTokenEndsAt?: number;
   /** Judges the rest. @throws VendorError when there is no usable access token in it */
   token(): Token;
 }

@@ -45,6 +45,7 @@ export function grantsTests(suite: () => StoreSuite): void {
       binding: { issuer: 'https://vendor.example', tokenEndpoint: 'https://vendor.example/t', clientId: 'c' },
       redirectUri: 'https://broker.example/callback',
       lastRefreshAt: now,
+      refreshTokenEndsAt: now + 86_400_000,
       lastFailure: { code: 'vendor_unavailable', description: '503', at: now, until: now, count: 2 },
       failures: {
         read: { code: 'vendor_rejected', description: '400', at: now, until: now, count: 1, since: now },

@@ -19,6 +19,7 @@ export function rescuesTests(suite: () => StoreSuite, anySize: boolean): void {
       attempt: randomUUID(),
       generation: randomUUID(),
       refreshToken: new Redacted(`refresh-${randomUUID()}`),
+      refreshTokenEndsAt: suite().clock.now() + 86_400_000,
       token: aToken(suite().clock.now()),
       scopeKey: 'read',
     };

@@ -123,6 +123,7 @@ export function grantStorer(parts: StoreGrantParts): StoreGrant {
       ...(reply.refreshToken
         ? { refreshToken: reply.refreshToken }
         : { lastFailure: { ...UNHELD, description: NO_REFRESH_TOKEN, at: now, until: now } }),
+      ...(reply.refreshTokenEndsAt !== undefined && { refreshTokenEndsAt: reply.refreshTokenEndsAt }),
       tokens: token ? { [scopeKey(pending.scopes)]: token } : {},
       attempts: [],
       dueAt: now,

@@ -1,4 +1,4 @@
-/** When refresh tokens begin to be taken and end of themselves, as far as the vendor says: nothing that is stored, but what follows from it. */
+/** When refresh tokens begin to be taken and end of themselves: as the vendor has said of this one, else as is known of its tokens. */
 import type { RefreshTokenLifetime } from '../../connections/connection.ts';
 import type { Vendor } from '../../vendors/vendor.ts';
 import type { Grant } from '../ports.ts';
@@ -6,7 +6,10 @@ import type { Grant } from '../ports.ts';
 /** People are told so long before the end, or for the last fifth of a shorter life; in milliseconds. */
 const NOTICE = 7 * 86_400_000;
 
-type Life = Pick<Grant, 'status' | 'consentedAt' | 'lastRefreshAt'>;
+/** Milliseconds. */
+const MINUTE = 60_000;
+
+type Life = Pick<Grant, 'status' | 'consentedAt' | 'lastRefreshAt' | 'refreshTokenEndsAt'>;
 
 /** @returns milliseconds since the epoch; `undefined` where no end is known, or it has come */
 export function refreshTokenEnd(grant: Life, { refreshTokenLifetime = {} }: Vendor): number | undefined {
@@ -21,9 +24,17 @@ export function isExpiring(grant: Life, { refreshTokenLifetime = {} }: Vendor, n
   return endsOf(grant, refreshTokenLifetime).some(({ at, life }) => at - now <= Math.min(NOTICE, life / 5));
 }
 
-/** An unused refresh token is used long before it idles out; milliseconds. */
-export function latestUse({ refreshTokenLifetime: { idle } = {} }: Vendor): number {
-  return idle === undefined ? Number.POSITIVE_INFINITY : (idle * 1000) / 2;
+/**
+ * An unused refresh token is used long before it idles out; milliseconds since the epoch. Of an end that the vendor has
+ * named nobody knows whether use puts it off, so that an absolute one is approached by halves, a minute at the least.
+ */
+export function latestUse(
+  { refreshTokenEndsAt }: Pick<Grant, 'refreshTokenEndsAt'>,
+  { refreshTokenLifetime: { idle } = {} }: Vendor,
+  now: number,
+): number {
+  if (refreshTokenEndsAt !== undefined) return now + Math.max(MINUTE, (refreshTokenEndsAt - now) / 2);
+  return idle === undefined ? Number.POSITIVE_INFINITY : now + (idle * 1000) / 2;
 }
 
 /** Before then the vendor takes no refresh; milliseconds since the epoch, `undefined` where it does at once. */
@@ -34,7 +45,11 @@ export function refreshableFrom(
   return minimumRefreshAge > 0 ? lastRefreshAt + minimumRefreshAge * 1000 : undefined;
 }
 
-function endsOf({ consentedAt, lastRefreshAt }: Life, { absolute, idle }: RefreshTokenLifetime) {
+function endsOf(
+  { consentedAt, lastRefreshAt, refreshTokenEndsAt: at }: Life,
+  { absolute, idle }: RefreshTokenLifetime,
+) {
+  if (at !== undefined) return [{ at, life: at - (lastRefreshAt ?? consentedAt) }];
   const of = (since: number, seconds: number | undefined) =>
     seconds === undefined ? [] : [{ at: since + seconds * 1000, life: seconds * 1000 }];
   return [...of(consentedAt, absolute), ...of(lastRefreshAt ?? consentedAt, idle)];

@@ -123,7 +123,11 @@ export function refresher(parts: RefreshParts): Refresher {
       attempt: acquisition.lease.id,
       generation: held.generation,
       scopeKey: key,
-      ...present({ refreshToken: reply.refreshToken, token }),
+      ...present({
+        refreshToken: reply.refreshToken,
+        refreshTokenEndsAt: reply.refreshTokenEndsAt,
+        token,
+      }),
     };
     const onDemand = token && (request.forced || token.expiresAt - token.mintedAt < request.minTtl);
     const next = (grant: Grant): Grant => ({

@@ -98,12 +98,15 @@ export function noted<T>(
 
 /** The answer is in: every attempt up to it is resolved. Later ones may have brought a newer refresh token. */
 export function committed(grant: Grant, answer: RefreshAnswer, policy: DuePolicy, failure?: Failure): Grant {
-  const { lease: _, lastFailure: __, ...kept } = grant;
+  const { lease: _, lastFailure: __, refreshTokenEndsAt: before, ...kept } = grant;
+  // Of another refresh token nothing was said before.
+  const endsAt = answer.refreshTokenEndsAt ?? (answer.refreshToken ? undefined : before);
   const attempts = grant.attempts.slice(grant.attempts.indexOf(answer.attempt) + 1);
   const next: Grant = {
     ...kept,
     status: 'active',
     ...present({ refreshToken: answer.refreshToken }),
+    ...present({ refreshTokenEndsAt: endsAt }),
     tokens: tokensAfter(grant, answer, policy),
     attempts,
     lastAttempt: answer.attempt,
@@ -226,7 +229,7 @@ export function setAside(grant: Grant, now: number): Grant {
 
 /** When the sweep should look at a grant that holds this token for its default scopes. */
 export function dueAfter(grant: Grant, token: Token | undefined, policy: DuePolicy): number {
-  const due = Math.min(renewalAfter(grant, token, policy), policy.now + latestUse(policy.vendor));
+  const due = Math.min(renewalAfter(grant, token, policy), latestUse(grant, policy.vendor, policy.now));
   return Math.max(due, refreshableFrom(grant, policy.vendor) ?? due);
 }
 

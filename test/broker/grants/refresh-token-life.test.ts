@@ -181,3 +181,63 @@ describe('a server that takes no refresh token before it is five minutes old', (
     expect(await process.grant()).toMatchObject({ attempts: [] });
   });
 });
+
+describe('a server that says how long its refresh token lives', () => {
+  const saying = (...lives: unknown[]) => {
+    const habits: Partial<Habits> = {
+      answer: (members) => ({ ...members, ...((lives.length > 1 ? lives.shift() : lives[0]) as object) }),
+    };
+    return habits;
+  };
+
+  test.each(['refresh_token_expires_in', 'refresh_expires_in'])(
+    'by %s is believed rather than the setting, and each answer anew',
+    async (member) => {
+      const { process } = await consented(
+        { refresh: 'on_use', refresh_token_lifetime: { absolute: 90 * 86_400 } },
+        saying({ [member]: 10 * 3_600 }, { [member]: '7200' }, {}),
+      );
+      expect(endOf(await process.describe())).toBe(10);
+      expect((await process.grants()).grants).toMatchObject([
+        { refresh_token_expires_at: expect.any(String) },
+      ]);
+      world.clock.advance(8.5 * HOUR);
+      expect(await process.describe()).toMatchObject({ expiring: true });
+      expect(await process.counts()).toMatchObject({ grants_expiring: 1 });
+      await process.token();
+      expect(endOf(await process.describe())).toBe(2);
+      expect(await process.describe()).not.toHaveProperty('expiring');
+      // Of a new one nothing is said: then it is as the connection has it.
+      world.clock.advance(1.5 * HOUR);
+      await process.token();
+      expect(endOf(await process.describe())).toBe(90 * 24 - 10);
+    },
+  );
+
+  test('has it used at half of its life at the latest', async () => {
+    const { process, peer } = await consented(
+      { refresh: 'on_use' },
+      saying({ refresh_token_expires_in: 7_200 }),
+    );
+    world.clock.advance(HOUR + 1_000);
+    await process.sweep();
+    expect(peer.received('refresh_token')).toBe(1);
+  });
+
+  test('has what it said kept with a token that stays', async () => {
+    const { process } = await consented(
+      { refresh: 'on_use' },
+      { refreshTokens: 'stay', ...saying({ refresh_expires_in: 36_000 }, { refresh_token: undefined }) },
+    );
+    world.clock.advance(4 * HOUR);
+    await process.token();
+    expect(endOf(await process.describe())).toBe(6);
+  });
+
+  test.each([0, -1, 'never', null, 1e300])('but says %j, is taken to say nothing', async (life) => {
+    const { process } = await consented({}, saying({ refresh_token_expires_in: life }));
+    expect(await process.describe()).not.toHaveProperty('refresh_token_expires_at');
+    world.clock.advance(HOUR);
+    expect(await process.token()).toMatchObject({ source: 'vendor' });
+  });
+});

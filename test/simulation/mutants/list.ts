@@ -196,8 +196,8 @@ export const MUTANTS: readonly Mutant[] = [
   {
     breaks: 'A success keeps the failure before it.',
     file: STATES,
-    find: 'const { lease: _, lastFailure: __, ...kept } = grant;',
-    replace: 'const { lease: _, ...kept } = grant;',
+    find: 'const { lease: _, lastFailure: __, refreshTokenEndsAt: before, ...kept } = grant;',
+    replace: 'const { lease: _, refreshTokenEndsAt: before, ...kept } = grant;',
     caughtBy: 'test/broker/grants/refresh.test.ts',
   },
   {
@@ -517,6 +517,41 @@ export const MUTANTS: readonly Mutant[] = [
     find: 'if (!connection?.servesJwks) return undefined;',
     replace: 'if (!connection) return undefined;',
     caughtBy: 'test/vendors/jwks.test.ts',
+  },
+  {
+    breaks: 'What was said of a refresh token is taken to be of the one that follows it.',
+    file: STATES,
+    find: 'answer.refreshTokenEndsAt ?? (answer.refreshToken ? undefined : before)',
+    replace: 'answer.refreshTokenEndsAt ?? before',
+    caughtBy: 'test/broker/grants/refresh-token-life.test.ts',
+  },
+  {
+    breaks: 'What was said of a refresh token is forgotten at the next refresh, though it stays.',
+    file: STATES,
+    find: '(answer.refreshToken ? undefined : before)',
+    replace: '(answer.refreshToken ? undefined : before && undefined)',
+    caughtBy: 'test/broker/grants/refresh-token-life.test.ts',
+  },
+  {
+    breaks: 'The end of a refresh token is not rescued with it.',
+    file: 'shared/aws/rescues.ts',
+    find: 'refresh_token_ends_at: refreshTokenEndsAt,',
+    replace: '...(refreshTokenEndsAt ? {} : {}),',
+    caughtBy: 'test/aws/stores.test.ts',
+  },
+  {
+    breaks: 'A refresh token whose end the vendor names is not used before it idles out.',
+    file: 'shared/broker/grants/refresh-token-life.ts',
+    find: 'if (refreshTokenEndsAt !== undefined) return now + Math.max(MINUTE, (refreshTokenEndsAt - now) / 2);',
+    replace: '',
+    caughtBy: 'test/broker/grants/refresh-token-life.test.ts',
+  },
+  {
+    breaks: 'A refresh token is believed to live for ever so long.',
+    file: 'shared/oauth/token-reply.ts',
+    find: 'life !== undefined && life <= LONGEST_REFRESH_TOKEN',
+    replace: 'life !== undefined && life <= LONGEST_REFRESH_TOKEN * 1e300',
+    caughtBy: 'test/broker/grants/refresh-token-life.test.ts',
   },
   {
     breaks: 'A rescue opens for another attempt of the grant.',
