@@ -19,6 +19,8 @@ export function build(program: Program): Bundle {
     target: 'node24',
     // An ES module that imports a built-in touches all of it: node:http then loads the whole of undici.
     format: 'cjs',
+    // The SDK's own `import('node:http')` would make that facade at the first request.
+    supported: { 'dynamic-import': false },
     define: { 'import.meta.url': '__moduleUrl' },
     banner: { js: "const __moduleUrl=require('node:url').pathToFileURL(__filename).href;" },
     // ES modules first: they shake; the default for Node takes the larger CommonJS builds.
@@ -27,6 +29,7 @@ export function build(program: Program): Bundle {
       // Lambda always gives credentials in the environment; the whole provider chain costs 135 KB and cold start.
       '@aws-sdk/credential-provider-node': './infra/bundling/credentials.ts',
       '@aws-sdk/middleware-endpoint-discovery': './infra/bundling/unused.ts',
+      'node:fs/promises': './infra/bundling/files.ts',
       '@smithy/core/event-streams': './infra/bundling/unused.ts',
     },
     logLevel: 'silent',

@@ -35,6 +35,7 @@ export function createGrantsTable({
 
   return {
     async read(key) {
+      sealer.prepare();
       const found = await table.get(itemKey(key), true);
       if (!found) return undefined;
       return fromGrantItem(sealer, parseItem(grantItem, found, `A grant of ${key.connection}`), clock.now());

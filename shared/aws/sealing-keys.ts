@@ -44,6 +44,11 @@ export class SealingKeys {
     this.#readings = new SharedWork(clock.now, manager.timeout);
   }
 
+  /** Who then asks for a key joins this reading. A failure is told to who needs a key. */
+  prepare(): void {
+    if (this.#readAt === Number.NEGATIVE_INFINITY) this.#refresh().catch(() => undefined);
+  }
+
   /** @throws StoreUnavailable, UnreadableValue when no keyring was ever read */
   async current(): Promise<SealingKey> {
     const life = this.#failure ? OUTAGE_PAUSE : KEYRING_LIFE;

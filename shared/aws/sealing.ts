@@ -22,6 +22,8 @@ export interface Binding {
 }
 
 export interface Sealer {
+  /** Begins to read the keyring of a process that has none yet, beside the item that it will open. Tells no failure. */
+  prepare(): void;
   /** @throws StoreUnavailable, UnreadableValue when there is no usable keyring */
   seal(plain: Redacted, binding: Binding): Promise<string>;
   /** @throws UnreadableValue when it does not open, StoreUnavailable when its key cannot be looked up */
@@ -37,6 +39,8 @@ export function createSealer(manager: SecretsManager, options: { secret: string;
   const sealedBefore = new WeakMap<Redacted, { readonly sealed: string; readonly header: string }>();
 
   return {
+    prepare: () => keys.prepare(),
+
     async seal(plain, binding) {
       const { kid, key } = await keys.current();
       const header = protectedHeader(kid, binding);

@@ -48,6 +48,7 @@ export function createTokensTable({ dynamo, table: name, sealer, clock }: Tokens
   return {
     async read(key, { consistent }) {
       const pk = itemKey(key);
+      sealer.prepare();
       const found = await table.get({ pk }, consistent);
       if (!found) return undefined;
       const item = parseItem(tokenItem, found, `The item ${pk} of ${name}`);

@@ -6,9 +6,11 @@ import {
 } from '@aws-sdk/client-secrets-manager';
 import { CompactEncrypt } from 'jose';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
-import { secretsManagerClient } from '../../shared/aws/clients.ts';
+import { secretsManagerClient, tokensClient } from '../../shared/aws/clients.ts';
+import { createGrantsTable } from '../../shared/aws/grants-table.ts';
 import { parseKeyring, rotated, serializeKeyring } from '../../shared/aws/keyring.ts';
 import { createSealer, kidOf } from '../../shared/aws/sealing.ts';
+import { createTokensTable } from '../../shared/aws/tokens-table.ts';
 import { StoreUnavailable, UnreadableValue } from '../../shared/contract/errors.ts';
 import { Redacted } from '../../shared/contract/redacted.ts';
 import { type FaultProxy, startFaultProxy } from '../support/fault-proxy.ts';
@@ -73,6 +75,39 @@ test('what one process seals another opens', async () => {
     expect((await newProcess().open(sealed, BINDING)).reveal()).toBe(text);
   }
 });
+
+test('a process without a keyring begins to read it before it is needed, once', async () => {
+  const { newProcess } = await setUp();
+  const sealed = await newProcess().seal(new Redacted('token'), BINDING);
+  const process = newProcess();
+  const before = readings();
+  process.prepare();
+  await expect.poll(readings).toBe(before + 1);
+  process.prepare();
+  expect((await process.open(sealed, BINDING)).reveal()).toBe('token');
+  process.prepare();
+  await process.seal(new Redacted('other'), BINDING);
+  expect(readings()).toBe(before + 1);
+});
+
+test.each(['tokens', 'grants'] as const)(
+  'the first reading of the %s table reads the keyring beside it',
+  async (kind) => {
+    const { newProcess, clock } = await setUp();
+    const dynamo = tokensClient({ ...localAccess, endpoint: proxy.origin }, clock);
+    const parts = { dynamo, table: 'none', sealer: newProcess(), clock };
+    const before = readings();
+    proxy.inject('hang', { operation: 'GetItem' });
+    const reading =
+      kind === 'tokens'
+        ? createTokensTable(parts).read('key', { consistent: false })
+        : createGrantsTable({ ...parts, shards: 1 }).read({ connection: 'c', subject: 's' });
+    const silent = expect(reading).rejects.toThrow('no answer in time');
+    await expect.poll(readings).toBe(before + 1);
+    await silent;
+    proxy.heal();
+  },
+);
 
 test('a sealed value shows its binding and key, and never the same text twice', async () => {
   const sealer = (await setUp()).newProcess();

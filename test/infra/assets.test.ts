@@ -36,6 +36,13 @@ test.each(PROGRAMS)('the bundle of %s is small', (program) => {
   expect(Object.keys(packages)).not.toContain('@aws-sdk/credential-provider-node');
 });
 
+test.each(PROGRAMS)('the bundle of %s loads nothing of Node that it can do without', (program) => {
+  const text = Buffer.from(bundle(program).code).toString();
+  // By `import()` Node makes a facade of a built-in, and for that of node:http loads the whole of undici.
+  expect(text).not.toMatch(/\bimport\(/);
+  expect(text).not.toContain('node:fs/promises');
+});
+
 test("a request costs the operations that the guide's table counts", async () => {
   const operations = async (work: () => Promise<unknown>) => {
     const before = deployment.calls.length;
