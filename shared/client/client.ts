@@ -119,8 +119,9 @@ export function createTokenClient(location: BrokerLocation, options: TokenClient
     now: Date.now,
   });
   return {
-    token(connection, { signal, ...ask } = {}) {
-      return unlessAborted(signal, async () => tokens.get({ ...ask, connection: checked(connection) }));
+    async token(connection, { signal, ...ask } = {}) {
+      const get = () => tokens.get({ ...ask, connection: checked(connection) });
+      return signal ? unlessAborted(signal, get) : get();
     },
 
     fetch(connection, url, init = {}, ask = {}) {
@@ -165,7 +166,7 @@ function checked(connection: string): string {
 }
 
 /** One caller's abort is no other's: the work goes on, and its outcome is kept for the next who asks. */
-async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+async function unlessAborted<T>(signal: AbortSignal | undefined, work: () => T | Promise<T>): Promise<T> {
   if (!signal) return work();
   signal.throwIfAborted();
   let stop: () => void = () => undefined;

@@ -67,16 +67,17 @@ export class TokenCache {
     this.#parts = parts;
   }
 
-  /** @throws TokenBrokerError */
-  async get(ask: Ask): Promise<Token> {
+  /** At once where the token is in hand, which is asked for with every request to an API. @throws TokenBrokerError */
+  get(ask: Ask): Token | Promise<Token> {
     const key = keyOf(ask);
     const entry = this.#entries.get(key);
     if (!entry) return this.#ask(key, ask);
-    const life = entry.token.expiresAt.getTime() - this.#parts.now();
-    if (entry.token.fingerprint === ask.rejected) return this.#ask(key, ask);
+    const now = this.#parts.now();
+    const life = entry.token.expiresAt.getTime() - now;
+    if (ask.rejected !== undefined && entry.token.fingerprint === ask.rejected) return this.#ask(key, ask);
     if (life >= Math.max(MINIMUM_LIFE, (ask.minTtl ?? 0) * 1000)) {
       this.#touch(key, entry);
-      if (this.#parts.now() >= entry.renewAt) this.#renew(key, ask, entry);
+      if (now >= entry.renewAt) this.#renew(key, ask, entry);
       return entry.token;
     }
     return life > 0 ? this.#askOrServe(key, ask, entry, life) : this.#ask(key, ask);
@@ -164,7 +165,11 @@ function timer(milliseconds: number) {
   return { over, stop };
 }
 
-function keyOf({ connection, subject = 'default', scope, params = {} }: Ask): string {
+const NONE: NonNullable<Ask['params']> = {};
+
+function keyOf({ connection, subject = 'default', scope, params = NONE }: Ask): string {
+  // What nearly all ask for, for every request to an API; a name has no slash, and does not begin with a bracket.
+  if (scope === undefined && params === NONE) return `${connection}/${subject}`;
   const scopes = scope === undefined ? null : [...new Set(scope.split(' '))].sort();
   return JSON.stringify([connection, subject, scopes, Object.entries(params).sort()]);
 }
