@@ -3,10 +3,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { buildSync } from 'esbuild';
 import { BUNDLE_FILE, bundle } from '../../infra/bundling/bundle.ts';
 import { CONNECTIONS_FILE, ENVIRONMENT } from '../../shared/contract/names.ts';
-import { median, type Topic } from './topic.ts';
+import { twoClients } from './deployed.ts';
+import { spread, type Topic } from './topic.ts';
 
 const run = promisify(execFile);
 
@@ -36,9 +36,9 @@ export const coldImport: Topic = {
           times[name as keyof typeof files].push(await importCost(path));
       const row = (what: string, of: Cost[], kind: keyof Cost, comparedWith?: string) => ({
         what: `${what}, ${kind}`,
-        value: median(of.map((cost) => cost[kind])),
         unit: 'ms' as const,
-        ...(comparedWith && { comparedWith: `${comparedWith}, ${kind}` }),
+        ...spread(of.map((cost) => cost[kind])),
+        ...(comparedWith && { comparedWith: `${comparedWith}, ${kind}`, goal: { atMost: 0.7 } }),
       });
       return (['wall', 'cpu'] as const).flatMap((kind) => [
         row('an empty module', times.empty, kind),
@@ -62,29 +62,6 @@ async function importCost(path: string): Promise<Cost> {
   const script = `const t=performance.now(),c=process.cpuUsage();require(${JSON.stringify(path)});const {user,system}=process.cpuUsage(c);console.log(JSON.stringify({wall:performance.now()-t,cpu:(user+system)/1000}));process.exit()`;
   const { stdout } = await run(process.execPath, ['-e', script], { env: environment() });
   return JSON.parse(stdout) as Cost;
-}
-
-/** What any function pays that reads a table and a secret, bundled as CDK's NodejsFunction does. */
-function twoClients(): string {
-  const contents = `
-    import { DynamoDBClient, GetItemCommand } from '@aws-sdk/client-dynamodb';
-    import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager';
-    const dynamo = new DynamoDBClient({});
-    const secrets = new SecretsManagerClient({});
-    export const handler = async () => [
-      await dynamo.send(new GetItemCommand({ TableName: 'table', Key: {} })),
-      await secrets.send(new GetSecretValueCommand({ SecretId: 'secret' })),
-    ];`;
-  const { outputFiles } = buildSync({
-    stdin: { contents, resolveDir: import.meta.dirname },
-    bundle: true,
-    minify: true,
-    write: false,
-    platform: 'node',
-    target: 'node24',
-    format: 'cjs',
-  });
-  return outputFiles[0]!.text;
 }
 
 function environment(): Record<string, string> {

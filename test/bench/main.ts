@@ -1,22 +1,97 @@
 /** `npm run bench`: what things cost, in ratios to each other. A new topic is a file and a line here. */
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { bundles } from './bundles.ts';
+import { client } from './client.ts';
 import { coldImport } from './cold-import.ts';
+import { coldStart } from './cold-start.ts';
+import { gateway } from './gateway.ts';
 import { latency } from './latency.ts';
+import { mint } from './mint.ts';
 import { startUp } from './start-up.ts';
 import { sweep } from './sweep.ts';
-import { throughput } from './throughput.ts';
 import type { Measurement, Topic } from './topic.ts';
+import { warm } from './warm.ts';
 
-const TOPICS: readonly Topic[] = [startUp, coldImport, latency, throughput, sweep];
+const TOPICS: Readonly<Record<string, Topic>> = {
+  'start-up': startUp,
+  bundles,
+  'cold-import': coldImport,
+  'cold-start': coldStart,
+  warm,
+  latency,
+  mint,
+  client,
+  gateway,
+  sweep,
+};
 
-for (const { title, measure } of TOPICS) {
-  console.log(`\n${title}`);
-  const measurements = await measure();
-  for (const measurement of measurements) console.log(line(measurement, measurements));
+const USAGE = `Usage: npm run bench -- [TOPIC...] [--json]
+
+Measures what things cost, in ratios of one run. Some minutes in all; on a machine that does nothing else.
+
+  TOPIC   ${Object.keys(TOPICS).join(', ')}; without any: all
+  --json  one object, instead of tables
+  --help  this text
+`;
+
+/** As `--json` has it; `ratio` to what it is compared with. */
+interface Row extends Measurement {
+  readonly ratio?: number;
+  readonly met?: boolean;
 }
 
-function line({ what, value, unit, comparedWith }: Measurement, others: readonly Measurement[]): string {
-  const number = value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0);
-  const base = others.find((other) => other.what === comparedWith);
-  const ratio = base ? `  ${(value / base.value).toFixed(2)} × ${base.what}` : '';
-  return `  ${what.padEnd(48)}${number.padStart(9)} ${unit.padEnd(3)}${ratio}`;
+const options = { json: { type: 'boolean' }, help: { type: 'boolean' } } as const;
+const { values, positionals } = parsed();
+if (values.help) process.stdout.write(USAGE);
+else await run(positionals.length > 0 ? positionals : Object.keys(TOPICS), values.json ?? false);
+
+function parsed() {
+  try {
+    const given = parseArgs({ options, allowPositionals: true });
+    const unknown = given.positionals.find((name) => !Object.hasOwn(TOPICS, name));
+    if (unknown !== undefined) throw new Error(`There is no topic ${unknown}.`);
+    return given;
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n\n${USAGE}`);
+    process.exit(2);
+  }
+}
+
+async function run(names: readonly string[], json: boolean): Promise<void> {
+  const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node.js ${process.version}`;
+  const topics: Record<string, readonly Row[]> = {};
+  if (!json) console.log(machine);
+  for (const name of names) {
+    const { title, measure } = TOPICS[name]!;
+    if (!json) console.log(`\n${title}`);
+    const rows = judged(await measure());
+    topics[name] = rows;
+    if (!json) for (const row of rows) console.log(line(row));
+  }
+  if (json) console.log(JSON.stringify({ date: new Date().toISOString(), machine, topics }, null, 2));
+}
+
+function judged(measurements: readonly Measurement[]): Row[] {
+  return measurements.map((measurement) => {
+    const { value, comparedWith, goal } = measurement;
+    const base = measurements.find(({ what }) => what === comparedWith)?.value;
+    const ratio = base === undefined ? {} : { ratio: value / base };
+    if (!goal) return { ...measurement, ...ratio };
+    const figure = ratio.ratio ?? value;
+    const met = 'atMost' in goal ? figure <= goal.atMost : figure >= goal.atLeast;
+    return { ...measurement, ...ratio, met };
+  });
+}
+
+function line({ what, value, unit, quartiles, comparedWith, ratio, goal, met }: Row): string {
+  const spread = quartiles ? `  (${quartiles.map(short).join(' to ')})` : '';
+  const compared = ratio === undefined ? '' : `  ${ratio.toFixed(2)} × ${comparedWith}`;
+  const wanted = goal && ('atMost' in goal ? `at most ${goal.atMost}` : `at least ${goal.atLeast}`);
+  const verdict = wanted ? `  [${wanted}: ${met ? 'met' : 'not met'}]` : '';
+  return `  ${what.padEnd(50)}${short(value).padStart(8)} ${unit.padEnd(2)}${spread}${compared}${verdict}`;
+}
+
+function short(value: number): string {
+  return value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0);
 }

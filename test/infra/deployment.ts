@@ -159,7 +159,7 @@ async function fill(endpoint: string, deployed: Deployed): Promise<string> {
 }
 
 /** A token endpoint whose refresh tokens rotate; tokens from a code end at once, so that they fall due. */
-async function startVendor(folder: string) {
+export async function startVendor(folder: string) {
   const { key, cert } = localhostCertificate();
   const certificate = join(folder, 'vendor.pem');
   await writeFile(certificate, cert);
