@@ -13,7 +13,7 @@ import type { TokenBrokerProps } from './props.ts';
 import { TokenBroker } from './token-broker.ts';
 
 /** Dollars. */
-const PRICES = {
+export const PRICES = {
   apiRequest: 1.0 / 1e6,
   lambdaRequest: 0.2 / 1e6,
   lambdaGigabyteSecond: 0.0000133334,
@@ -36,8 +36,8 @@ const PRICES = {
 };
 
 /** A month, as AWS bills it. */
-const HOURS = 730;
-const MEMORY_GIGABYTES = 0.5;
+export const HOURS = 730;
+export const MEMORY_GIGABYTES = 0.5;
 
 /**
  * Counted: DynamoDB items (each below 4 KB to read and 2 KB to write), and bytes that the function logs at most.

@@ -1,9 +1,12 @@
+/** Entries, where nothing else is said. */
+export const CAPACITY = 1_000;
+
 /** A bounded map: the least recently used entry goes first. */
 export class MemoryCache<Value> {
   readonly #entries = new Map<string, Value>();
   readonly #capacity: number;
 
-  constructor(capacity = 1_000) {
+  constructor(capacity = CAPACITY) {
     this.#capacity = capacity;
   }
 

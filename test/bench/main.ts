@@ -6,6 +6,7 @@ import { client } from './client.ts';
 import { coldImport } from './cold-import.ts';
 import { coldStart } from './cold-start.ts';
 import { gateway } from './gateway.ts';
+import { growth } from './growth/growth.ts';
 import { latency } from './latency.ts';
 import { mint } from './mint.ts';
 import { startUp } from './start-up.ts';
@@ -24,13 +25,16 @@ const TOPICS: Readonly<Record<string, Topic>> = {
   client,
   gateway,
   sweep,
+  growth,
 };
 
 const USAGE = `Usage: npm run bench -- [TOPIC...] [--json]
+       npm run bench -- --simulate [--json]
 
 Measures what things cost, in ratios of one run. Some minutes in all; on a machine that does nothing else.
 
-  TOPIC   ${Object.keys(TOPICS).join(', ')}; without any: all
+  TOPIC   ${Object.keys(TOPICS).join(', ')}; without any: all but growth
+  --simulate  how the broker's rules behave with a million grants; nothing is measured
   --json  one object, instead of tables
   --help  this text
 `;
@@ -41,10 +45,19 @@ interface Row extends Measurement {
   readonly met?: boolean;
 }
 
-const options = { json: { type: 'boolean' }, help: { type: 'boolean' } } as const;
+const options = {
+  simulate: { type: 'boolean' },
+  json: { type: 'boolean' },
+  help: { type: 'boolean' },
+} as const;
 const { values, positionals } = parsed();
 if (values.help) process.stdout.write(USAGE);
-else await run(positionals.length > 0 ? positionals : Object.keys(TOPICS), values.json ?? false);
+else await run(chosen(), values.json ?? false);
+
+function chosen(): readonly string[] {
+  if (values.simulate) return ['growth'];
+  return positionals.length > 0 ? positionals : Object.keys(TOPICS).filter((name) => name !== 'growth');
+}
 
 function parsed() {
   try {

@@ -1,0 +1,48 @@
+import { expect, test } from 'vitest';
+import { pageText } from '../support/pages.ts';
+import { grantTable, requestTable } from './growth/capacity.ts';
+import { simulate } from './growth/simulate.ts';
+
+const LOAD = {
+  grants: 100_000,
+  requestsPerSecond: 10_000,
+  environments: 100,
+  shards: 1,
+  consentedOver: 24 * 3_600,
+  seconds: 3_600,
+};
+
+test('the rules of renewal bring the vendor no spike, and callers a token that lives', () => {
+  const { vendorMean, vendorPeak, hitRate, leastLife } = simulate(LOAD);
+  // A refresh in a token's life, a little before its end.
+  expect(vendorMean).toBeGreaterThan(LOAD.grants / 3_600);
+  expect(vendorMean).toBeLessThan(LOAD.grants / 3_200);
+  // Those 28 a second are so few that chance alone makes a tenth more of ten seconds.
+  expect(vendorPeak / vendorMean).toBeLessThan(1.35);
+  expect(hitRate).toBe(1);
+  expect(leastLife).toBeGreaterThan(150);
+});
+
+test('where a sweep does not manage, callers wait, and the simulation says so', () => {
+  const { hitRate, leastLife } = simulate({ ...LOAD, grants: 1_000_000 });
+  expect(leastLife).toBeLessThan(0);
+  expect(hitRate).toBeLessThan(1);
+});
+
+test('consents of one minute are renewed together for hours', () => {
+  const { vendorMean, vendorPeak } = simulate({ ...LOAD, consentedOver: 60, shards: 64 });
+  expect(vendorPeak / vendorMean).toBeGreaterThan(5);
+});
+
+test('the same seed gives the same figures, and another nearly the same', () => {
+  const one = simulate(LOAD);
+  expect(simulate(LOAD)).toEqual(one);
+  const other = simulate({ ...LOAD, seed: 2 });
+  expect(other.vendor).not.toEqual(one.vendor);
+  expect(other.vendorMean / one.vendorMean).toBeCloseTo(1, 1);
+});
+
+test("the page about capacity shows the tables that the broker's figures make", () => {
+  expect(pageText('infra/CAPACITY.md')).toContain(requestTable());
+  expect(pageText('infra/CAPACITY.md')).toContain(grantTable());
+});

@@ -1,0 +1,170 @@
+/**
+ * What the broker's own rules make of many grants and many requests, second by second of a simulated day. When a grant is
+ * renewed is decided by `dueAfter`, the function that decides it in production; what a sweep manages in a second and how
+ * requests spread is assumed, and said.
+ *
+ * Every grant is one number, and stands in the list of the second in which it is due, so that a second costs what happens
+ * in it. Requests are not drawn: they come evenly, and what they find is their expectation.
+ */
+import { dueAfter } from '../../../shared/broker/grants/states.ts';
+import type { Grant } from '../../../shared/broker/ports.ts';
+import { PRODUCTION } from '../../../shared/broker/times.ts';
+import { parseConnections } from '../../../shared/connections/parse.ts';
+import { CAPACITY } from '../../../shared/contract/memory-cache.ts';
+import { Redacted } from '../../../shared/contract/redacted.ts';
+import type { Token } from '../../../shared/oauth/token.ts';
+import { VENDORS } from '../../../shared/vendors/index.ts';
+
+export interface Load {
+  readonly grants: number;
+  readonly requestsPerSecond: number;
+  /** Execution environments of the token function, among which requests are spread. */
+  readonly environments: number;
+  readonly shards: number;
+  /** Seconds over which people consented; after that nobody does. */
+  readonly consentedOver: number;
+  /** Seconds that are counted, after those of the consents and a token's life. */
+  readonly seconds: number;
+  readonly seed?: number;
+}
+
+export interface Growth {
+  /** Refreshes in each ten seconds. */
+  readonly vendor: readonly number[];
+  /** A second. */
+  readonly vendorMean: number;
+  readonly vendorPeak: number;
+  /** Share of requests that wait for no vendor, and of those that do not even wait for the table. */
+  readonly hitRate: number;
+  readonly memoryRate: number;
+  /** Seconds of life that a token had left when it was replaced, at the least; below 0 callers waited. */
+  readonly leastLife: number;
+  /** Items read and written a second, by requests and sweeps. */
+  readonly reads: number;
+  readonly writes: number;
+}
+
+/** Seconds that all four vendors' tokens live (their pages). */
+export const LIFE = 3_600;
+/** Renewals that one sweep manages in a second, as `npm run bench -- sweep` measures on one core, with a wide margin. */
+export const SWEEP_RATE = 150;
+/** Reading the grant, then its lease and its answer. */
+export const RENEWAL = { reads: 2, writes: 2 };
+/** Seconds, over which "a second" is a mean: vendors count by ten or more. */
+const WINDOW = 10;
+
+export function simulate(load: Load): Growth {
+  const { grants, consentedOver, seconds, shards, requestsPerSecond } = load;
+  const begun = consentedOver + 2 * LIFE;
+  const end = begun + seconds;
+  const due = new Calendar(grants, end + LIFE);
+  const expiry = new Float64Array(grants);
+  const policy = duePolicy(load.seed ?? 1);
+  for (let grant = 0; grant < grants; grant += 1) {
+    const consented = (grant * consentedOver) / grants;
+    expiry[grant] = consented + LIFE;
+    due.put(grant, policy(consented));
+  }
+  const vendor = new Float64Array(Math.ceil(seconds / WINDOW));
+  let leastLife = LIFE;
+  let waited = 0;
+  for (let second = 0; second < end; second += 1) {
+    // What there is no time for comes first in the next second.
+    for (let room = shards * SWEEP_RATE; room > 0; room -= 1) {
+      const grant = due.take(second);
+      if (grant === undefined) break;
+      const left = expiry[grant]! - second;
+      expiry[grant] = second + LIFE;
+      due.put(grant, policy(second));
+      if (second < begun) continue;
+      vendor[Math.floor((second - begun) / WINDOW)]! += 1;
+      leastLife = Math.min(leastLife, left);
+      // One caller asks the vendor, and those who come meanwhile wait for it.
+      if (left < PRODUCTION.minimumLife / 1000) waited += 1 + requestsPerSecond / grants;
+    }
+  }
+  const renewals = vendor.reduce((sum, count) => sum + count, 0) / seconds;
+  const memoryRate = fromMemory(load);
+  return {
+    vendor: [...vendor].map((count) => count / WINDOW),
+    vendorMean: renewals,
+    vendorPeak: Math.max(...vendor) / WINDOW,
+    hitRate: 1 - waited / (requestsPerSecond * seconds),
+    memoryRate,
+    leastLife,
+    reads: requestsPerSecond * (1 - memoryRate) + renewals * RENEWAL.reads,
+    writes: renewals * RENEWAL.writes,
+  };
+}
+
+/**
+ * Of evenly spread requests: each process asks the table once for a grant, and then not again until `memoryRecheck` is over
+ * or so many others were asked for that this one was forgotten.
+ */
+export function fromMemory({
+  grants,
+  requestsPerSecond,
+  environments,
+}: Pick<Load, 'grants' | 'requestsPerSecond' | 'environments'>): number {
+  const each = requestsPerSecond / environments;
+  const kept = Math.min(PRODUCTION.memoryRecheck / 1000, grants <= CAPACITY ? Infinity : CAPACITY / each);
+  const again = (each / grants) * kept;
+  return again / (1 + again);
+}
+
+/** @returns seconds at which a grant that was renewed now is due, by the rules of production */
+function duePolicy(seed: number): (now: number) => number {
+  const file = { connections: { portal: { vendor: 'bugfender', grant: 'authorization_code' } } };
+  const connection = parseConnections(file, { vendors: VENDORS, allowLoopbackHttp: false }).get('portal')!;
+  const vendor = VENDORS[connection.vendor]!;
+  const grant = { refreshToken: new Redacted('refresh'), tokens: {}, scopes: [] } as unknown as Grant;
+  const random = seeded(seed);
+  return (now) => {
+    const token = { expiresAt: (now + LIFE) * 1000 } as Token;
+    const before = Math.random;
+    Math.random = random;
+    try {
+      return dueAfter(grant, token, { connection, vendor, timing: PRODUCTION, now: now * 1000 }) / 1000;
+    } finally {
+      Math.random = before;
+    }
+  };
+}
+
+/** Mulberry32: the same figures in every run. */
+function seeded(seed: number): () => number {
+  let state = seed;
+  return () => {
+    state = (state + 0x6d2b79f5) | 0;
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
+  };
+}
+
+/** For each second the grants that are due in it, as lists that are threaded through one array. */
+class Calendar {
+  readonly #first: Int32Array;
+  readonly #next: Int32Array;
+  #oldest = 0;
+
+  constructor(grants: number, seconds: number) {
+    this.#first = new Int32Array(Math.ceil(seconds)).fill(-1);
+    this.#next = new Int32Array(grants);
+  }
+
+  put(grant: number, second: number): void {
+    const at = Math.min(Math.floor(second), this.#first.length - 1);
+    this.#next[grant] = this.#first[at]!;
+    this.#first[at] = grant;
+  }
+
+  /** The one that is due first, by this second. */
+  take(second: number): number | undefined {
+    while (this.#oldest < second && this.#first[this.#oldest] === -1) this.#oldest += 1;
+    const grant = this.#first[this.#oldest]!;
+    if (grant === -1) return undefined;
+    this.#first[this.#oldest] = this.#next[grant]!;
+    return grant;
+  }
+}
