@@ -9,9 +9,10 @@ import { gateway } from './gateway.ts';
 import { growth } from './growth/growth.ts';
 import { latency } from './latency.ts';
 import { mint } from './mint.ts';
+import { judged, type Report, type Row, short, verdict } from './report.ts';
 import { startUp } from './start-up.ts';
 import { sweep } from './sweep.ts';
-import type { Measurement, Topic } from './topic.ts';
+import type { Topic } from './topic.ts';
 import { warm } from './warm.ts';
 
 const TOPICS: Readonly<Record<string, Topic>> = {
@@ -38,12 +39,6 @@ Measures what things cost, in ratios of one run. Some minutes in all; on a machi
   --json  one object, instead of tables
   --help  this text
 `;
-
-/** As `--json` has it; `ratio` to what it is compared with. */
-interface Row extends Measurement {
-  readonly ratio?: number;
-  readonly met?: boolean;
-}
 
 const options = {
   simulate: { type: 'boolean' },
@@ -73,38 +68,23 @@ function parsed() {
 
 async function run(names: readonly string[], json: boolean): Promise<void> {
   const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node.js ${process.version}`;
-  const topics: Record<string, readonly Row[]> = {};
+  const topics: Record<string, Report['topics'][string]> = {};
   if (!json) console.log(machine);
   for (const name of names) {
     const { title, measure } = TOPICS[name]!;
     if (!json) console.log(`\n${title}`);
     const rows = judged(await measure());
-    topics[name] = rows;
+    topics[name] = { title, rows };
     if (!json) for (const row of rows) console.log(line(row));
   }
-  if (json) console.log(JSON.stringify({ date: new Date().toISOString(), machine, topics }, null, 2));
+  const report: Report = { date: new Date().toISOString(), machine, topics };
+  if (json) console.log(JSON.stringify(report, null, 2));
 }
 
-function judged(measurements: readonly Measurement[]): Row[] {
-  return measurements.map((measurement) => {
-    const { value, comparedWith, goal } = measurement;
-    const base = measurements.find(({ what }) => what === comparedWith)?.value;
-    const ratio = base === undefined ? {} : { ratio: value / base };
-    if (!goal) return { ...measurement, ...ratio };
-    const figure = ratio.ratio ?? value;
-    const met = 'atMost' in goal ? figure <= goal.atMost : figure >= goal.atLeast;
-    return { ...measurement, ...ratio, met };
-  });
-}
-
-function line({ what, value, unit, quartiles, comparedWith, ratio, goal, met }: Row): string {
+function line(row: Row): string {
+  const { what, value, unit, quartiles, comparedWith, ratio } = row;
   const spread = quartiles ? `  (${quartiles.map(short).join(' to ')})` : '';
   const compared = ratio === undefined ? '' : `  ${ratio.toFixed(2)} × ${comparedWith}`;
-  const wanted = goal && ('atMost' in goal ? `at most ${goal.atMost}` : `at least ${goal.atLeast}`);
-  const verdict = wanted ? `  [${wanted}: ${met ? 'met' : 'not met'}]` : '';
-  return `  ${what.padEnd(50)}${short(value).padStart(8)} ${unit.padEnd(2)}${spread}${compared}${verdict}`;
-}
-
-function short(value: number): string {
-  return value.toFixed(value < 10 ? 2 : value < 100 ? 1 : 0);
+  const judgement = row.goal ? `  [${verdict(row)}]` : '';
+  return `  ${what.padEnd(50)}${short(value).padStart(8)} ${unit.padEnd(2)}${spread}${compared}${judgement}`;
 }

@@ -1,0 +1,86 @@
+/** Writes the page about figures, and its plot, from what `npm run bench -- --json` has said: `node test/bench/page.ts`. */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { THEMES } from '../../.github/picture.ts';
+import { type Report, type Row, shareOfGoal, short, verdict } from './report.ts';
+
+type Theme = (typeof THEMES)[keyof typeof THEMES];
+
+const at = (name: string) => new URL(name, import.meta.url);
+
+export function figures(): Report {
+  return JSON.parse(readFileSync(at('figures.json'), 'utf8')) as Report;
+}
+
+/** The tables, in Markdown. */
+export function tables({ date, machine, topics }: Report): string {
+  const sections = Object.values(topics).map(({ title, rows }) =>
+    [
+      `### ${title}`,
+      '',
+      '| | | Middle half | Compared | Goal |',
+      '|---|--:|--:|---|---|',
+      ...rows.map(tableRow),
+    ].join('\n'),
+  );
+  return [`Measured on ${date.slice(0, 10)}: ${machine}.`, ...sections].join('\n\n');
+}
+
+function tableRow(row: Row): string {
+  const { what, value, unit, quartiles, ratio, comparedWith } = row;
+  const cells = [
+    what,
+    `${short(value)} ${unit}`.trim(),
+    quartiles ? quartiles.map(short).join(' to ') : '',
+    ratio === undefined ? '' : `${short(ratio)} × ${comparedWith}`,
+    verdict(row),
+  ];
+  return `| ${cells.join(' | ')} |`;
+}
+
+const BAR = { left: 430, unit: 180, most: 2.4, height: 22 };
+
+/** Each figure that has a goal, as a share of it. */
+export function plot({ topics }: Report, { ink, quiet, line, accent }: Theme): string {
+  const rows = Object.entries(topics).flatMap(([topic, { rows }]) =>
+    rows.flatMap((row) => {
+      const share = shareOfGoal(row);
+      return share === undefined ? [] : [{ name: `${topic}: ${row.what}`, share }];
+    }),
+  );
+  const bars = rows.map(({ name, share }, index) => {
+    const y = 30 + index * BAR.height;
+    const width = Math.min(share, BAR.most) * BAR.unit;
+    return [
+      `<text x="${BAR.left - 10}" y="${y + 14}" fill="${ink}" text-anchor="end">${escaped(name)}</text>`,
+      `<rect x="${BAR.left}" y="${y + 3}" width="${width.toFixed(1)}" height="14" rx="2" fill="${share <= 1 ? accent : quiet}"/>`,
+      `<text x="${BAR.left + width + 6}" y="${y + 14}" fill="${quiet}">${share.toFixed(2)}</text>`,
+    ].join('\n');
+  });
+  const height = 40 + rows.length * BAR.height;
+  const goal = BAR.left + BAR.unit;
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 920 ${height}" font-size="12" font-family="-apple-system, 'Segoe UI', Helvetica, Arial, sans-serif">
+<title>Figures as shares of their goals; 1 or less meets the goal</title>
+${bars.join('\n')}
+<path d="M${goal} 22V${height - 6}" stroke="${line}" stroke-dasharray="4 3"/>
+<text x="${goal}" y="16" fill="${quiet}" text-anchor="middle">goal</text>
+</svg>
+`;
+}
+
+function escaped(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+}
+
+/** What stands between these lines is written by this program. */
+const WRITTEN = /(?<=<!-- figures -->\n).*(?=<!-- end of figures -->)/s;
+
+if (import.meta.main) {
+  const report = figures();
+  const page = readFileSync(at('README.md'), 'utf8');
+  writeFileSync(
+    at('README.md'),
+    page.replace(WRITTEN, () => `\n${tables(report)}\n\n`),
+  );
+  for (const [name, theme] of Object.entries(THEMES))
+    writeFileSync(at(`figures-${name}.svg`), plot(report, theme));
+}
