@@ -7,6 +7,7 @@ import { coldImport } from './cold-import.ts';
 import { coldStart } from './cold-start.ts';
 import { gateway } from './gateway.ts';
 import { growth } from './growth/growth.ts';
+import { herd } from './herd.ts';
 import { latency } from './latency.ts';
 import { mint } from './mint.ts';
 import { judged, type Report, type Row, short, verdict } from './report.ts';
@@ -24,6 +25,7 @@ const TOPICS: Readonly<Record<string, Topic>> = {
   latency,
   mint,
   client,
+  herd,
   gateway,
   sweep,
   growth,
