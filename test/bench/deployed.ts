@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateSecretCommand } from '@aws-sdk/client-secrets-manager';
-import { buildSync } from 'esbuild';
+import { type BuildOptions, buildSync } from 'esbuild';
 import { BUNDLE_FILE, bundle } from '../../infra/bundling/bundle.ts';
 import { CONNECTIONS_FILE, ENVIRONMENT } from '../../shared/contract/names.ts';
 import { startVendor } from '../infra/deployment.ts';
@@ -104,8 +104,13 @@ export function twoClients(): string {
       console.log('answered');
       return { statusCode: 200 };
     };`;
+  return bundled({ stdin: { contents, resolveDir: import.meta.dirname } });
+}
+
+/** One file as CDK's NodejsFunction makes it. */
+export function bundled(source: Pick<BuildOptions, 'stdin' | 'entryPoints'>): string {
   const { outputFiles } = buildSync({
-    stdin: { contents, resolveDir: import.meta.dirname },
+    ...source,
     bundle: true,
     minify: true,
     write: false,
@@ -113,5 +118,5 @@ export function twoClients(): string {
     target: 'node24',
     format: 'cjs',
   });
-  return outputFiles[0]!.text;
+  return outputFiles![0]!.text;
 }
