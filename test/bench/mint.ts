@@ -4,6 +4,7 @@ import * as oauth from 'oauth4webapi';
 import { tokensClient } from '../../shared/aws/clients.ts';
 import { startBrokerWorld } from '../support/broker-world.ts';
 import { localAccess } from '../support/stores.ts';
+import { peer } from './peers.ts';
 import { interleaved, type Measurement, median, spread, type Topic } from './topic.ts';
 
 const RUNS = 150;
@@ -41,22 +42,28 @@ export const mint: Topic = {
             name,
           ),
         );
-        const itself = await asking(endpoint, secret);
+        const peers = await askingWith(endpoint, secret);
+        const names = Object.keys(peers);
         await process.token({ params: { run: 'first' } });
-        const taken = await interleaved(RUNS, {
-          itself,
+        const taken = await interleaved<string>(RUNS, {
+          ...peers,
           put,
           broker: (index) => process.token({ params: { run: String(index) } }),
         });
-        const allowed = `${method}: 1.3 × that, and ${WRITES} writes`;
+        const fastest = Math.min(...names.map((name) => median(taken[name]!)));
+        const allowed = `${method}: 1.3 × the fastest, and ${WRITES} writes`;
         rows.push(
-          { what: `${method}: oauth4webapi itself`, unit: 'ms', ...spread(taken.itself) },
-          { what: `${method}: a write to the table`, unit: 'ms', ...spread(taken.put) },
-          { what: allowed, unit: 'ms', value: 1.3 * median(taken.itself) + WRITES * median(taken.put) },
+          ...names.map((name) => ({
+            what: `${method}: ${name} itself`,
+            unit: 'ms' as const,
+            ...spread(taken[name]!),
+          })),
+          { what: `${method}: a write to the table`, unit: 'ms', ...spread(taken.put!) },
+          { what: allowed, unit: 'ms', value: 1.3 * fastest + WRITES * median(taken.put!) },
           {
             what: `${method}: the broker`,
             unit: 'ms',
-            ...spread(taken.broker),
+            ...spread(taken.broker!),
             comparedWith: allowed,
             goal: { atMost: 1 },
           },
@@ -80,16 +87,24 @@ interface Secret {
   readonly private_key?: string;
 }
 
-async function asking(endpoint: string, { client_id, client_secret, private_key }: Secret) {
-  const server: oauth.AuthorizationServer = { issuer: new URL(endpoint).origin, token_endpoint: endpoint };
+type Ask = () => Promise<unknown>;
+
+/** Programs that ask by themselves; simple-oauth2 knows no private_key_jwt. */
+async function askingWith(endpoint: string, secret: Secret): Promise<Record<string, Ask>> {
+  return {
+    oauth4webapi: await withOauth4webapi(endpoint, secret),
+    'openid-client': await withOpenidClient(endpoint, secret),
+    ...(secret.client_secret !== undefined && { 'simple-oauth2': await withSimpleOauth2(endpoint, secret) }),
+  };
+}
+
+async function withOauth4webapi(
+  endpoint: string,
+  { client_id, client_secret, private_key }: Secret,
+): Promise<Ask> {
+  const server = serverAt(endpoint);
   const authentication = private_key
-    ? oauth.PrivateKeyJwt(await keyOf(private_key), {
-        [oauth.modifyAssertion]: (_header, payload) => {
-          payload.aud = endpoint;
-          // The vendor takes a time that has come for one that has not.
-          delete payload.nbf;
-        },
-      })
+    ? oauth.PrivateKeyJwt(await keyOf(private_key), { [oauth.modifyAssertion]: timeless(endpoint) })
     : oauth.ClientSecretPost(client_secret!);
   return async () => {
     const parameters = new URLSearchParams({ scope: 'all' });
@@ -103,6 +118,64 @@ async function asking(endpoint: string, { client_id, client_secret, private_key 
       options,
     );
     await oauth.processClientCredentialsResponse(server, client, response);
+  };
+}
+
+async function withOpenidClient(
+  endpoint: string,
+  { client_id, client_secret, private_key }: Secret,
+): Promise<Ask> {
+  const openid = await peer<OpenidClient>('openid-client');
+  const authentication = private_key
+    ? openid.PrivateKeyJwt(await keyOf(private_key), { [openid.modifyAssertion]: timeless(endpoint) })
+    : openid.ClientSecretPost(client_secret!);
+  const configuration = new openid.Configuration(serverAt(endpoint), client_id, undefined, authentication);
+  openid.allowInsecureRequests(configuration);
+  return () => openid.clientCredentialsGrant(configuration, { scope: 'all' });
+}
+
+async function withSimpleOauth2(endpoint: string, { client_id, client_secret }: Secret): Promise<Ask> {
+  const { ClientCredentials } = await peer<SimpleOauth2>('simple-oauth2');
+  const { origin, pathname } = new URL(endpoint);
+  const client = new ClientCredentials({
+    // It admits ASCII alone as a secret: this vendor's goes as a further parameter.
+    client: { id: client_id, secret: 'none', secretParamName: 'unused' },
+    auth: { tokenHost: origin, tokenPath: pathname },
+    options: { authorizationMethod: 'body' },
+  });
+  return () => client.getToken({ scope: 'all', client_secret });
+}
+
+/** What is used of it; its types are installed with it, later than these are checked. */
+interface OpenidClient {
+  readonly modifyAssertion: typeof oauth.modifyAssertion;
+  readonly PrivateKeyJwt: typeof oauth.PrivateKeyJwt;
+  readonly ClientSecretPost: typeof oauth.ClientSecretPost;
+  readonly Configuration: new (
+    server: oauth.AuthorizationServer,
+    clientId: string,
+    metadata: undefined,
+    authentication: oauth.ClientAuth,
+  ) => object;
+  allowInsecureRequests(configuration: object): void;
+  clientCredentialsGrant(configuration: object, parameters: Record<string, string>): Promise<unknown>;
+}
+
+interface SimpleOauth2 {
+  readonly ClientCredentials: new (
+    configuration: object,
+  ) => { getToken(parameters: object): Promise<unknown> };
+}
+
+function serverAt(endpoint: string): oauth.AuthorizationServer {
+  return { issuer: new URL(endpoint).origin, token_endpoint: endpoint };
+}
+
+/** The vendor takes a time that has come for one that has not. */
+function timeless(endpoint: string): oauth.ModifyAssertionFunction {
+  return (_header, payload) => {
+    payload.aud = endpoint;
+    delete payload.nbf;
   };
 }
 
