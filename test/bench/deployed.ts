@@ -13,6 +13,8 @@ import { startStoreEndpoint } from '../support/store-endpoint.ts';
 import { createStores, localAccess, openStores } from '../support/stores.ts';
 
 export interface DeployedFunction {
+  /** The function's environment variables. */
+  readonly environment: Readonly<Record<string, string>>;
   /** Its bundle, with the connections file beside it. */
   readonly bundle: string;
   /** Writes another program beside it. @returns its path */
@@ -73,6 +75,7 @@ export async function startDeployed(): Promise<DeployedFunction> {
     NODE_EXTRA_CA_CERTS: vendor.certificate,
   };
   return {
+    environment: env,
     bundle: await put(BUNDLE_FILE, bundle('token-https').code),
     put,
     async inProcess<Result>(program: URL, args: readonly string[]) {
