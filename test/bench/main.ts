@@ -31,25 +31,27 @@ const TOPICS: Readonly<Record<string, Topic>> = {
   growth,
 };
 
-const USAGE = `Usage: npm run bench -- [TOPIC...] [--json]
+const USAGE = `Usage: npm run bench -- [TOPIC...] [--all] [--json]
        npm run bench -- --simulate [--json]
 
 Measures what things cost, in ratios of one run. Some minutes in all; on a machine that does nothing else.
 
-  TOPIC   ${Object.keys(TOPICS).join(', ')}; without any: all but growth
-  --simulate  how the broker's rules behave with a million grants; nothing is measured
-  --json  one object, instead of tables
-  --help  this text
+  TOPIC       ${Object.keys(TOPICS).join(', ')}; without any: all but growth
+  --all       also what takes many minutes: a sweep of 50,000 grants
+  --simulate  how the broker's rules behave with a million grants (the topic growth); nothing is measured
+  --json      one object, instead of tables
+  --help      this text
 `;
 
 const options = {
+  all: { type: 'boolean' },
   simulate: { type: 'boolean' },
   json: { type: 'boolean' },
   help: { type: 'boolean' },
 } as const;
 const { values, positionals } = parsed();
 if (values.help) process.stdout.write(USAGE);
-else await run(chosen(), values.json ?? false);
+else await run(chosen(), values);
 
 function chosen(): readonly string[] {
   if (values.simulate) return ['growth'];
@@ -68,14 +70,17 @@ function parsed() {
   }
 }
 
-async function run(names: readonly string[], json: boolean): Promise<void> {
+async function run(
+  names: readonly string[],
+  { all = false, json = false }: { all?: boolean; json?: boolean },
+): Promise<void> {
   const machine = `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node.js ${process.version}`;
   const topics: Record<string, Report['topics'][string]> = {};
   if (!json) console.log(machine);
   for (const name of names) {
     const { title, measure } = TOPICS[name]!;
     if (!json) console.log(`\n${title}`);
-    const rows = judged(await measure());
+    const rows = judged(await measure({ all }));
     topics[name] = { title, rows };
     if (!json) for (const row of rows) console.log(line(row));
   }

@@ -13,7 +13,8 @@ export interface Measurement {
 
 export interface Topic {
   readonly title: string;
-  measure(): Promise<readonly Measurement[]>;
+  /** @param options `all`: also what takes many minutes */
+  measure(options: { readonly all: boolean }): Promise<readonly Measurement[]>;
 }
 
 /** Milliseconds that one run takes: the median of several, one after the other. */

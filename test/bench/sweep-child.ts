@@ -1,0 +1,42 @@
+/** One process of the broker that sweeps once and sends what that cost. Started by `sweep.ts`. */
+import { awsStores, compose } from '../../functions/compose.ts';
+import { parsed } from '../../functions/local/connections.ts';
+import { embeddedConfig } from '../../functions/local/stores.ts';
+import { NAMES } from '../../shared/contract/names.ts';
+
+/** Where DynamoDB and Secrets Manager are, and the vendor. */
+export interface SweepSetup {
+  readonly url: string;
+  readonly vendorOrigin: string;
+  readonly connection: string;
+}
+
+export interface SweepCost {
+  readonly renewed: number;
+  /** Milliseconds: on the wall, and of the processor. */
+  readonly wall: number;
+  readonly cpu: number;
+  /** MB that were resident at most. */
+  readonly memory: number;
+}
+
+const { url, vendorOrigin, connection }: SweepSetup = JSON.parse(process.argv[2]!);
+const members = { vendor: 'bugfender', base_url: vendorOrigin, grant: 'authorization_code' };
+const broker = compose({
+  connections: parsed({ connections: { [connection]: members } }),
+  stores: awsStores({ aws: embeddedConfig(url), ...NAMES, shards: 1 }),
+  observe: () => undefined,
+  publicUrl: url,
+  allowLoopbackHttp: true,
+});
+const begun = performance.now();
+const used = process.cpuUsage();
+const { renewed } = await broker.sweep({ shard: 0, lookAhead: 0, endsAt: Date.now() + 600_000 });
+const { user, system } = process.cpuUsage(used);
+const cost: SweepCost = {
+  renewed,
+  wall: performance.now() - begun,
+  cpu: (user + system) / 1_000,
+  memory: process.resourceUsage().maxRSS / 1_024,
+};
+process.send!(cost, () => process.exit());
