@@ -7,17 +7,20 @@ const SECONDS = HOURS * 3_600;
 export const UNITS_PER_WRITE = 2 + 2;
 /** Seconds that a request takes where the table has to be asked. */
 const DURATION = 0.02;
+/** Synchronous requests a second that Lambda sends to one environment, however short they are. */
+const MOST_EACH = 10;
 
 /** Requests a second against the grants that they are spread over, evenly. */
 export function requestTable(): string {
   const rows = [10, 1_000, 100_000].flatMap((rate) =>
     [1_000, 1e6, 1e8].map((grants) => {
-      const environments = Math.max(1, rate * DURATION);
+      const environments = Math.max(1, rate * DURATION, rate / MOST_EACH);
       const memory = fromMemory({ grants, requestsPerSecond: rate, environments });
       const reads = rate * (1 - memory);
-      const { serving } = usageCost(rate * SECONDS);
+      const { serving, logs } = usageCost(rate * SECONDS);
       const cells = [environments, `${(memory * 100).toFixed(1)} %`, reads];
-      return row([rate, grants, ...cells, dollars(serving), dollars(reads * SECONDS * PRICES.tableReadUnit)]);
+      const money = [serving, logs, reads * SECONDS * PRICES.tableReadUnit].map(dollars);
+      return row([rate, grants, ...cells, ...money]);
     }),
   );
   return table(
@@ -28,6 +31,7 @@ export function requestTable(): string {
       'From memory',
       'Table reads a second',
       'API and Lambda a month',
+      'Logs a month',
       'Table reads a month',
     ],
     rows,

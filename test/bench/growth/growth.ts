@@ -11,7 +11,7 @@ const LOADS: Readonly<Record<string, Load>> = {
   'consents over a day': {
     grants: 1_000_000,
     requestsPerSecond: 100_000,
-    environments: 1_000,
+    environments: 10_000,
     shards: 8,
     consentedOver: 24 * 3_600,
     seconds: 4 * 3_600,
@@ -19,7 +19,7 @@ const LOADS: Readonly<Record<string, Load>> = {
   'consents within ten minutes': {
     grants: 1_000_000,
     requestsPerSecond: 100_000,
-    environments: 1_000,
+    environments: 10_000,
     shards: 32,
     consentedOver: 600,
     seconds: 4 * 3_600,
