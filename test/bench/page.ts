@@ -37,7 +37,7 @@ function tableRow(row: Row): string {
   return `| ${cells.join(' | ')} |`;
 }
 
-const BAR = { left: 430, unit: 180, most: 2.4, height: 22 };
+const BAR = { left: 520, unit: 150, most: 2.4, height: 22 };
 
 /** Each figure that has a goal, as a share of it. */
 export function plot({ topics }: Report, { ink, quiet, line, accent }: Theme): string {
@@ -53,12 +53,12 @@ export function plot({ topics }: Report, { ink, quiet, line, accent }: Theme): s
     return [
       `<text x="${BAR.left - 10}" y="${y + 14}" fill="${ink}" text-anchor="end">${escaped(name)}</text>`,
       `<rect x="${BAR.left}" y="${y + 3}" width="${width.toFixed(1)}" height="14" rx="2" fill="${share <= 1 ? accent : quiet}"/>`,
-      `<text x="${BAR.left + width + 6}" y="${y + 14}" fill="${quiet}">${share.toFixed(2)}</text>`,
+      `<text x="${(BAR.left + width + 6).toFixed(1)}" y="${y + 14}" fill="${quiet}">${share.toFixed(2)}</text>`,
     ].join('\n');
   });
   const height = 40 + rows.length * BAR.height;
   const goal = BAR.left + BAR.unit;
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 920 ${height}" font-size="12" font-family="-apple-system, 'Segoe UI', Helvetica, Arial, sans-serif">
+  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 940 ${height}" font-size="12" font-family="-apple-system, 'Segoe UI', Helvetica, Arial, sans-serif">
 <title>Figures as shares of their goals; 1 or less meets the goal</title>
 ${bars.join('\n')}
 <path d="M${goal} 22V${height - 6}" stroke="${line}" stroke-dasharray="4 3"/>

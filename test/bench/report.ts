@@ -29,7 +29,9 @@ export function judged(measurements: readonly Measurement[]): Row[] {
 /** Of its goal: 1 just meets it, and more does not. */
 export function shareOfGoal({ value, ratio = value, goal }: Row): number | undefined {
   if (!goal) return undefined;
-  return 'atMost' in goal ? ratio / goal.atMost : goal.atLeast / ratio;
+  const share = 'atMost' in goal ? ratio / goal.atMost : goal.atLeast / ratio;
+  // None of what there is to be none of.
+  return Number.isNaN(share) ? 1 : share;
 }
 
 export function verdict({ goal, met }: Row): string {
