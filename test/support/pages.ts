@@ -10,6 +10,8 @@ const run = promisify(execFile);
 
 /** Paths from the root of all Markdown in the project. */
 export const PAGES: readonly string[] = globSync(['*.md', '{.github,functions,infra,shared,test}/**/*.md'], {
+  // The bench installs packages of others.
+  exclude: ['**/node_modules'],
   cwd: ROOT,
 }).sort();
 
