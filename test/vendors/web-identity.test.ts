@@ -51,7 +51,8 @@ test('a token for another audience is refused, which is remembered, and nothing 
     for (let time = 0; time < 2; time++)
       expect(await refusal(process.token())).toMatchObject({ error: 'vendor_rejected' });
   });
-  expect(operations).toEqual({ GetWebIdentityToken: 1 });
+  // The one secret is the keyring, which every process reads beside its first item.
+  expect(operations).toEqual({ GetSecretValue: 1, GetWebIdentityToken: 1 });
 });
 
 test('a person consents, and while AWS does not vouch the grant is not held to account for it', async () => {
