@@ -74,6 +74,9 @@ export interface Refresher {
   ) => Promise<boolean>;
 }
 
+/** Milliseconds. A token that ends while it is handed on helps nobody, and who gets none asks the vendor again at once. */
+const HANDING_ON = 100;
+
 export function refresher(parts: RefreshParts): Refresher {
   const { clock, timing, observe, grants, access } = parts;
 
@@ -150,7 +153,7 @@ export function refresher(parts: RefreshParts): Refresher {
 
   function readLiving(reply: TokenReply): ReturnType<typeof tryReadToken> {
     const read = tryReadToken(reply);
-    return read.token && read.token.expiresAt <= clock.now() ? { error: endedAlready() } : read;
+    return read.token && read.token.expiresAt <= clock.now() + HANDING_ON ? { error: endedAlready() } : read;
   }
 
   /** After a refusal or a failure: what it says of the refresh token decides what the grant becomes. */
