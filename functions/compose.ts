@@ -152,11 +152,13 @@ export function compose(composition: Composition) {
   const spend = vendorBudget({ budgets: stores.budgets, clock });
   const common = { ...stores, clock, timing, observe, spend, ...(pause && { pause }) };
 
-  const find: FindConnection = (name) => {
-    const connection = connections.get(name);
-    const vendor = connection && vendors[connection.vendor];
-    return vendor && { connection, vendor: vendor.adapted?.(connection) ?? vendor };
-  };
+  const found = new Map(
+    [...connections].flatMap(([name, connection]): [string, Found][] => {
+      const vendor = vendors[connection.vendor];
+      return vendor ? [[name, { connection, vendor: vendor.adapted?.(connection) ?? vendor }]] : [];
+    }),
+  );
+  const find: FindConnection = (name) => found.get(name);
 
   const access = vendorAccess({
     ...common,

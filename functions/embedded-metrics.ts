@@ -5,10 +5,23 @@
 import {
   METRICS,
   METRICS_NAMESPACE,
-  type MetricDimension,
   type MetricDimensions,
   type MetricName,
 } from '../shared/contract/metrics.ts';
+
+/** What a line says of a metric: its dimensions and its unit. Each for itself, so that none is put together for a line. */
+const DIRECTIVES = new Map(
+  Object.entries<{ name: string; unit: string; dimension?: string }>(METRICS).map(
+    ([key, { name, unit, dimension }]) => [
+      key,
+      {
+        Namespace: METRICS_NAMESPACE,
+        Dimensions: [dimension ? ['service', dimension] : ['service']],
+        Metrics: [{ Name: name, Unit: unit }],
+      },
+    ],
+  ),
+);
 
 /** The metrics of one log line. */
 export class MetricSet {
@@ -24,29 +37,18 @@ export class MetricSet {
 
   /**
    * The line's members: each metric under its own dimensions, whose values are the line's too. Nothing if empty.
-   * The dimension that every metric has, `service`, is a member of every line that the logger writes.
+   * The dimension that every metric has, `service`, is a member of every line of the log.
    */
   embedded(dimensions: Partial<MetricDimensions>, now = Date.now()): Record<string, unknown> {
     if (this.isEmpty) return {};
-    const values = [...this.#values].map(([name, each]) => [
-      METRICS[name].name,
-      each.length > 1 ? each : each[0],
-    ]);
-    const directives = Map.groupBy(this.#values.keys(), dimensionOf);
-    const CloudWatchMetrics = [...directives].map(([dimension, names]) => ({
-      Namespace: METRICS_NAMESPACE,
-      Dimensions: [dimension ? ['service', dimension] : ['service']],
-      Metrics: names.map((name) => ({ Name: METRICS[name].name, Unit: METRICS[name].unit })),
-    }));
-    return {
-      _aws: { Timestamp: now, CloudWatchMetrics },
+    const members: Record<string, unknown> = {
+      _aws: {
+        Timestamp: now,
+        CloudWatchMetrics: [...this.#values.keys()].map((name) => DIRECTIVES.get(name)),
+      },
       ...dimensions,
-      ...Object.fromEntries(values),
     };
+    for (const [name, each] of this.#values) members[METRICS[name].name] = each.length > 1 ? each : each[0];
+    return members;
   }
-}
-
-function dimensionOf(name: MetricName): MetricDimension | undefined {
-  const metric: { name: string; dimension?: MetricDimension } = METRICS[name];
-  return metric.dimension;
 }

@@ -1,5 +1,4 @@
 /** What every deployed function has around its handler: log context, metrics, and for HTTP the error answers. */
-import { injectLambdaContext } from '@aws-lambda-powertools/logger/middleware';
 import middy from '@middy/core';
 import type { APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
 import { BrokerError } from '../shared/contract/errors.ts';
@@ -7,21 +6,12 @@ import { errorAnswer, internalError } from './http-answers.ts';
 import type { Telemetry } from './telemetry.ts';
 
 export function observed<Event, Result>(
-  { logger, flush }: Telemetry,
+  { log, flush }: Telemetry,
   handler: (event: Event, context: Context) => Promise<Result>,
 ) {
-  return (
-    middy<Event, Result, Error, Context>()
-      // Whatever the environment says: events hold codes, and what callers send.
-      .use(injectLambdaContext(logger, { logEvent: false }))
-      .handler(async (event, context) => {
-        try {
-          return await handler(event, context);
-        } finally {
-          flush();
-        }
-      })
-  );
+  return middy<Event, Result, Error, Context>()
+    .use({ before: ({ context }) => log.begin(context), after: flush, onError: flush })
+    .handler(handler);
 }
 
 /** For a function that answers in errors: each is counted, so that what Lambda counts beyond them crashed. */

@@ -3,15 +3,15 @@
  * a sweep carries the metrics as well, in CloudWatch's embedded metric format. An event holds nothing secret, so it
  * is logged as it is.
  */
-import { Logger } from '@aws-lambda-powertools/logger';
 import { DIRECT_INVOKER } from '../shared/broker/caller.ts';
 import type { AuditRecord, BrokerEvent, Observe } from '../shared/broker/events.ts';
 import { type MetricDimensions, type MetricName, OWN_FAULTS, SERVICE } from '../shared/contract/metrics.ts';
 import { ENVIRONMENT } from '../shared/contract/names.ts';
 import { MetricSet } from './embedded-metrics.ts';
+import { type Level, Log } from './log.ts';
 
 export interface Telemetry {
-  readonly logger: Logger;
+  readonly log: Log;
   readonly observe: Observe;
   /** An invocation is answered in an error, which Lambda counts like a crash. */
   failed(): void;
@@ -19,16 +19,15 @@ export interface Telemetry {
   flush(): void;
 }
 
-type Level = 'info' | 'warn' | 'error';
 type GrantChange = Extract<BrokerEvent, { type: 'grant' }>['change'];
 
 const GRANT_LEVELS: Partial<Record<GrantChange, Level>> = {
-  in_doubt: 'warn',
-  rescued: 'warn',
-  superseded: 'warn',
-  consent_failed: 'warn',
-  expiring: 'warn',
-  consent_required: 'error',
+  in_doubt: 'WARN',
+  rescued: 'WARN',
+  superseded: 'WARN',
+  consent_failed: 'WARN',
+  expiring: 'WARN',
+  consent_required: 'ERROR',
 };
 const GRANT_METRICS: Partial<Record<GrantChange, MetricName>> = {
   in_doubt: 'grantsInDoubt',
@@ -43,7 +42,7 @@ const NO_FAULT = new Set(['authorization_pending', 'slow_down']);
 const LATE = 120;
 
 export function telemetry(serviceName = process.env[ENVIRONMENT.serviceName] ?? SERVICE): Telemetry {
-  const logger = new Logger({ serviceName });
+  const log = new Log(serviceName);
   let metrics = new MetricSet();
   /** Whether the error that this invocation ends in has been counted with its audit record. */
   let answered = false;
@@ -52,7 +51,7 @@ export function telemetry(serviceName = process.env[ENVIRONMENT.serviceName] ?? 
     const { type: message, ...details } = event;
     const dimensions = measure(event);
     const carried = dimensions ? take(dimensions) : {};
-    logger[levelOf(event)](message, { event: details, ...carried });
+    log.write(levelOf(event), message, { event: details, ...carried });
   }
 
   /** @returns dimensions beside the service, if the event's line carries the metrics */
@@ -113,15 +112,15 @@ export function telemetry(serviceName = process.env[ENVIRONMENT.serviceName] ?? 
 
   function flush(): void {
     answered = false;
-    if (!metrics.isEmpty) logger.info('metrics', take({}));
+    if (!metrics.isEmpty) log.write('INFO', 'metrics', take({}));
   }
 
-  return { logger, observe, failed, flush };
+  return { log, observe, failed, flush };
 }
 
 function levelOf(event: BrokerEvent): Level {
-  if (event.type === 'audit') return event.outcome === 'success' ? 'info' : 'warn';
-  if (event.type === 'grant') return GRANT_LEVELS[event.change] ?? 'info';
-  if (event.type === 'unreadable_value') return 'error';
-  return event.type === 'cache_failed' ? 'warn' : 'info';
+  if (event.type === 'audit') return event.outcome === 'success' ? 'INFO' : 'WARN';
+  if (event.type === 'grant') return GRANT_LEVELS[event.change] ?? 'INFO';
+  if (event.type === 'unreadable_value') return 'ERROR';
+  return event.type === 'cache_failed' ? 'WARN' : 'INFO';
 }

@@ -21,7 +21,7 @@ export interface MetricDimensions {
   readonly Source: TokenOrigin;
   readonly Code: ErrorCode;
 }
-export type MetricDimension = keyof MetricDimensions;
+type MetricDimension = keyof MetricDimensions;
 
 interface Metric {
   readonly name: string;

@@ -15,7 +15,7 @@ export const ENVIRONMENT = {
   rescuePrefix: 'RESCUE_PREFIX',
   /** Public URL of the deployment, without a trailing slash: `/callback` is below it. */
   publicUrl: 'PUBLIC_URL',
-  /** Name of the deployment in logs and metrics (Powertools reads it too). */
+  /** Name of the deployment in logs and metrics (Powertools for AWS Lambda calls it so). */
   serviceName: 'POWERTOOLS_SERVICE_NAME',
   /** How many parts the due index has. */
   shards: 'SHARDS',

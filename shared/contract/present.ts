@@ -8,7 +8,11 @@ export type Present<T> = { [K in keyof T as undefined extends T[K] ? never : K]:
  * `{ ...grant, refreshToken: undefined }` would erase what is there.
  */
 export function present<T extends object>(members: T): Present<T> {
-  return Object.fromEntries(
-    Object.entries(members).filter(([, value]) => value !== undefined),
-  ) as unknown as Present<T>;
+  const kept: Record<string, unknown> = {};
+  // Several times for each request: by pairs it would take thrice as long.
+  for (const name of Object.keys(members)) {
+    const value = members[name as keyof T];
+    if (value !== undefined) kept[name] = value;
+  }
+  return kept as unknown as Present<T>;
 }

@@ -7,11 +7,7 @@ import { INVOKE_ARN, lambdaContext } from '../support/lambda.ts';
 let lines: Record<string, unknown>[];
 beforeEach(() => {
   lines = [];
-  const read = (...parts: unknown[]) => lines.push(JSON.parse(String(parts[0])));
-  for (const level of ['info', 'warn', 'error'] as const) vi.spyOn(console, level).mockImplementation(read);
-  for (const stream of [process.stdout, process.stderr]) {
-    vi.spyOn(stream, 'write').mockImplementation((chunk) => read(chunk) > 0);
-  }
+  vi.spyOn(process.stdout, 'write').mockImplementation((line) => lines.push(JSON.parse(String(line))) > 0);
 });
 afterEach(() => {
   vi.restoreAllMocks();
@@ -54,11 +50,47 @@ test('a request is one line: its audit record, with its metrics in it', () => {
   });
 });
 
-test('no event is logged, whatever the environment asks for', async () => {
-  vi.stubEnv('POWERTOOLS_LOGGER_LOG_EVENT', 'true');
-  const handler = observed(telemetry('token-broker'), async () => 'done');
-  expect(await handler({ rawQueryString: 'code=CANARY' }, lambdaContext(INVOKE_ARN))).toBe('done');
+test('each line says which invocation it belongs to, and whether that was the first of its process', async () => {
+  vi.stubEnv(
+    '_X_AMZN_TRACE_ID',
+    'Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1',
+  );
+  const instruments = telemetry('token-broker');
+  const handler = observed(instruments, async () => instruments.observe(audit));
+  const context = lambdaContext(INVOKE_ARN);
+  await handler({ rawQueryString: 'code=CANARY' }, context);
+  await handler({}, { ...context, awsRequestId: 'second' });
+  expect(lines).toMatchObject([
+    {
+      level: 'INFO',
+      service: 'token-broker',
+      timestamp: expect.stringMatching(/^\d{4}-\d\d-\d\dT[\d:]{8}\.\d{3}Z$/),
+      cold_start: true,
+      function_arn: INVOKE_ARN,
+      function_name: context.functionName,
+      function_request_id: context.awsRequestId,
+      xray_trace_id: '1-5759e988-bd862e3fe1be46a994272793',
+    },
+    { cold_start: false, function_request_id: 'second' },
+  ]);
   expect(JSON.stringify(lines)).not.toContain('CANARY');
+});
+
+test('what no audit record carried is written at the end of the invocation, though it fails', async () => {
+  const instruments = telemetry('s');
+  const handler = observed(instruments, async () => {
+    instruments.failed();
+    throw new TypeError('a defect');
+  });
+  await expect(handler({}, lambdaContext(INVOKE_ARN))).rejects.toThrow('a defect');
+  expect(lines.map(metricsOf)).toEqual([{ 's AnsweredErrors': 1 }]);
+});
+
+test('what somebody has to look at is an error, what may pass a warning', () => {
+  const { observe } = telemetry('s');
+  observe({ type: 'unreadable_value', connection: 'c', detail: 'd' });
+  observe({ ...audit, outcome: 'busy' });
+  expect(lines.map(({ level }) => level)).toEqual(['ERROR', 'WARN']);
 });
 
 test('what went wrong on the way is on that line as well, and in no later one', () => {
