@@ -1,5 +1,4 @@
-import { Buffer } from 'node:buffer';
-import type { CryptoKey } from 'jose';
+import { createSecretKey, type KeyObject } from 'node:crypto';
 import { StoreUnavailable, UnreadableValue } from '../contract/errors.ts';
 import { SharedWork } from '../contract/shared-work.ts';
 import type { Clock } from '../oauth/clock.ts';
@@ -18,7 +17,7 @@ const READING_PAUSE = 1_000;
 
 export interface SealingKey {
   readonly kid: string;
-  readonly key: CryptoKey;
+  readonly key: KeyObject;
 }
 
 /**
@@ -31,7 +30,7 @@ export class SealingKeys {
   readonly #secret: string;
   readonly #clock: Clock;
   #current: SealingKey | undefined;
-  #keys: ReadonlyMap<string, CryptoKey> = new Map();
+  #keys: ReadonlyMap<string, KeyObject> = new Map();
   #readAt = Number.NEGATIVE_INFINITY;
   #soughtAt = Number.NEGATIVE_INFINITY;
   #failure: StoreUnavailable | UnreadableValue | undefined;
@@ -59,7 +58,7 @@ export class SealingKeys {
   }
 
   /** @throws UnreadableValue when no such key is in the keyring, StoreUnavailable when that cannot be known */
-  async find(kid: string): Promise<CryptoKey> {
+  async find(kid: string): Promise<KeyObject> {
     if (!this.#keys.has(kid)) await this.#seek();
     const key = this.#keys.get(kid);
     if (key) return key;
@@ -85,7 +84,7 @@ export class SealingKeys {
     this.#readAt = this.#clock.now();
     try {
       if (!reading.found) throw unreadableKeyring(this.#secret, reading.reason, reading.error);
-      await this.#adopt(parseKeyring(reading.version.value));
+      this.#adopt(parseKeyring(reading.version.value));
       this.#failure = undefined;
     } catch (error) {
       if (!(error instanceof StoreUnavailable || error instanceof UnreadableValue)) throw error;
@@ -93,12 +92,9 @@ export class SealingKeys {
     }
   }
 
-  async #adopt(ring: Keyring): Promise<void> {
-    const keys = new Map<string, CryptoKey>();
-    for (const [kid, { k }] of ring.keys) {
-      const bytes = Buffer.from(k.reveal(), 'base64url');
-      keys.set(kid, await crypto.subtle.importKey('raw', bytes, 'AES-GCM', false, ['encrypt', 'decrypt']));
-    }
+  #adopt(ring: Keyring): void {
+    const keys = new Map<string, KeyObject>();
+    for (const [kid, { k }] of ring.keys) keys.set(kid, createSecretKey(k.reveal(), 'base64url'));
     this.#keys = keys;
     this.#current = { kid: ring.current, key: keys.get(ring.current)! };
   }

@@ -1,14 +1,16 @@
 /**
- * Seals what is secret before it is stored, and opens it again: JWE compact serialization (RFC 7516), `dir` with
- * A256GCM. The protected header says what the value is and where it belongs, so that a value which was copied to
- * another item, put to another purpose or rolled back to an older generation does not open.
+ * Seals what is secret before it is stored, and opens it again: a JWE each (`jwe.ts`). The protected header says what
+ * the value is and where it belongs, so that a value which was copied to another item, put to another purpose or rolled
+ * back to an older generation does not open.
  */
 import { Buffer } from 'node:buffer';
-import { CompactEncrypt, type CryptoKey, compactDecrypt } from 'jose';
+import type { KeyObject } from 'node:crypto';
 import { UnreadableValue } from '../contract/errors.ts';
+import { present } from '../contract/present.ts';
 import { Redacted } from '../contract/redacted.ts';
 import type { Clock } from '../oauth/clock.ts';
 import type { SecretsManager } from './clients.ts';
+import { decryptCompact, encodedHeader, encryptCompact } from './jwe.ts';
 import { SealingKeys } from './sealing-keys.ts';
 
 /** What a sealed value belongs to. */
@@ -45,19 +47,18 @@ export function createSealer(manager: SecretsManager, options: { secret: string;
       const { kid, key } = await keys.current();
       const header = protectedHeader(kid, binding);
       const before = sealedBefore.get(plain);
-      if (before?.header === JSON.stringify(header)) return before.sealed;
-      const text = new TextEncoder().encode(plain.reveal());
-      const sealed = await new CompactEncrypt(text).setProtectedHeader(header).encrypt(key);
-      sealedBefore.set(plain, { sealed, header: JSON.stringify(header) });
+      if (before?.header === header) return before.sealed;
+      const sealed = encryptCompact(header, plain.reveal(), key);
+      sealedBefore.set(plain, { sealed, header });
       return sealed;
     },
 
     async open(sealed, binding) {
       const kid = kidOf(sealed);
-      const expected = JSON.stringify(protectedHeader(kid, binding));
-      const { header, text } = await decrypt(sealed, await keys.find(kid), binding);
-      if (header !== expected) throw unreadable(binding, 'it was sealed for another place or time');
-      const plain = new Redacted(text);
+      const plain = decrypt(sealed, await keys.find(kid), binding);
+      const header = protectedHeader(kid, binding);
+      if (!sealed.startsWith(`${header}.`))
+        throw unreadable(binding, 'it was sealed for another place or time');
       sealedBefore.set(plain, { sealed, header });
       return plain;
     },
@@ -77,21 +78,13 @@ export function kidOf(sealed: string): string {
 }
 
 /** Always the same members in the same order, so that two headers can be compared as text. */
-function protectedHeader(kid: string, { item, purpose, generation }: Binding) {
-  return { ...ALGORITHM, kid, item, purpose, ...(generation === undefined ? {} : { generation }) };
+function protectedHeader(kid: string, { item, purpose, generation }: Binding): string {
+  return encodedHeader({ ...ALGORITHM, kid, item, purpose, ...present({ generation }) });
 }
 
-async function decrypt(
-  sealed: string,
-  key: CryptoKey,
-  binding: Binding,
-): Promise<{ header: string; text: string }> {
+function decrypt(sealed: string, key: KeyObject, binding: Binding): Redacted {
   try {
-    const { plaintext, protectedHeader: header } = await compactDecrypt(sealed, key, {
-      keyManagementAlgorithms: [ALGORITHM.alg],
-      contentEncryptionAlgorithms: [ALGORITHM.enc],
-    });
-    return { header: JSON.stringify(header), text: Buffer.from(plaintext).toString() };
+    return new Redacted(decryptCompact(sealed, key));
   } catch {
     throw unreadable(binding, 'it was altered, or is under another key than it says');
   }

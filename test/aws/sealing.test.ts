@@ -1,13 +1,14 @@
-import { randomBytes, randomUUID } from 'node:crypto';
+import { createSecretKey, randomBytes, randomUUID } from 'node:crypto';
 import {
   CreateSecretCommand,
   GetSecretValueCommand,
   PutSecretValueCommand,
 } from '@aws-sdk/client-secrets-manager';
-import { CompactEncrypt } from 'jose';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { CompactEncrypt, type CompactJWEHeaderParameters } from 'jose';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { secretsManagerClient, tokensClient } from '../../shared/aws/clients.ts';
 import { createGrantsTable } from '../../shared/aws/grants-table.ts';
+import { encodedHeader, encryptCompact } from '../../shared/aws/jwe.ts';
 import { parseKeyring, rotated, serializeKeyring } from '../../shared/aws/keyring.ts';
 import { createSealer, kidOf } from '../../shared/aws/sealing.ts';
 import { createTokensTable } from '../../shared/aws/tokens-table.ts';
@@ -155,24 +156,43 @@ test.each([
   await expect(sealer.open(text, BINDING)).rejects.toThrow(UnreadableValue);
 });
 
-test('another algorithm is refused even under the right key', async () => {
+describe('of what was sealed under the right key, but otherwise', () => {
   const k = randomBytes(32);
-  const { newProcess } = await setUp(
-    JSON.stringify({
-      current: 'a',
-      keys: { a: { k: k.toString('base64url'), created: '2026-01-01T00:00:00Z' } },
-    }),
-  );
-  const header = { kid: 'a', ...BINDING };
-  const text = new TextEncoder().encode('token');
-  const wrapped = await new CompactEncrypt(text)
-    .setProtectedHeader({ alg: 'A256KW', enc: 'A256GCM', ...header })
-    .encrypt(k);
-  const cbc = await new CompactEncrypt(text)
-    .setProtectedHeader({ alg: 'dir', enc: 'A128CBC-HS256', ...header })
-    .encrypt(k);
-  await expect(newProcess().open(wrapped, BINDING)).rejects.toThrow(UnreadableValue);
-  await expect(newProcess().open(cbc, BINDING)).rejects.toThrow(UnreadableValue);
+  const usual = { alg: 'dir', enc: 'A256GCM', kid: 'a', ...BINDING } as const;
+
+  async function opened(sealed: string): Promise<string> {
+    const created = '2026-01-01T00:00:00Z';
+    const keyring = { current: 'a', keys: { a: { k: k.toString('base64url'), created } } };
+    const sealer = (await setUp(JSON.stringify(keyring))).newProcess();
+    return (await sealer.open(sealed, BINDING)).reveal();
+  }
+
+  const sealedByJose = (header: CompactJWEHeaderParameters) =>
+    new CompactEncrypt(Buffer.from('token')).setProtectedHeader(header).encrypt(k);
+
+  test('that of another program with the same header opens', async () => {
+    expect(await opened(await sealedByJose(usual))).toBe('token');
+  });
+
+  test.each([
+    ['another way to the key', { ...usual, alg: 'A256KW' }],
+    ['another encryption', { ...usual, enc: 'A128CBC-HS256' }],
+    ['compression', { ...usual, zip: 'DEF' }],
+    ['one member more', { ...usual, typ: 'JWT' }],
+    ['its members in another order', { ...BINDING, ...usual }],
+  ])('%s, nothing opens', async (_, header) => {
+    await expect(opened(await sealedByJose(header))).rejects.toThrow(UnreadableValue);
+  });
+
+  test.each([
+    ['alg', { alg: 'A256KW' }],
+    ['enc', { enc: 'A128GCM' }],
+    ['crit', { crit: ['item'] }],
+  ])('with a header that says so falsely, nothing opens: %s', async (_, members) => {
+    const header = encodedHeader({ ...usual, ...members });
+    const sealed = encryptCompact(header, 'token', createSecretKey(k));
+    await expect(opened(sealed)).rejects.toThrow(UnreadableValue);
+  });
 });
 
 test('what was opened is sealed as it was, until its binding or the current key changes', async () => {
