@@ -5,6 +5,7 @@ import {
   type GrantType,
   isAssertionGrant,
 } from '../../shared/connections/connection.ts';
+import { ENDPOINTS } from '../../shared/connections/rules.ts';
 import { usage } from './failure.ts';
 import { KEY_TYPES } from './secret-keys.ts';
 
@@ -146,16 +147,6 @@ function foreignHosts(metadata: Metadata): string[] {
   });
   return [...new Set(hosts)].filter((host) => host !== issuer);
 }
-
-/** Those that the broker calls, or sends people to. */
-const ENDPOINTS = [
-  'token_endpoint',
-  'authorization_endpoint',
-  'device_authorization_endpoint',
-  'pushed_authorization_request_endpoint',
-  'revocation_endpoint',
-  'userinfo_endpoint',
-] as const;
 
 /** @returns `undefined` where it does not matter, or the server does not say: PKCE is then sent, and ignored if unknown */
 function pkceOf(metadata: Metadata, grant: GrantType): boolean | undefined {

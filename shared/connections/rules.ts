@@ -272,7 +272,8 @@ const RESERVED_HEADERS = [
 /** What keeps an assertion short-lived and single (RFC 7523 §3), and what the caller asks for. */
 const RESERVED_CLAIMS = ['exp', 'iat', 'nbf', 'jti', 'scope'];
 
-const ENDPOINTS = [
+/** Members that are a URL of the server which the broker calls, or sends people to. */
+export const ENDPOINTS = [
   'issuer',
   'token_endpoint',
   'authorization_endpoint',

@@ -2,7 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { ConsentAnswer, ConsentStatusAnswer } from '../../../shared/contract/messages.ts';
 import { api, type Failed } from './api.ts';
 import { useAction } from './loading.ts';
-import { Dialog, Problem } from './parts.tsx';
+import { CloseButton, Dialog, Problem } from './parts.tsx';
 
 interface Props {
   readonly connection: string;
@@ -58,11 +58,7 @@ export function ConnectDialog({ connection, replaced, onClose }: Props) {
           </button>
         </form>
       )}
-      <form method="dialog">
-        <button type="submit" class="plain">
-          Close
-        </button>
-      </form>
+      <CloseButton />
     </Dialog>
   );
 }

@@ -2,7 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { GrantAnswer } from '../../../shared/contract/messages.ts';
 import { fromNow } from '../../cli/words.ts';
 import { ConnectDialog } from './connect-dialog.tsx';
-import { Dialog, LastFailure, Problem, State, TimeLeft } from './parts.tsx';
+import { CloseButton, Dialog, LastFailure, Problem, State, TimeLeft } from './parts.tsx';
 import { RevokeDialog } from './revoke-dialog.tsx';
 import { inWords, toneOfGrant } from './states.ts';
 import { TryIt } from './try-it.tsx';
@@ -123,11 +123,7 @@ function Opened({ connection, open: { kind, subject }, onClose }: OpenedProps) {
       return (
         <Dialog title={`Try ${connection} for ${subject}`} onClose={onClose}>
           <TryIt connection={connection} subject={subject!} />
-          <form method="dialog">
-            <button type="submit" class="plain">
-              Close
-            </button>
-          </form>
+          <CloseButton />
         </Dialog>
       );
     case 'revoke':

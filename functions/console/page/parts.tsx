@@ -152,3 +152,14 @@ export function Dialog({ title, children, onClose }: DialogProps) {
     </dialog>
   );
 }
+
+/** Ends the dialog that it stands in. */
+export function CloseButton() {
+  return (
+    <form method="dialog">
+      <button type="submit" class="plain">
+        Close
+      </button>
+    </form>
+  );
+}
