@@ -1,10 +1,10 @@
 import { EVENT, startDeployed, twoClients } from './deployed.ts';
-import { type ColdStart, controlGroup, startCold } from './runtime-api.ts';
+import { CORE, type ColdStart, controlGroup, startCold } from './runtime-api.ts';
 import { type Measurement, spread, type Topic } from './topic.ts';
 
 const RUNS = 11;
-/** What Lambda gives a function of 512 MB: a whole core comes with 1,769 MB. */
-const SHARE = 512 / 1_769;
+/** What Lambda gives a function of 512 MB. */
+const SHARE = 512 / CORE;
 const GOAL = { atMost: 0.8 };
 const KINDS = { wall: GOAL, cpu: GOAL, init: undefined } as const;
 

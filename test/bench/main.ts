@@ -9,6 +9,7 @@ import { gateway } from './gateway.ts';
 import { growth } from './growth/growth.ts';
 import { herd } from './herd.ts';
 import { latency } from './latency.ts';
+import { memory } from './memory.ts';
 import { mint } from './mint.ts';
 import { judged, type Report, type Row, short, verdict } from './report.ts';
 import { startUp } from './start-up.ts';
@@ -21,6 +22,7 @@ const TOPICS: Readonly<Record<string, Topic>> = {
   bundles,
   'cold-import': coldImport,
   'cold-start': coldStart,
+  memory,
   warm,
   latency,
   mint,

@@ -10,6 +10,8 @@ import { fileURLToPath } from 'node:url';
 
 const RUNTIME = fileURLToPath(new URL('runtime.cjs', import.meta.url));
 const ARN = 'arn:aws:lambda:us-east-1:111122223333:function:token-broker-https';
+/** MB with which Lambda gives a whole core; with less, a share. */
+export const CORE = 1_769;
 /** Microseconds in which a share is counted. */
 const PERIOD = 20_000;
 
@@ -93,7 +95,7 @@ export interface ControlGroup {
 export function controlGroup(share: number): ControlGroup | undefined {
   const quota = Math.round(share * PERIOD);
   const second = existsSync('/sys/fs/cgroup/cgroup.controllers');
-  const folder = join('/sys/fs/cgroup', second ? '' : 'cpu', `token-broker-bench-${process.pid}`);
+  const folder = join('/sys/fs/cgroup', second ? '' : 'cpu', `token-broker-bench-${process.pid}-${quota}`);
   try {
     mkdirSync(folder);
   } catch {
