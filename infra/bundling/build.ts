@@ -21,14 +21,24 @@ export function build(program: Program): Bundle {
     format: 'cjs',
     // The SDK's own `import('node:http')` would make that facade at the first request.
     supported: { 'dynamic-import': false },
-    define: { 'import.meta.url': '__moduleUrl' },
-    banner: { js: "const __moduleUrl=require('node:url').pathToFileURL(__filename).href;" },
+    banner: {
+      js: "const __moduleUrl=require('node:url').pathToFileURL(__filename).href,__crypto=require('node:crypto');",
+    },
+    define: {
+      'import.meta.url': '__moduleUrl',
+      // To touch one of these globals is to load it, and all that it consists of. Whatever has `crypto` is in the module
+      // as well; that a body is a browser's stream, or that this is a browser, is asked only to be denied.
+      crypto: '__crypto',
+      ReadableStream: 'undefined',
+      navigator: 'undefined',
+    },
     // ES modules first: they shake; the default for Node takes the larger CommonJS builds.
     mainFields: ['module', 'main'],
     alias: {
       // Lambda always gives credentials in the environment; the whole provider chain costs 135 KB and cold start.
       '@aws-sdk/credential-provider-node': './infra/bundling/credentials.ts',
       '@aws-sdk/middleware-endpoint-discovery': './infra/bundling/unused.ts',
+      '@smithy/core/config': './infra/bundling/configuration.ts',
       'node:fs/promises': './infra/bundling/files.ts',
       '@smithy/core/event-streams': './infra/bundling/unused.ts',
     },

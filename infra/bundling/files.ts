@@ -1,6 +1,6 @@
 /**
- * Stands in for `node:fs/promises` in the bundles: the SDK looks for configuration files by it, and it is the one part of
- * Node that it loads for nothing else. Here by what is loaded anyway.
+ * Stands in for `node:fs/promises` in the bundles: the SDK reads the token of a container's credentials by it, and it is
+ * a part of Node that nothing else loads. Here by what is loaded anyway.
  */
 import fs from 'node:fs';
 import { promisify } from 'node:util';

@@ -40,6 +40,8 @@ export interface Deployment {
   /** Answers 500 to every call for which it returns true. */
   sabotage(refuses: (call: Call) => boolean): void;
   invoke(fn: string, event: unknown, alias?: string): Promise<Outcome>;
+  /** The parts of Node.js that a function has loaded, which has been invoked. */
+  loaded(fn: string): Promise<readonly string[]>;
   /** Everything that the functions have logged. */
   logs(): string;
   close(): Promise<void>;
@@ -102,6 +104,12 @@ export async function deploy(): Promise<Deployment> {
       const functionArn = `arn:aws:lambda:${REGION}:${ACCOUNT}:function:${FunctionName}`;
       child.send({ event, invokedFunctionArn: `${functionArn}:${alias}` });
       return (await answer)[0] as Outcome;
+    },
+    async loaded(fn) {
+      const child = await running.get(fn)!;
+      const answer = once(child, 'message');
+      child.send('loaded');
+      return (await answer)[0] as readonly string[];
     },
     async close() {
       for (const child of await Promise.all(running.values())) child.kill();
