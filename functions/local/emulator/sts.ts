@@ -3,7 +3,8 @@
  * this machine verifies them (STS API Reference, "GetWebIdentityToken"; OpenID Connect Discovery §4). Keys last as long as
  * the process: what is signed lives for minutes.
  */
-import { generateKeyPairSync, randomUUID } from 'node:crypto';
+import { generateKeyPair, randomUUID } from 'node:crypto';
+import { promisify } from 'node:util';
 import { SignJWT } from 'jose';
 import { WEB_IDENTITY_ALGORITHMS } from '../../../shared/connections/connection.ts';
 import { type Answer, jsonAnswer, type Received } from '../http.ts';
@@ -15,14 +16,15 @@ const VERSION = '2011-06-15';
 const DISCOVERY = '/.well-known/openid-configuration';
 const JWKS = '/.well-known/jwks.json';
 
+const newPair = promisify(generateKeyPair);
+
 export function stsService(now: () => number = Date.now): AwsService {
-  const keys = WEB_IDENTITY_ALGORITHMS.map((alg) => {
-    const pair =
-      alg === 'RS256'
-        ? generateKeyPairSync('rsa', { modulusLength: 2048 })
-        : generateKeyPairSync('ec', { namedCurve: 'P-384' });
-    return { alg: alg as string, kid: randomUUID(), ...pair };
-  });
+  // Made when first needed: they take a tenth of a second.
+  let made: Promise<Awaited<ReturnType<typeof newKey>>[]> | undefined;
+  const keysOnce = () => {
+    made ??= Promise.all(WEB_IDENTITY_ALGORITHMS.map(newKey));
+    return made;
+  };
 
   return async (request) => {
     const issuer = `http://${request.headers.host}`;
@@ -37,10 +39,10 @@ export function stsService(now: () => number = Date.now): AwsService {
     return answer(await token(input, issuer, callerOf(request)));
   };
 
-  function document(path: string, issuer: string): Answer {
+  async function document(path: string, issuer: string): Promise<Answer> {
     if (path === JWKS)
       return jsonAnswer(200, {
-        keys: keys.map(({ alg, kid, publicKey }) => ({
+        keys: (await keysOnce()).map(({ alg, kid, publicKey }) => ({
           ...publicKey.export({ format: 'jwk' }),
           kid,
           alg,
@@ -67,7 +69,7 @@ export function stsService(now: () => number = Date.now): AwsService {
       audience.some((each) => each === '' || each.length > 1000)
     )
       throw invalid('Audience must have 1 to 10 members of 1 to 1000 characters');
-    const key = keys.find(({ alg }) => alg === input.get('SigningAlgorithm'));
+    const key = (await keysOnce()).find(({ alg }) => alg === input.get('SigningAlgorithm'));
     if (!key) throw invalid(`SigningAlgorithm must be ${WEB_IDENTITY_ALGORITHMS.join(' or ')}`);
     const life = Number(input.get('DurationSeconds') ?? 300);
     if (!Number.isInteger(life) || life < 60 || life > 3600)
@@ -85,6 +87,13 @@ export function stsService(now: () => number = Date.now): AwsService {
       .sign(key.privateKey);
     return { jwt, expiration: new Date((issuedAt + life) * 1000).toISOString() };
   }
+}
+
+async function newKey(alg: (typeof WEB_IDENTITY_ALGORITHMS)[number]) {
+  const pair = await (alg === 'RS256'
+    ? newPair('rsa', { modulusLength: 2048 })
+    : newPair('ec', { namedCurve: 'P-384' }));
+  return { alg: alg as string, kid: randomUUID(), ...pair };
 }
 
 /** The signature has been verified, where it matters. A session is known by its role, as at AWS. */
