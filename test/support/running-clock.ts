@@ -1,4 +1,4 @@
-import { type Clock, systemClock } from '../../shared/oauth/clock.ts';
+import type { Clock } from '../../shared/oauth/clock.ts';
 
 export interface RunningClock extends Clock {
   /** Puts the clock forward; whoever sleeps until then wakes. */
@@ -8,22 +8,26 @@ export interface RunningClock extends Clock {
 /** A clock that goes as the system's does, so that what waits for another does wait, and can be put forward. */
 export function runningClock(): RunningClock {
   let ahead = 0;
-  const sleepers = new Set<{ until: number; wake: AbortController }>();
+  const sleepers = new Set<{ readonly until: number; wake(): void }>();
   const now = () => Date.now() + ahead;
   return {
     now,
     advance(milliseconds) {
       ahead += milliseconds;
-      for (const { until, wake } of sleepers) if (until <= now()) wake.abort();
+      for (const { until, wake } of sleepers) if (until <= now()) wake();
     },
-    async sleep(milliseconds, signal) {
-      const sleeper = { until: now() + milliseconds, wake: new AbortController() };
-      sleepers.add(sleeper);
-      await systemClock.sleep(
-        milliseconds,
-        AbortSignal.any([sleeper.wake.signal, ...(signal ? [signal] : [])]),
-      );
-      sleepers.delete(sleeper);
-    },
+    sleep: (milliseconds, signal) =>
+      new Promise((resolve) => {
+        if (signal?.aborted) return resolve();
+        const wake = () => {
+          clearTimeout(timer);
+          sleepers.delete(sleeper);
+          resolve();
+        };
+        const timer = setTimeout(wake, milliseconds);
+        const sleeper = { until: now() + milliseconds, wake };
+        sleepers.add(sleeper);
+        signal?.addEventListener('abort', wake);
+      }),
   };
 }

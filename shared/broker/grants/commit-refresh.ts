@@ -2,7 +2,7 @@
  * Putting a vendor's answer to a refresh in safety (invariant 3). The refresh token in it may be the only one
  * that still works, so this goes on until it is stored, rescued or overtaken, or the deadline has come.
  */
-import { type Clock, systemClock } from '../../oauth/clock.ts';
+import { type Clock, NOT_NEEDED, systemClock } from '../../oauth/clock.ts';
 import type { Grant, GrantKey, GrantsTable, Rescues, Stored } from '../ports.ts';
 import { retryWhileUnavailable } from '../retry-while-unavailable.ts';
 import { isGone, type RefreshAnswer } from './states.ts';
@@ -54,7 +54,7 @@ export async function commitRefresh(
     deadline,
     () => tryCommit(parts, held, answer, next),
     startRescue,
-  ).finally(() => answered.abort());
+  ).finally(() => answered.abort(NOT_NEEDED));
   if (commit === 'overtaken') return (await startRescue()) ? 'rescued' : 'lost';
   if (commit === undefined) return (await rescue) ? 'rescued' : 'lost';
   if (rescue && (await rescue)) await discardQuietly(parts.rescues, held, [answer.attempt]);

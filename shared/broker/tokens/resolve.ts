@@ -9,7 +9,7 @@ import { BrokerError } from '../../contract/errors.ts';
 import type { MemoryCache } from '../../contract/memory-cache.ts';
 import type { TokenOrigin } from '../../contract/messages.ts';
 import { present } from '../../contract/present.ts';
-import type { Clock } from '../../oauth/clock.ts';
+import { type Clock, NOT_NEEDED } from '../../oauth/clock.ts';
 import type { Token } from '../../oauth/token.ts';
 import type { Observe } from '../events.ts';
 import type { Failure, Forced, GrantKey, Lease } from '../ports.ts';
@@ -165,7 +165,7 @@ export function resolver(parts: ResolverParts): TokenSource {
   async function before<T>(time: number, promise: Promise<T>): Promise<T | undefined> {
     const settled = new AbortController();
     const late = clock.sleep(Math.max(0, time - clock.now()), settled.signal).then(() => undefined);
-    return Promise.race([promise, late]).finally(() => settled.abort());
+    return Promise.race([promise, late]).finally(() => settled.abort(NOT_NEEDED));
   }
 
   async function renewIfNeeded(
