@@ -29,9 +29,15 @@ test('where a sweep does not manage, callers wait, and the simulation says so', 
   expect(hitRate).toBeLessThan(1);
 });
 
-test('consents of one minute are renewed together for hours', () => {
-  const { vendorMean, vendorPeak } = simulate({ ...LOAD, consentedOver: 60, shards: 64 });
-  expect(vendorPeak / vendorMean).toBeGreaterThan(5);
+test.each([
+  ['consents of one minute part', { consentedOver: 60 }],
+  ['what an outage of ten minutes kept waiting parts again', { outage: 600 }],
+  ['so it does after an outage of two hours', { outage: 7_200 }],
+])('%s', (_, unlike) => {
+  const { vendorMean, vendorPeak, leastLife } = simulate({ ...LOAD, shards: 8, ...unlike });
+  expect(vendorPeak / vendorMean).toBeLessThan(1.45);
+  expect(vendorMean).toBeLessThan(LOAD.grants / 3_200);
+  expect(leastLife).toBeGreaterThan(150);
 });
 
 test('the same seed gives the same figures, and another nearly the same', () => {

@@ -95,7 +95,7 @@ export function refresher(parts: RefreshParts): Refresher {
     } catch (error) {
       return settle(held, request, acquisition, error, seen.dueAt);
     }
-    return commit(held, request, acquisition, reply);
+    return commit(held, request, acquisition, reply, seen.dueAt);
   }
 
   async function send(
@@ -118,6 +118,7 @@ export function refresher(parts: RefreshParts): Refresher {
     request: RefreshRequest,
     acquisition: Acquisition,
     reply: TokenReply,
+    wasDue: number,
   ): Promise<Token | undefined> {
     const { token, error } = readLiving(reply);
     const key = scopeKey(request.scopes);
@@ -134,7 +135,7 @@ export function refresher(parts: RefreshParts): Refresher {
     };
     const onDemand = token && (request.forced || token.expiresAt - token.mintedAt < request.minTtl);
     const next = (grant: Grant): Grant => ({
-      ...committed(grant, answer, policy(request), failure),
+      ...committed(grant, answer, { ...policy(request), wasDue }, failure),
       ...(onDemand && {
         forced: noted(grant.forced, key, { at: token.mintedAt, by: reporterOf(request) }),
       }),

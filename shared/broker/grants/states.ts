@@ -28,6 +28,8 @@ export interface DuePolicy {
   readonly timing: Timing;
   /** Milliseconds since the epoch. */
   readonly now: number;
+  /** When the grant was due until now; absent where that says nothing, as after a consent. */
+  readonly wasDue?: number;
 }
 
 /** The vendor's answer to one attempt. */
@@ -55,6 +57,9 @@ const MOST_KEYS = 32;
 /** How soon a grant that the vendor ended is tried once more, in case it was said too early, and until when. */
 const LOOK_FIRST = 600_000;
 const LOOK_LAST = 7 * 86_400_000;
+
+/** Of the time until a first renewal, so much may be taken off: not all, since a vendor's replicas may lag. */
+const MOST_EARLY = 0.95;
 
 /** How long the place of a forgotten grant is held: longer than a consent, and any write on its way, may take. */
 const PLACE_HELD = 3_600_000;
@@ -247,8 +252,19 @@ function renewalAfter(grant: Grant, token: Token | undefined, policy: DuePolicy)
   // Callers find a token with less than the minimum of life used up, so that even short-lived ones are renewed before.
   const least = Math.min(timing.minimumLife * 1.5, life / 2);
   const margin = Math.max(least, Math.min(most, life / 5));
-  // Jittered towards expiry, so that grants consented together are not renewed together for ever.
-  return current.expiresAt - least - (margin - least) * (0.6 + Math.random() * 0.4);
+  const latest = current.expiresAt - least - (margin - least) * (0.6 + Math.random() * 0.4);
+  if (vendor.refreshKillsAccessToken || latest <= now) return latest;
+  return latest - early(latest - now, policy);
+}
+
+/**
+ * How much earlier than it need be a grant is due, so that those which come together (people asked to consent on one
+ * morning, a backlog after an outage) are not renewed together for ever, at a refresh each at most. A new grant gets a
+ * place anywhere in a token's life, and one that is renewed late goes back to the place that it had.
+ */
+function early(period: number, { now, wasDue }: DuePolicy): number {
+  if (wasDue === undefined) return Math.random() * MOST_EARLY * period;
+  return Math.max(0, now - wasDue) % period;
 }
 
 function tokensAfter(grant: Grant, answer: RefreshAnswer, policy: DuePolicy): Grant['tokens'] {

@@ -23,15 +23,17 @@ export interface Load {
   readonly shards: number;
   /** Seconds over which people consented; after that nobody does. */
   readonly consentedOver: number;
-  /** Seconds that are counted, after those of the consents and a token's life. */
+  /** Seconds right after that in which no vendor answers. */
+  readonly outage?: number;
+  /** Seconds that are counted, from two lives of a token after all that. */
   readonly seconds: number;
   readonly seed?: number;
 }
 
 export interface Growth {
-  /** Refreshes in each ten seconds. */
+  /** Refreshes a second, in each ten seconds from the last consent on. */
   readonly vendor: readonly number[];
-  /** A second. */
+  /** Of those that are counted. */
   readonly vendorMean: number;
   readonly vendorPeak: number;
   /** Share of requests that wait for no vendor, and of those that do not even wait for the table. */
@@ -55,7 +57,8 @@ const WINDOW = 10;
 
 export function simulate(load: Load): Growth {
   const { grants, consentedOver, seconds, shards, requestsPerSecond } = load;
-  const begun = consentedOver + 2 * LIFE;
+  const answered = consentedOver + (load.outage ?? 0);
+  const begun = answered + 2 * LIFE;
   const end = begun + seconds;
   const due = new Calendar(grants, end + LIFE);
   const expiry = new Float64Array(grants);
@@ -65,30 +68,33 @@ export function simulate(load: Load): Growth {
     expiry[grant] = consented + LIFE;
     due.put(grant, policy(consented));
   }
-  const vendor = new Float64Array(Math.ceil(seconds / WINDOW));
+  const vendor = new Float64Array(Math.ceil((end - consentedOver) / WINDOW));
   let leastLife = LIFE;
   let waited = 0;
   for (let second = 0; second < end; second += 1) {
+    if (second >= consentedOver && second < answered) continue;
     // What there is no time for comes first in the next second.
     for (let room = shards * SWEEP_RATE; room > 0; room -= 1) {
       const grant = due.take(second);
       if (grant === undefined) break;
       const left = expiry[grant]! - second;
       expiry[grant] = second + LIFE;
-      due.put(grant, policy(second));
+      due.put(grant, policy(second, due.second));
+      if (second < consentedOver) continue;
+      vendor[Math.floor((second - consentedOver) / WINDOW)]! += 1 / WINDOW;
       if (second < begun) continue;
-      vendor[Math.floor((second - begun) / WINDOW)]! += 1;
       leastLife = Math.min(leastLife, left);
       // One caller asks the vendor, and those who come meanwhile wait for it.
       if (left < PRODUCTION.minimumLife / 1000) waited += 1 + requestsPerSecond / grants;
     }
   }
-  const renewals = vendor.reduce((sum, count) => sum + count, 0) / seconds;
+  const counted = vendor.subarray(Math.ceil((begun - consentedOver) / WINDOW));
+  const renewals = counted.reduce((sum, rate) => sum + rate, 0) / counted.length;
   const memoryRate = fromMemory(load);
   return {
-    vendor: [...vendor].map((count) => count / WINDOW),
+    vendor: [...vendor],
     vendorMean: renewals,
-    vendorPeak: Math.max(...vendor) / WINDOW,
+    vendorPeak: Math.max(...counted),
     hitRate: 1 - waited / (requestsPerSecond * seconds),
     memoryRate,
     leastLife,
@@ -112,19 +118,21 @@ export function fromMemory({
   return again / (1 + again);
 }
 
-/** @returns seconds at which a grant that was renewed now is due, by the rules of production */
-function duePolicy(seed: number): (now: number) => number {
+/** @returns seconds at which a grant that was renewed now, and was due then, is due by the rules of production */
+function duePolicy(seed: number): (now: number, wasDue?: number) => number {
   const file = { connections: { portal: { vendor: 'bugfender', grant: 'authorization_code' } } };
   const connection = parseConnections(file, { vendors: VENDORS, allowLoopbackHttp: false }).get('portal')!;
   const vendor = VENDORS[connection.vendor]!;
   const grant = { refreshToken: new Redacted('refresh'), tokens: {}, scopes: [] } as unknown as Grant;
   const random = seeded(seed);
-  return (now) => {
+  return (now, wasDue) => {
     const token = { expiresAt: (now + LIFE) * 1000 } as Token;
+    const policy = { connection, vendor, timing: PRODUCTION, now: now * 1000 };
     const before = Math.random;
     Math.random = random;
     try {
-      return dueAfter(grant, token, { connection, vendor, timing: PRODUCTION, now: now * 1000 }) / 1000;
+      if (wasDue === undefined) return dueAfter(grant, token, policy) / 1000;
+      return dueAfter(grant, token, { ...policy, wasDue: wasDue * 1000 }) / 1000;
     } finally {
       Math.random = before;
     }
@@ -157,6 +165,11 @@ class Calendar {
     const at = Math.min(Math.floor(second), this.#first.length - 1);
     this.#next[grant] = this.#first[at]!;
     this.#first[at] = grant;
+  }
+
+  /** In which the one was due that was taken last. */
+  get second(): number {
+    return this.#oldest;
   }
 
   /** The one that is due first, by this second. */

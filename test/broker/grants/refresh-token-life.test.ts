@@ -1,6 +1,6 @@
 /** How long refresh tokens live is said in the connections file; the grant then says when it ends, and warns before. */
 import { generateKeyPairSync } from 'node:crypto';
-import { describe, expect, onTestFinished, test } from 'vitest';
+import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { Redacted } from '../../../shared/contract/redacted.ts';
 import { fingerprint } from '../../../shared/oauth/token.ts';
 import { brokerWorld, refusal } from '../../support/broker.ts';
@@ -124,6 +124,14 @@ describe('a server that takes no refresh token before it is five minutes old', (
     world.clock.advance(290 * SECOND);
     await process.sweep();
     expect(peer.received('refresh_token')).toBe(1);
+  });
+
+  test('is sent none before by the sweep either that may renew at any time of a longer life', async () => {
+    onTestFinished(() => void vi.restoreAllMocks());
+    vi.spyOn(Math, 'random').mockReturnValue(0.999);
+    const { process } = await consented(early);
+    const { dueAt, consentedAt } = await process.grant();
+    expect(dueAt).toBe(consentedAt + 300 * SECOND);
   });
 
   test('is sent none by callers who want more, and they are told as within min_mint_interval', async () => {
