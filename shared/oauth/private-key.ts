@@ -1,27 +1,32 @@
-import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
-import type { CryptoKey, JWK } from 'jose';
+import { constants, createPrivateKey, createPublicKey, type KeyObject, sign } from 'node:crypto';
+import { promisify } from 'node:util';
+import type { JWK } from 'jose';
 import { isObject } from '../contract/json.ts';
 import type { Budget } from './exchange.ts';
 
 /** RFC 7518 §3.3: RSA keys have 2048 bits or more. */
 const MINIMUM_BITS = 2048;
 
-/** JWS algorithms of client assertions (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2) by what WebCrypto calls them. */
+/** As JWS has the signatures of each kind of key (RFC 7518 §3.3 to §3.5, RFC 8037 §3.1). */
+const PSS = { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST };
+const ECDSA = { dsaEncoding: 'ieee-p1363' } as const;
+
+/** JWS algorithms of client assertions (RFC 7518 §3.1, RFC 8037 §3.1, RFC 9864 §2.2) by what node:crypto calls them. */
 const ALGORITHMS = {
-  RS256: { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' },
-  PS256: { name: 'RSA-PSS', hash: 'SHA-256' },
-  ES256: { name: 'ECDSA', namedCurve: 'P-256' },
-  ES384: { name: 'ECDSA', namedCurve: 'P-384' },
-  EdDSA: { name: 'Ed25519' },
-  Ed25519: { name: 'Ed25519' },
+  RS256: { digest: 'sha256' },
+  PS256: { digest: 'sha256', ...PSS },
+  ES256: { digest: 'sha256', ...ECDSA },
+  ES384: { digest: 'sha384', ...ECDSA },
+  EdDSA: { digest: null },
+  Ed25519: { digest: null },
 } as const;
 export type SigningAlgorithm = keyof typeof ALGORITHMS;
 
-/** Signs with a key that is elsewhere. @returns the signature as JWS has it (RFC 7518 §3) @throws BrokerError */
-export type RemoteKey = (data: Uint8Array, budget: Budget) => Promise<Uint8Array>;
+/** Signs with a key that is here, or elsewhere. @returns the signature as JWS has it (RFC 7518 §3) @throws BrokerError */
+export type Sign = (data: Uint8Array, budget: Budget) => Promise<Uint8Array>;
 
 /** One key, as what it signs with; the usual algorithm first. None of them can be taken out again. */
-export type SigningKeys = ReadonlyMap<SigningAlgorithm, CryptoKey | RemoteKey>;
+export type SigningKeys = ReadonlyMap<SigningAlgorithm, Sign>;
 
 const ALLOWED = `allowed is an unencrypted RSA key of at least ${MINIMUM_BITS} bits, or one on P-256, P-384 or Ed25519: PKCS#8, PKCS#1 or SEC 1 PEM, or a private JWK`;
 
@@ -57,9 +62,7 @@ export async function importPrivateKey(value: unknown): Promise<Imported> {
   const algorithms = jwk?.alg === undefined ? able : able.filter((algorithm) => algorithm === jwk.alg);
   if (algorithms.length === 0) return problem(`is a JWK whose alg is not ${able.join(' or ')}`);
   return {
-    keys: new Map(
-      algorithms.map((algorithm) => [algorithm, key.toCryptoKey(ALGORITHMS[algorithm], false, ['sign'])]),
-    ),
+    keys: new Map(algorithms.map((algorithm) => [algorithm, signingBy(algorithm, key)])),
     keyId: typeof jwk?.kid === 'string' && jwk.kid !== '' ? jwk.kid : undefined,
     publicKey: createPublicKey(key),
   };
@@ -116,6 +119,13 @@ function algorithmsOf({
   if (type === 'ec' && curve === 'prime256v1') return ['ES256'];
   if (type === 'ec' && curve === 'secp384r1') return ['ES384'];
   return type === 'ec' ? `is on the curve ${curve}` : `is a key of type ${type}`;
+}
+
+const signAside = promisify(sign);
+
+function signingBy(algorithm: SigningAlgorithm, key: KeyObject): Sign {
+  const { digest, ...options } = ALGORITHMS[algorithm];
+  return (data) => signAside(digest, data, { key, ...options });
 }
 
 function problem(what: string): Imported {

@@ -1,11 +1,12 @@
-import { createPublicKey, generateKeyPairSync, type KeyObject, sign, verify } from 'node:crypto';
+import { createPublicKey, generateKeyPairSync, type JsonWebKey, type KeyObject, sign } from 'node:crypto';
 import { inspect } from 'node:util';
-import type { CryptoKey } from 'jose';
+import { jwtVerify } from 'jose';
 import { describe, expect, test } from 'vitest';
 import type { ClientAuthMethod } from '../../shared/connections/connection.ts';
 import { Redacted } from '../../shared/contract/redacted.ts';
 import { parseClient } from '../../shared/oauth/client-secret.ts';
-import { brokerErrorOf } from './support.ts';
+import { signJwt } from '../../shared/oauth/jwt.ts';
+import { brokerErrorOf, budgetOf } from './support.ts';
 
 const { privateKey: rsa } = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const { privateKey: smallRsa } = generateKeyPairSync('rsa', { modulusLength: 1024 });
@@ -20,6 +21,9 @@ const pkcs8 = (key: KeyObject) => key.export({ type: 'pkcs8', format: 'pem' }).t
 const pkcs1 = rsa.export({ type: 'pkcs1', format: 'pem' }).toString();
 const spki = createPublicKey(rsa).export({ type: 'spki', format: 'pem' }).toString();
 const passphrase = 'CANARY-passphrase';
+
+const publicHalf = (key: string | JsonWebKey) =>
+  typeof key === 'string' ? createPublicKey(key) : createPublicKey({ key, format: 'jwk' });
 
 function parse(secret: unknown, method: ClientAuthMethod = 'client_secret_post') {
   const value = typeof secret === 'string' ? secret : JSON.stringify(secret);
@@ -61,25 +65,26 @@ describe('clients with a key', () => {
     );
     expect(clientId).toBe('id');
     expect(keyId).toBeUndefined();
-    const signing = signingKeys!.get('RS256') as CryptoKey;
-    expect(signing).toMatchObject({ type: 'private', extractable: false, usages: ['sign'] });
     const data = Buffer.from('to be signed');
-    const signature = await crypto.subtle.sign('RSASSA-PKCS1-v1_5', signing, data);
-    expect(verify('sha256', data, createPublicKey(rsa), Buffer.from(signature))).toBe(true);
-    expect(Buffer.from(signature)).toEqual(sign('sha256', data, rsa));
+    const signature = await signingKeys!.get('RS256')!(data, budgetOf());
+    expect(signature).toEqual(sign('sha256', data, rsa));
+    expect(inspect(signingKeys, { depth: null, showHidden: true })).not.toContain('KeyObject');
   });
 
-  test.each<[string, unknown, string[]]>([
+  test.each<[string, string | JsonWebKey, string[]]>([
     ['RSA', pkcs8(rsa), ['RS256', 'PS256']],
     ['RSA whose JWK names its alg', { ...jwk, alg: 'PS256' }, ['PS256']],
-    ['P-256 in SEC 1', ec.export({ type: 'sec1', format: 'pem' }), ['ES256']],
+    ['P-256 in SEC 1', ec.export({ type: 'sec1', format: 'pem' }).toString(), ['ES256']],
     ['P-256 in a JWK', ec.export({ format: 'jwk' }), ['ES256']],
     ['P-384', pkcs8(p384), ['ES384']],
     ['Ed25519', pkcs8(ed25519), ['EdDSA', 'Ed25519']],
   ])('a key on %s signs by what it can', async (_, key, algorithms) => {
     const { signingKeys } = await parse({ client_id: 'id', private_key: key }, 'private_key_jwt');
     expect([...signingKeys!.keys()]).toEqual(algorithms);
-    for (const signing of signingKeys!.values()) expect((signing as CryptoKey).extractable).toBe(false);
+    for (const [alg, sign] of signingKeys!) {
+      const jwt = await signJwt({ alg }, { iss: 'id' }, sign, budgetOf());
+      expect((await jwtVerify(jwt, publicHalf(key))).payload).toEqual({ iss: 'id' });
+    }
   });
 
   test('key_id names the key, else the JWK’s own kid does', async () => {
