@@ -49,6 +49,8 @@ const SPARE_LIFE = 300_000;
 export function clients({ clock, timing, secrets, refusals }: ClientParts): Clients {
   const recheckedAt = new Map<string, number>();
   const spares = new Map<string, { readonly version: SecretVersion | undefined; readonly until: number }>();
+  // To sign with a private key that was just imported takes three times as long as with one that has signed before.
+  const parsed = new Map<string, { readonly value: Redacted; readonly client: Client }>();
 
   return { withClient, standingRefusal, isMended, secretVersion };
 
@@ -130,13 +132,20 @@ export function clients({ clock, timing, secrets, refusals }: ClientParts): Clie
   }
 
   async function clientOf(connection: Connection, { value }: SecretVersion): Promise<Client> {
-    const { clientAuth, secret, grant, kmsAlgorithm: algorithm, servesJwks: named, webIdentity } = connection;
-    if (!webIdentity) {
-      const kms = algorithm && { algorithm, sign: secrets.sign };
-      return parseClient(value, clientAuth, secret, grant, { kms, named });
-    }
+    const { webIdentity } = connection;
+    if (!webIdentity) return storedClient(connection, value);
     const { clientId } = webIdentity;
     return { clientId, identityToken: (budget) => secrets.vouch(webIdentity, budget) };
+  }
+
+  async function storedClient(connection: Connection, value: Redacted): Promise<Client> {
+    const known = parsed.get(connection.name);
+    if (known?.value === value) return known.client;
+    const { clientAuth, secret, grant, kmsAlgorithm: algorithm, servesJwks: named } = connection;
+    const kms = algorithm && { algorithm, sign: secrets.sign };
+    const client = await parseClient(value, clientAuth, secret, grant, { kms, named });
+    parsed.set(connection.name, { value, client });
+    return client;
   }
 
   function candidates(connection: Connection, accepted: SpareStage | undefined): Candidate[] {
