@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
+import { THEMES } from '../../.github/picture.ts';
 import { pageText } from '../support/pages.ts';
-import { grantTable, requestTable } from './growth/capacity.ts';
+import { PLOTS, TABLES } from './growth/page.ts';
 import { simulate } from './growth/simulate.ts';
 
 const LOAD = {
@@ -8,12 +9,12 @@ const LOAD = {
   requestsPerSecond: 10_000,
   environments: 100,
   shards: 1,
-  consentedOver: 24 * 3_600,
+  consentedOver: 8 * 3_600,
   seconds: 3_600,
 };
 
 test('the rules of renewal bring the vendor no spike, and callers a token that lives', () => {
-  const { vendorMean, vendorPeak, hitRate, leastLife } = simulate(LOAD);
+  const { vendorMean, vendorPeak, hitRate, leastLife, ...stale } = simulate(LOAD);
   // A refresh in a token's life, a little before its end.
   expect(vendorMean).toBeGreaterThan(LOAD.grants / 3_600);
   expect(vendorMean).toBeLessThan(LOAD.grants / 3_200);
@@ -21,6 +22,12 @@ test('the rules of renewal bring the vendor no spike, and callers a token that l
   expect(vendorPeak / vendorMean).toBeLessThan(1.35);
   expect(hitRate).toBe(1);
   expect(leastLife).toBeGreaterThan(150);
+  // Of lives that end with 187 to 300 seconds left.
+  expect(stale.medianLife).toBeCloseTo((3_600 + 243) / 2, -1);
+  expect(stale.mostLife).toBeGreaterThan(leastLife);
+  expect(stale.mostLife).toBeLessThan(300);
+  // Half a minute of a life.
+  expect(stale.replaced).toBeCloseTo(30 / 3_357, 4);
 });
 
 test('where a sweep does not manage, callers wait, and the simulation says so', () => {
@@ -48,7 +55,14 @@ test('the same seed gives the same figures, and another nearly the same', () => 
   expect(other.vendorMean / one.vendorMean).toBeCloseTo(1, 1);
 });
 
-test("the page about capacity shows the tables that the broker's figures make", () => {
-  expect(pageText('infra/CAPACITY.md')).toContain(requestTable());
-  expect(pageText('infra/CAPACITY.md')).toContain(grantTable());
+test.each(Object.entries(TABLES))('the page about capacity shows what the figures make: %s', (_, table) => {
+  expect(pageText('infra/CAPACITY.md')).toContain(table());
+});
+
+const drawings = Object.entries(PLOTS).flatMap(([name, draw]) =>
+  Object.entries(THEMES).map(([theme, colors]) => [`${name}-${theme}.svg`, () => draw(colors)] as const),
+);
+test.each(drawings)('and the plot that they make: %s', (file, draw) => {
+  expect(pageText(`test/bench/growth/${file}`)).toBe(draw());
+  expect(pageText('infra/CAPACITY.md')).toContain(`../test/bench/growth/${file}`);
 });

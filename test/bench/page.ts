@@ -2,8 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { THEMES } from '../../.github/picture.ts';
 import { type Report, type Row, shareOfGoal, short, verdict } from './report.ts';
-
-type Theme = (typeof THEMES)[keyof typeof THEMES];
+import { escaped, svg, type Theme } from './svg.ts';
 
 const at = (name: string) => new URL(name, import.meta.url);
 
@@ -58,29 +57,25 @@ export function plot({ topics }: Report, { ink, quiet, line, accent }: Theme): s
   });
   const height = 40 + rows.length * BAR.height;
   const goal = BAR.left + BAR.unit;
-  return `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 940 ${height}" font-size="12" font-family="-apple-system, 'Segoe UI', Helvetica, Arial, sans-serif">
-<title>Figures as shares of their goals; 1 or less meets the goal</title>
-${bars.join('\n')}
+  return svg(
+    'Figures as shares of their goals; 1 or less meets the goal',
+    [940, height],
+    `${bars.join('\n')}
 <path d="M${goal} 22V${height - 6}" stroke="${line}" stroke-dasharray="4 3"/>
-<text x="${goal}" y="16" fill="${quiet}" text-anchor="middle">goal</text>
-</svg>
-`;
+<text x="${goal}" y="16" fill="${quiet}" text-anchor="middle">goal</text>`,
+  );
 }
 
-function escaped(text: string): string {
-  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;');
+/** The page, with this between the two comments that name it. */
+export function rewritten(page: string, name: string, text: string): string {
+  const between = new RegExp(`(?<=<!-- ${name} -->\\n).*(?=<!-- end of ${name} -->)`, 's');
+  return page.replace(between, () => `\n${text}\n\n`);
 }
-
-/** What stands between these lines is written by this program. */
-const WRITTEN = /(?<=<!-- figures -->\n).*(?=<!-- end of figures -->)/s;
 
 if (import.meta.main) {
   const report = figures();
   const page = readFileSync(at('README.md'), 'utf8');
-  writeFileSync(
-    at('README.md'),
-    page.replace(WRITTEN, () => `\n${tables(report)}\n\n`),
-  );
+  writeFileSync(at('README.md'), rewritten(page, 'figures', tables(report)));
   for (const [name, theme] of Object.entries(THEMES))
     writeFileSync(at(`figures-${name}.svg`), plot(report, theme));
 }

@@ -1,26 +1,43 @@
-/** The tables of `infra/CAPACITY.md`, in Markdown: `node test/bench/growth/capacity.ts`. */
+/** The tables of `infra/CAPACITY.md`, in Markdown. */
 import { HOURS, PRICES, usageCost } from '../../../infra/cost.ts';
-import { fromMemory, LIFE, RENEWAL, SWEEP_RATE } from './simulate.ts';
+import { growths } from './loads.ts';
+import { fromMemory, type Growth, LIFE, RENEWAL, SWEEP_RATE } from './simulate.ts';
 
+/** Of a month, as AWS bills it. */
 const SECONDS = HOURS * 3_600;
-/** A sealed grant is larger than one kilobyte, and moves in the index of what is due: out of one place, into another. */
-export const UNITS_PER_WRITE = 2 + 2;
 /** Seconds that a request takes where the table has to be asked. */
 const DURATION = 0.02;
 /** Synchronous requests a second that Lambda sends to one environment, however short they are. */
 const MOST_EACH = 10;
+/** Seconds between two refreshes of a grant, on average. */
+const EVERY = { keep_warm: LIFE - 250, on_use: 0.95 * 86_400 };
 
-/** Requests a second against the grants that they are spread over, evenly. */
+/** Dollars a month of so many units a second. */
+export function tablesCost({ reads, writes }: Pick<Growth, 'reads' | 'writes'>): number {
+  return (reads * PRICES.tableReadUnit + writes * PRICES.tableWriteUnit) * SECONDS;
+}
+
+/** Of so many requests a second, spread evenly over the grants; dollars a month. */
+export function requestsOf(requestsPerSecond: number, grants: number) {
+  const environments = Math.max(1, requestsPerSecond * DURATION, requestsPerSecond / MOST_EACH);
+  const memory = fromMemory({ grants, requestsPerSecond, environments });
+  const reads = requestsPerSecond * (1 - memory);
+  const { serving, logs } = usageCost(requestsPerSecond * SECONDS);
+  return { environments, memory, reads, serving, logs, tables: tablesCost({ reads, writes: 0 }) };
+}
+
+/** A second, of what keeps so many grants. */
+export function refreshesOf(grants: number, refresh: keyof typeof EVERY) {
+  const refreshes = grants / EVERY[refresh];
+  return { refreshes, reads: refreshes * RENEWAL.reads, writes: refreshes * RENEWAL.writes };
+}
+
 export function requestTable(): string {
   const rows = [10, 1_000, 100_000].flatMap((rate) =>
     [1_000, 1e6, 1e8].map((grants) => {
-      const environments = Math.max(1, rate * DURATION, rate / MOST_EACH);
-      const memory = fromMemory({ grants, requestsPerSecond: rate, environments });
-      const reads = rate * (1 - memory);
-      const { serving, logs } = usageCost(rate * SECONDS);
-      const cells = [environments, `${(memory * 100).toFixed(1)} %`, reads];
-      const money = [serving, logs, reads * SECONDS * PRICES.tableReadUnit].map(dollars);
-      return row([rate, grants, ...cells, ...money]);
+      const { environments, memory, reads, serving, logs, tables } = requestsOf(rate, grants);
+      const cells = [environments, percent(memory), reads];
+      return row([rate, grants, ...cells, ...[serving, logs, tables].map(dollars)]);
     }),
   );
   return table(
@@ -41,28 +58,47 @@ export function requestTable(): string {
 /** What keeping grants warm costs, whether anybody asks for them or not; `on_use` is once a day. */
 export function grantTable(): string {
   const rows = [1_000, 1e6, 1e8].flatMap((grants) =>
-    (
-      [
-        ['keep_warm', LIFE - 250],
-        ['on_use', 0.95 * 86_400],
-      ] as const
-    ).map(([refresh, every]) => {
-      const renewals = grants / every;
-      const writes = renewals * RENEWAL.writes * UNITS_PER_WRITE;
-      const cost =
-        (writes * PRICES.tableWriteUnit + renewals * RENEWAL.reads * PRICES.tableReadUnit) * SECONDS;
-      return row([
-        grants,
-        `\`${refresh}\``,
-        renewals,
-        Math.max(1, Math.ceil(renewals / SWEEP_RATE)),
-        writes,
-        dollars(cost),
-      ]);
+    (['keep_warm', 'on_use'] as const).map((refresh) => {
+      const { refreshes, ...units } = refreshesOf(grants, refresh);
+      const shards = Math.max(1, Math.ceil(refreshes / SWEEP_RATE));
+      const cells = [refreshes, shards, units.writes, dollars(tablesCost(units))];
+      return row([grants, `\`${refresh}\``, ...cells]);
     }),
   );
   return table(
     ['Grants', '`refresh`', 'Refreshes a second', '`shards`', 'Write units a second', 'Table a month'],
+    rows,
+  );
+}
+
+/** What the simulation says. */
+export function growthTable(): string {
+  const rows = growths().map(([name, , growth]) => {
+    const { vendorMean, vendorPeak, hitRate, medianLife, mostLife, leastLife } = growth;
+    const vendor = [vendorMean, vendorPeak, `${number(vendorPeak / vendorMean)} ×`];
+    const life = [medianLife, mostLife, leastLife].map((seconds) => `${number(seconds)} s`);
+    return row([
+      name,
+      ...vendor,
+      percent(hitRate),
+      ...life,
+      percent(growth.replaced),
+      dollars(tablesCost(growth)),
+    ]);
+  });
+  return table(
+    [
+      'A million grants',
+      'Refreshes a second',
+      'Most in ten seconds',
+      'Of the mean',
+      'Wait for no vendor',
+      'Life left, median',
+      'Of 99 % at least',
+      'Least',
+      "Of memory's, replaced already",
+      'Tables a month',
+    ],
     rows,
   );
 }
@@ -80,5 +116,4 @@ function number(value: number): string {
 }
 
 const dollars = (amount: number) => `$${number(amount)}`;
-
-if (import.meta.main) console.log(`${requestTable()}\n\n${grantTable()}`);
+const percent = (share: number) => `${(share * 100).toFixed(1)} %`;

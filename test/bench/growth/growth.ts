@@ -1,39 +1,24 @@
-import { HOURS, PRICES } from '../../../infra/cost.ts';
+import { PRODUCTION } from '../../../shared/broker/times.ts';
 import type { Measurement, Topic } from '../topic.ts';
-import { UNITS_PER_WRITE } from './capacity.ts';
-import { type Load, simulate } from './simulate.ts';
-
-/** A month, as AWS bills it; seconds. */
-const MONTH = HOURS * 3_600;
-const UNITS = { read: 1, write: UNITS_PER_WRITE };
-
-const MILLION = {
-  grants: 1_000_000,
-  requestsPerSecond: 100_000,
-  environments: 10_000,
-  shards: 8,
-  consentedOver: 24 * 3_600,
-  seconds: 4 * 3_600,
-};
-const LOADS: Readonly<Record<string, Load>> = {
-  'consents over a day': MILLION,
-  'consents within ten minutes': { ...MILLION, consentedOver: 600 },
-  'after an hour without the vendor': { ...MILLION, outage: 3_600 },
-};
+import { requestsOf, tablesCost } from './capacity.ts';
+import { growths } from './loads.ts';
+import type { Growth, Load } from './simulate.ts';
 
 /** `npm run bench -- --simulate` */
 export const growth: Topic = {
   title:
     'Growth, simulated by the rules of production: a million grants, tokens of an hour, 100,000 requests a second',
   async measure() {
-    return Object.entries(LOADS).flatMap(([name, load]) => measured(name, load));
+    return growths().flatMap(([name, load, growth]) => measured(name, load, growth));
   },
 };
 
-function measured(name: string, load: Load): Measurement[] {
-  const { vendorMean, vendorPeak, hitRate, memoryRate, leastLife, reads, writes } = simulate(load);
+function measured(name: string, { requestsPerSecond, grants }: Load, growth: Growth): Measurement[] {
+  const { vendorMean, vendorPeak, hitRate, memoryRate, leastLife, reads, writes } = growth;
   const mean = `${name}: vendor, mean`;
-  const tables = reads * UNITS.read * PRICES.tableReadUnit + writes * UNITS.write * PRICES.tableWriteUnit;
+  const recheck = PRODUCTION.memoryRecheck / 1000;
+  const { serving, logs } = requestsOf(requestsPerSecond, grants);
+  const tables = tablesCost(growth);
   return [
     { what: mean, value: vendorMean, unit: '/s' },
     {
@@ -50,9 +35,18 @@ function measured(name: string, load: Load): Measurement[] {
       goal: { atLeast: 99.9 },
     },
     { what: `${name}: % of requests from memory`, value: memoryRate * 100, unit: '' },
-    { what: `${name}: least life of a token replaced, s`, value: leastLife, unit: '' },
-    { what: `${name}: table, read units`, value: reads * UNITS.read, unit: '/s' },
-    { what: `${name}: table, write units`, value: writes * UNITS.write, unit: '/s' },
-    { what: `${name}: tables, $ a month`, value: tables * MONTH, unit: '' },
+    { what: `${name}: life left of a token given out, median, s`, value: growth.medianLife, unit: '' },
+    { what: `${name}: the same, of all but 1 in 100, s`, value: growth.mostLife, unit: '' },
+    { what: `${name}: the same, from the table, least, s`, value: leastLife, unit: '' },
+    { what: `${name}: the same, from memory, least, s`, value: leastLife - recheck, unit: '' },
+    {
+      what: `${name}: % of what memory gives that is replaced, for ${recheck} s at most`,
+      value: growth.replaced * 100,
+      unit: '',
+    },
+    { what: `${name}: table, read units`, value: reads, unit: '/s' },
+    { what: `${name}: table, write units`, value: writes, unit: '/s' },
+    { what: `${name}: tables, $ a month`, value: tables, unit: '' },
+    { what: `${name}: with API, Lambda and logs, $ a month`, value: tables + serving + logs, unit: '' },
   ];
 }

@@ -1,5 +1,5 @@
 /**
- * What the broker's own rules make of many grants and many requests, second by second of a simulated day. When a grant is
+ * What the broker's own rules make of many grants and many requests, second by second of simulated hours. When a grant is
  * renewed is decided by `dueAfter`, the function that decides it in production; what a sweep manages in a second and how
  * requests spread is assumed, and said.
  *
@@ -41,7 +41,12 @@ export interface Growth {
   readonly memoryRate: number;
   /** Seconds of life that a token had left when it was replaced, at the least; below 0 callers waited. */
   readonly leastLife: number;
-  /** Items read and written a second, by requests and sweeps. */
+  /** Seconds of life left of the tokens that the table gives out: of half of them at least, and of all but one in a hundred. */
+  readonly medianLife: number;
+  readonly mostLife: number;
+  /** Of what memory gives out, the share that the table has replaced, `memoryRecheck` ago at most. */
+  readonly replaced: number;
+  /** Units of the table a second, by requests and sweeps. */
   readonly reads: number;
   readonly writes: number;
 }
@@ -50,8 +55,11 @@ export interface Growth {
 export const LIFE = 3_600;
 /** Renewals that one sweep manages in a second, as `npm run bench -- sweep` measures on one core, with a wide margin. */
 export const SWEEP_RATE = 150;
-/** Reading the grant, then its lease and its answer. */
-export const RENEWAL = { reads: 2, writes: 2 };
+/**
+ * Units of the table. The grant is read; its lease and its answer are written, each larger than one kilobyte, and moved
+ * in the index of what is due: out of one place, into another.
+ */
+export const RENEWAL = { reads: 2, writes: 2 * (2 + 2) };
 /** Seconds, over which "a second" is a mean: vendors count by ten or more. */
 const WINDOW = 10;
 
@@ -60,30 +68,29 @@ export function simulate(load: Load): Growth {
   const answered = consentedOver + (load.outage ?? 0);
   const begun = answered + 2 * LIFE;
   const end = begun + seconds;
-  const due = new Calendar(grants, end + LIFE);
-  const expiry = new Float64Array(grants);
+  const due = new Calendar();
   const policy = duePolicy(load.seed ?? 1);
   for (let grant = 0; grant < grants; grant += 1) {
     const consented = (grant * consentedOver) / grants;
-    expiry[grant] = consented + LIFE;
-    due.put(grant, policy(consented));
+    due.put(policy(consented), consented + LIFE);
   }
   const vendor = new Float64Array(Math.ceil((end - consentedOver) / WINDOW));
+  const replacedWith = new Int32Array(LIFE);
   let leastLife = LIFE;
   let waited = 0;
   for (let second = 0; second < end; second += 1) {
     if (second >= consentedOver && second < answered) continue;
     // What there is no time for comes first in the next second.
     for (let room = shards * SWEEP_RATE; room > 0; room -= 1) {
-      const grant = due.take(second);
-      if (grant === undefined) break;
-      const left = expiry[grant]! - second;
-      expiry[grant] = second + LIFE;
-      due.put(grant, policy(second, due.second));
+      const expiry = due.take(second);
+      if (expiry === undefined) break;
+      due.put(policy(second, due.second), second + LIFE);
       if (second < consentedOver) continue;
       vendor[Math.floor((second - consentedOver) / WINDOW)]! += 1 / WINDOW;
       if (second < begun) continue;
+      const left = expiry - second;
       leastLife = Math.min(leastLife, left);
+      replacedWith[Math.max(0, Math.floor(left))]! += 1;
       // One caller asks the vendor, and those who come meanwhile wait for it.
       if (left < PRODUCTION.minimumLife / 1000) waited += 1 + requestsPerSecond / grants;
     }
@@ -98,9 +105,29 @@ export function simulate(load: Load): Growth {
     hitRate: 1 - waited / (requestsPerSecond * seconds),
     memoryRate,
     leastLife,
+    medianLife: lifeLeft(replacedWith, 0.5),
+    mostLife: lifeLeft(replacedWith, 0.01),
+    // What memory holds is half as old as it may be, on average.
+    replaced: (renewals / grants) * (PRODUCTION.memoryRecheck / 2_000),
     reads: requestsPerSecond * (1 - memoryRate) + renewals * RENEWAL.reads,
     writes: renewals * RENEWAL.writes,
   };
+}
+
+/**
+ * Requests find a token at any second of its life until it was replaced.
+ * @param replacedWith tokens that were replaced with so many seconds of life left
+ * @returns seconds; of this share of requests the token has less
+ */
+function lifeLeft(replacedWith: Int32Array, share: number): number {
+  const all = replacedWith.reduce((sum, count, left) => sum + count * (LIFE - left), 0);
+  let found = 0;
+  let tokens = 0;
+  return replacedWith.findIndex((count) => {
+    tokens += count;
+    found += tokens;
+    return found >= all * share;
+  });
 }
 
 /**
@@ -150,21 +177,14 @@ function seeded(seed: number): () => number {
   };
 }
 
-/** For each second the grants that are due in it, as lists that are threaded through one array. */
+/** For each second the grants that are due in it, each as the second in which its token ends. */
 class Calendar {
-  readonly #first: Int32Array;
-  readonly #next: Int32Array;
+  readonly #seconds: number[][] = [];
   #oldest = 0;
 
-  constructor(grants: number, seconds: number) {
-    this.#first = new Int32Array(Math.ceil(seconds)).fill(-1);
-    this.#next = new Int32Array(grants);
-  }
-
-  put(grant: number, second: number): void {
-    const at = Math.min(Math.floor(second), this.#first.length - 1);
-    this.#next[grant] = this.#first[at]!;
-    this.#first[at] = grant;
+  put(second: number, expiry: number): void {
+    this.#seconds[Math.floor(second)] ??= [];
+    this.#seconds[Math.floor(second)]!.push(expiry);
   }
 
   /** In which the one was due that was taken last. */
@@ -174,10 +194,7 @@ class Calendar {
 
   /** The one that is due first, by this second. */
   take(second: number): number | undefined {
-    while (this.#oldest < second && this.#first[this.#oldest] === -1) this.#oldest += 1;
-    const grant = this.#first[this.#oldest]!;
-    if (grant === -1) return undefined;
-    this.#first[this.#oldest] = this.#next[grant]!;
-    return grant;
+    while (this.#oldest < second && !this.#seconds[this.#oldest]?.length) this.#oldest += 1;
+    return this.#seconds[this.#oldest]?.pop();
   }
 }
