@@ -6,9 +6,14 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 
 /** From the sources, by esbuild. In the npm package another module stands here, as it has no sources. */
 export function build(program: Program): Bundle {
+  return bundleOf(`functions/${program}.lambda.ts`);
+}
+
+/** @param entry a module's path in this repository */
+export function bundleOf(entry: string): Bundle {
   const { outputFiles, metafile } = buildSync({
     absWorkingDir: root,
-    entryPoints: [`functions/${program}.lambda.ts`],
+    entryPoints: [entry],
     outfile: BUNDLE_FILE,
     bundle: true,
     write: false,
@@ -37,7 +42,8 @@ export function build(program: Program): Bundle {
     alias: {
       // Lambda always gives credentials in the environment; the whole provider chain costs 135 KB and cold start.
       '@aws-sdk/credential-provider-node': './infra/bundling/credentials.ts',
-      '@aws-sdk/middleware-endpoint-discovery': './infra/bundling/unused.ts',
+      '@aws-sdk/client-dynamodb': './infra/bundling/services/dynamodb.ts',
+      '@aws-sdk/client-secrets-manager': './infra/bundling/services/secrets-manager.ts',
       '@smithy/core/config': './infra/bundling/configuration.ts',
       'node:fs/promises': './infra/bundling/files.ts',
       '@smithy/core/event-streams': './infra/bundling/unused.ts',

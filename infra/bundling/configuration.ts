@@ -1,7 +1,6 @@
 /**
  * Stands in for `@smithy/core/config` in the bundles: where Lambda runs there are no configuration files, for which the SDK
- * looks at the first request of each client, nor is the mode of its defaults to be found out: `shared/aws/clients.ts` says it.
- * What the environment says holds as ever.
+ * looks at the first request of each client. What the environment says holds as ever.
  */
 import type { LoadedConfigSelectors, LocalConfigOptions } from '@smithy/core/config';
 
@@ -26,8 +25,4 @@ async function load<Value>(
     // As the SDK has it, a value that cannot be read counts as none.
   }
   return otherwise instanceof Function ? otherwise() : otherwise;
-}
-
-export function resolveDefaultsModeConfig({ defaultsMode }: { readonly defaultsMode: string }) {
-  return async () => defaultsMode;
 }

@@ -1,20 +1,4 @@
-/**
- * Stands in for parts of the SDK that the broker's operations never reach: event streams, and the discovery of DynamoDB
- * endpoints, which only other services' operations ask for.
- */
-
-/** Of `@aws-sdk/middleware-endpoint-discovery`. */
-export const NODE_ENDPOINT_DISCOVERY_CONFIG_OPTIONS = {
-  environmentVariableSelector: () => undefined,
-  configFileSelector: () => undefined,
-  default: undefined,
-};
-
+/** Stands in for `@smithy/core/event-streams` in the bundles, which no operation of the broker's has. */
 const asItIs = <Input>(input: Input): Input => input;
 
-export {
-  asItIs as eventStreamSerdeProvider,
-  asItIs as resolveEndpointDiscoveryConfig,
-  /** Of `@smithy/core/event-streams`. */
-  asItIs as resolveEventStreamSerdeConfig,
-};
+export { asItIs as eventStreamSerdeProvider, asItIs as resolveEventStreamSerdeConfig };
