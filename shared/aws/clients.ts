@@ -24,7 +24,7 @@ export type SecretsManager = Bounded<SecretsManagerClient>;
 export function tokensClient(config: DynamoDBClientConfig = {}, clock = systemClock): Dynamo {
   const bounds = { maxAttempts: 2, requestHandler: httpBounds(500, 1_000) };
   const client = new DynamoDBClient({ ...common, ...bounds, ...config });
-  return { client: withoutRested(client, clock), timeout: 2_500 };
+  return { client: fitted(client, clock), timeout: 2_500 };
 }
 
 /**
@@ -34,7 +34,7 @@ export function tokensClient(config: DynamoDBClientConfig = {}, clock = systemCl
 export function grantsClient(config: DynamoDBClientConfig = {}, clock = systemClock): Dynamo {
   const bounds = { maxAttempts: 2, requestHandler: httpBounds(1_000, 1_500) };
   const client = new DynamoDBClient({ ...common, ...bounds, ...config });
-  return { client: withoutRested(client, clock), timeout: 3_500 };
+  return { client: fitted(client, clock), timeout: 3_500 };
 }
 
 export function secretsManagerClient(
@@ -43,7 +43,7 @@ export function secretsManagerClient(
 ): SecretsManager {
   const bounds = { maxAttempts: 3, requestHandler: httpBounds(1_000, 2_000) };
   const client = new SecretsManagerClient({ ...common, ...bounds, ...config });
-  return { client: withoutRested(client, clock), timeout: 6_500 };
+  return { client: fitted(client, clock), timeout: 6_500 };
 }
 
 /** Said outright, because the SDK otherwise looks for them in configuration files at the first request. */
@@ -59,13 +59,12 @@ function httpBounds(connectionTimeout: number, requestTimeout: number) {
  */
 const MOST_REST = 10_000;
 
-/** The client, which after a rest uses none of the connections from before it (invariant 16). */
-function withoutRested<Client extends DynamoDBClient | SecretsManagerClient>(
-  client: Client,
-  clock: Clock,
-): Client {
+/** The client, which after a rest uses none of the connections from before it (invariant 16), and has nothing to log. */
+function fitted<Client extends DynamoDBClient | SecretsManagerClient>(client: Client, clock: Clock): Client {
   let activeAt = clock.now();
   const { middlewareStack, config } = client as DynamoDBClient;
+  // It makes a copy of all that is asked and answered, for a logger that is not there.
+  middlewareStack.remove('loggerMiddleware');
   middlewareStack.add(
     (next) => async (sent) => {
       if (clock.now() - activeAt > MOST_REST) dropPooled(config.requestHandler);

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { createServer, type Socket } from 'node:net';
 import { DescribeTableCommand, DescribeTimeToLiveCommand } from '@aws-sdk/client-dynamodb';
+import { CreateSecretCommand, GetSecretValueCommand } from '@aws-sdk/client-secrets-manager';
 import { afterEach, expect, test } from 'vitest';
 import { grantsClient, secretsManagerClient, tokensClient } from '../../shared/aws/clients.ts';
 import { createTables } from '../../shared/aws/create-tables.ts';
@@ -42,6 +43,23 @@ test('the bounds of every client are the documented ones', async () => {
     [2, 3_500],
     [3, 6_500],
   ]);
+});
+
+test('no client shows a logger what is asked and answered', async () => {
+  const endpoint = await startStoreEndpoint();
+  close = endpoint.close;
+  const shown: unknown[] = [];
+  const show = (...values: unknown[]) => void shown.push(values);
+  const logger = { trace: show, debug: show, info: show, warn: show, error: show };
+  const config = { ...localAccess, endpoint: endpoint.origin, logger };
+  const named = { TableName: 'told-to-nobody' };
+  for (const { client } of [tokensClient(config), grantsClient(config)])
+    await expect(client.send(new DescribeTableCommand(named))).rejects.toThrow();
+  const { client } = secretsManagerClient(config);
+  const secret = { Name: 'told-to-nobody', SecretString: 'told-to-nobody' };
+  await client.send(new CreateSecretCommand(secret));
+  await client.send(new GetSecretValueCommand({ SecretId: secret.Name }));
+  expect(JSON.stringify(shown)).not.toContain('told-to-nobody');
 });
 
 test('a tokens table that accepts and never answers is given up after two attempts', async () => {
