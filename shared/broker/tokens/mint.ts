@@ -113,6 +113,7 @@ export function mintingSupply(parts: MintParts, request: TokenRequest): TokenSup
   }
 
   async function mint(budget: Acquisition['budget']): Promise<Token> {
+    access.prepare(connection);
     if (request.spender) await parts.spend(connection, request.spender);
     return access.asClient(request, 'mint', budget, async (call) => {
       const scope = request.scopes.join(' ');

@@ -25,6 +25,8 @@ export interface ClientParts {
 }
 
 export interface Clients {
+  /** Begins to look up what `withClient` needs, beside what comes before it. Tells no failure. */
+  prepare(connection: Connection): void;
   /**
    * Runs `use` with the connection's client, and again with another version of its secret where the vendor refuses
    * the client. While a refusal of all versions is remembered, `use` is not run.
@@ -52,7 +54,11 @@ export function clients({ clock, timing, secrets, refusals }: ClientParts): Clie
   // To sign with a private key that was just imported takes three times as long as with one that has signed before.
   const parsed = new Map<string, { readonly value: Redacted; readonly client: Client }>();
 
-  return { withClient, standingRefusal, isMended, secretVersion };
+  return { prepare, withClient, standingRefusal, isMended, secretVersion };
+
+  function prepare(connection: Connection): void {
+    refusalOfCurrent(connection).catch(() => undefined);
+  }
 
   async function withClient<T>(connection: Connection, use: (client: Client) => Promise<T>): Promise<T> {
     const refusal = await refusalOfCurrent(connection);
@@ -67,8 +73,9 @@ export function clients({ clock, timing, secrets, refusals }: ClientParts): Clie
   }
 
   async function refusalOfCurrent(connection: Connection): Promise<ClientRefusal | undefined> {
-    const { versionId } = await readCurrent(connection);
-    return refusals.of(connection.name, versionId);
+    const looks = [readCurrent(connection), refusals.of(connection.name)] as const;
+    const [{ versionId }, refusal] = await Promise.all(looks);
+    return refusal?.secretVersion === versionId ? refusal : undefined;
   }
 
   async function standing(

@@ -8,8 +8,8 @@ import { nextFailure } from './failure.ts';
 
 /** What vendors refuse of a connection's secret, remembered by version, however many subjects ask (invariant 8). */
 export interface ClientRefusals {
-  /** The refusal of this version of the secret, whether it still stands or not. */
-  of(connection: string, secretVersion: string): Promise<ClientRefusal | undefined>;
+  /** The latest refusal, whether it still stands or not, and whichever version of the secret it is of. */
+  of(connection: string): Promise<ClientRefusal | undefined>;
   /** @param accepted where the version stands that the vendor took instead */
   remember(
     connection: string,
@@ -28,9 +28,8 @@ export function clientRefusals(table: RefusalsTable, clock: Clock, timing: Timin
   const reads = new MemoryCache<{ readonly at: number; readonly found: ReturnType<typeof stored> }>();
 
   return {
-    async of(connection, secretVersion) {
-      const refusal = (await recentlyStored(connection)) ?? remembered.get(connection);
-      return refusal?.secretVersion === secretVersion ? refusal : undefined;
+    async of(connection) {
+      return (await recentlyStored(connection)) ?? remembered.get(connection);
     },
 
     async remember(connection, error, secretVersion, accepted) {

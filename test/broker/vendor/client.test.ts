@@ -54,3 +54,44 @@ test('a secret of two connections is read as each of them says', async () => {
     expect(await clientOf(other)).not.toHaveProperty('clientSecret');
   }
 });
+
+test('the secret and what is refused of it are looked up while the call is counted, and while each other is', async () => {
+  const counting = Promise.withResolvers<void>();
+  const reading = Promise.withResolvers<void>();
+  const begun: string[] = [];
+  const process = world.process(
+    await world.connect({ vendor: 'bits', scopes: ['application'], scope: 'application' }, 'bits'),
+    {
+      stores: (stores) => ({
+        ...stores,
+        budgets: {
+          async spend(...order) {
+            begun.push('count');
+            await counting.promise;
+            return stores.budgets.spend(...order);
+          },
+        },
+        secrets: {
+          ...stores.secrets,
+          async read(...order) {
+            begun.push('secret');
+            await reading.promise;
+            return stores.secrets.read(...order);
+          },
+        },
+        refusals: {
+          ...stores.refusals,
+          read(...order) {
+            begun.push('refusals');
+            return stores.refusals.read(...order);
+          },
+        },
+      }),
+    },
+  );
+  const token = process.token();
+  await expect.poll(() => begun.toSorted()).toEqual(['count', 'refusals', 'secret']);
+  counting.resolve();
+  reading.resolve();
+  expect((await token).source).toBe('vendor');
+});
