@@ -17,9 +17,11 @@ export interface Timing {
   readonly waitLimit: number;
   /** The longest that a request waits for a renewal that it does not need. */
   readonly renewalWait: number;
-  /** First and longest pause between two reads of another worker's lease; jittered. */
+  /** Shortest and longest pause between two reads of another worker's lease; jittered. */
   readonly pollFirst: number;
   readonly pollLast: number;
+  /** In between, as a share of the time waited so far: about the most that a wait is longer than it has to be. */
+  readonly pollShare: number;
   /** How long memory serves a token before the table is asked again. */
   readonly memoryRecheck: number;
   /** A token with less life left than this is not given out. */
@@ -49,6 +51,7 @@ export const PRODUCTION: Timing = {
   renewalWait: 2_000,
   pollFirst: 50,
   pollLast: 500,
+  pollShare: 1 / 4,
   memoryRecheck: 60_000,
   minimumLife: 10_000,
   renewAhead: 300_000,

@@ -23,6 +23,7 @@ test('production runs with exactly these', () => {
     renewalWait: 2_000,
     pollFirst: 50,
     pollLast: 500,
+    pollShare: 1 / 4,
     memoryRecheck: 60_000,
     minimumLife: 10_000,
     renewAhead: 300_000,

@@ -87,6 +87,12 @@ interface Outcome {
 /** A flight, and whether this request began it. */
 type Joined = Flight<KeyState, Outcome> & { readonly own: boolean };
 
+/** The pause before another worker's renewal is looked at again; `at`: milliseconds since the epoch. */
+interface Look {
+  readonly at: number;
+  readonly over: Promise<void>;
+}
+
 /** Kept of an invocation's time for its answer, in milliseconds. */
 const ANSWER_RESERVE = 500;
 
@@ -94,10 +100,10 @@ export function resolver(parts: ResolverParts): TokenSource {
   const { clock, timing, memory, observe } = parts;
   // Within its lease a renewal is over, and what is stored of it stored.
   const flights = new SingleFlight<KeyState, Outcome>(clock, timing.deadline + timing.clockSkew);
+  const looks = new Map<string, Look>();
 
   return async (request) => {
     const supply = parts.supplyOf(request);
-    let pause = timing.pollFirst;
     for (let waited = false; ; waited = true) {
       const outcome =
         fromMemory(supply, request) ??
@@ -106,13 +112,32 @@ export function resolver(parts: ResolverParts): TokenSource {
       if (answer || outcome.reason?.kind === 'leased') {
         if (waited && answer) observe({ type: 'lease_wait', ...waitOf(request) });
         if (answer) return answer;
-        const now = clock.now();
-        if (now + pause > lastPoll(supply, request, outcome)) return insteadOfWaiting(request, outcome, now);
-        await clock.sleep(pause * (0.5 + Math.random() / 2));
-        pause = Math.min(pause * 2, timing.pollLast);
+        const look = nextLook(supply, request);
+        if (look.at > lastPoll(supply, request, outcome))
+          return insteadOfWaiting(request, outcome, clock.now());
+        await look.over;
       }
     }
   };
+
+  /**
+   * When a request whose key another worker renews looks again. Those in this process that wait for one key do so together,
+   * so that one read serves them; whoever has waited less than they have does not wait as long as they do.
+   */
+  function nextLook({ key }: TokenSupply, { begunAt }: TokenRequest): Look {
+    const now = clock.now();
+    const { pollFirst, pollLast, pollShare } = timing;
+    const longest = Math.min(Math.max(pollFirst, (now - begunAt) * pollShare), pollLast);
+    const known = looks.get(key);
+    if (known && known.at <= now + longest) return known;
+    const pause = longest * (0.5 + Math.random() / 2);
+    const over = clock.sleep(pause).then(() => {
+      if (looks.get(key) === look) looks.delete(key);
+    });
+    const look: Look = { at: now + pause, over };
+    looks.set(key, look);
+    return look;
+  }
 
   /** A token confirmed lately that satisfies, unless it should be renewed and nobody here is at it. */
   function fromMemory(supply: TokenSupply, request: TokenRequest): Outcome | undefined {

@@ -1,9 +1,14 @@
 import { describe, expect, test } from 'vitest';
+import { tokenRequest } from '../../../shared/broker/request.ts';
 import { PRODUCTION } from '../../../shared/broker/times.ts';
+import { resolver } from '../../../shared/broker/tokens/resolve.ts';
 import type { Connection } from '../../../shared/connections/connection.ts';
+import { MemoryCache } from '../../../shared/contract/memory-cache.ts';
 import type { TokenAnswer } from '../../../shared/contract/messages.ts';
 import { Redacted } from '../../../shared/contract/redacted.ts';
+import type { Clock } from '../../../shared/oauth/clock.ts';
 import { fingerprint } from '../../../shared/oauth/token.ts';
+import { bugsplat } from '../../../shared/vendors/bugsplat.ts';
 import { type BrokerProcess, brokerWorld, CALLER, counted, mints, refusal } from '../../support/broker.ts';
 import { json, startHttpPeer } from '../../support/http-peer.ts';
 
@@ -391,6 +396,50 @@ describe('another worker that does not finish', () => {
     expect(reads.map(({ consistent }) => consistent)).toEqual(reads.map((_, index) => index > 0));
     expect(reads.length).toBeGreaterThan(1);
     expect(mints(world, 'bugsplat')).toBe(0);
+  });
+
+  test('is looked at by all in a process that wait for it at once', async () => {
+    const reads: { consistent: boolean }[] = [];
+    const process = beside(await symbols(), reads);
+    const refusals = await Promise.all(Array.from({ length: 30 }, () => refusal(process.token())));
+    for (const each of refusals) expect(each).toMatchObject({ error: 'busy' });
+    expect(reads.length).toBeLessThan(refusals.length);
+  });
+
+  test('is looked at again after a quarter of the time waited at most, and twice a second at least', async () => {
+    const begunAt = world.clock.now();
+    let time = begunAt;
+    const looks: number[] = [];
+    const clock: Clock = {
+      now: () => time,
+      async sleep(milliseconds, signal) {
+        // What is given up when something else comes first never takes its time here.
+        if (signal) return new Promise(() => undefined);
+        time += milliseconds;
+      },
+    };
+    const lease = { id: 'another', until: begunAt + 30_000 };
+    const read = async () => {
+      looks.push(time - begunAt);
+      return { lease, renew: async () => undefined };
+    };
+    const ask = resolver({
+      clock,
+      timing: PRODUCTION,
+      memory: new MemoryCache(),
+      observe: () => undefined,
+      supplyOf: () => ({ key: 'leased', margin: 0, exclusive: false, read }),
+    });
+    const span = { begunAt, endsAt: begunAt + 29_000 };
+    await expect(ask(tokenRequest(await symbols(), bugsplat, {}, span))).rejects.toMatchObject({
+      code: 'busy',
+    });
+    for (const [index, look] of looks.slice(1).entries()) {
+      const waited = looks[index]!;
+      expect(look - waited).toBeLessThanOrEqual(Math.min(Math.max(50, waited / 4), 500));
+    }
+    expect(looks.at(-1)).toBeGreaterThan(23_000);
+    expect(looks.length).toBeLessThan(120);
   });
 
   test('leaves a caller what there is, though it wanted a longer life', async () => {
