@@ -64,6 +64,8 @@ export class Client {
     add: (middleware: (next: Next) => Next) => {
       this.#around = middleware;
     },
+    /** @returns whether it was there: none of the SDK's is */
+    remove: () => false,
   };
 
   constructor(service: Service, { maxAttempts, requestHandler }: Options) {
