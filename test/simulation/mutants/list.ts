@@ -477,6 +477,27 @@ export const MUTANTS: readonly Mutant[] = [
     caughtBy: 'test/broker/grants/refresh-token-life.test.ts',
   },
   {
+    breaks: 'A grant is not renewed before it must be, so that consents of one hour stay together.',
+    file: STATES,
+    find: 'return Math.random() * MOST_EARLY * period;',
+    replace: 'return 0;',
+    caughtBy: 'test/broker/grants/sweep.test.ts',
+  },
+  {
+    breaks: 'Grants that were renewed late together stay together.',
+    file: STATES,
+    find: 'return Math.max(0, now - wasDue) % period;',
+    replace: 'return 0 * (now - wasDue) * period;',
+    caughtBy: 'test/broker/grants/sweep.test.ts',
+  },
+  {
+    breaks: 'Where a refresh ends the token before it, it comes as early as elsewhere.',
+    file: STATES,
+    find: 'if (vendor.refreshKillsAccessToken || latest <= now) return latest;',
+    replace: 'if (latest <= now) return latest;',
+    caughtBy: 'test/broker/grants/sweep.test.ts',
+  },
+  {
     breaks: 'minimum_refresh_age does not count for grants that were due before it was set.',
     file: SWEEP,
     find: 'if (soonest !== undefined && soonest > Math.max(now, grant.dueAt)) {',
