@@ -1,4 +1,5 @@
 /** What every deployed function has around its handler: log context, metrics, and for HTTP the error answers. */
+import middy from '@middy/core';
 import type { APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
 import { BrokerError } from '../shared/contract/errors.ts';
 import { errorAnswer, internalError } from './http-answers.ts';
@@ -7,15 +8,10 @@ import type { Telemetry } from './telemetry.ts';
 export function observed<Event, Result>(
   { log, flush }: Telemetry,
   handler: (event: Event, context: Context) => Promise<Result>,
-): (event: Event, context: Context) => Promise<Result> {
-  return async (event, context) => {
-    log.begin(context);
-    try {
-      return await handler(event, context);
-    } finally {
-      flush();
-    }
-  };
+) {
+  return middy<Event, Result, Error, Context>()
+    .use({ before: ({ context }) => log.begin(context), after: flush, onError: flush })
+    .handler(handler);
 }
 
 /** For a function that answers in errors: each is counted, so that what Lambda counts beyond them crashed. */
