@@ -59,10 +59,20 @@ function httpBounds(connectionTimeout: number, requestTimeout: number) {
  */
 const MOST_REST = 10_000;
 
+/** Of a client, what is fitted here; those in the bundles (`infra/bundling/services`) have this and `send`. */
+export interface ClientParts {
+  readonly config: { readonly requestHandler: object };
+  readonly middlewareStack: {
+    add(around: (next: Next) => Next, options: { readonly step: 'initialize'; readonly name: string }): void;
+    remove(name: string): boolean;
+  };
+}
+type Next = (sent: unknown) => Promise<unknown>;
+
 /** The client, which after a rest uses none of the connections from before it (invariant 16), and has nothing to log. */
 function fitted<Client extends DynamoDBClient | SecretsManagerClient>(client: Client, clock: Clock): Client {
   let activeAt = clock.now();
-  const { middlewareStack, config } = client as DynamoDBClient;
+  const { middlewareStack, config } = client as unknown as ClientParts;
   // It makes a copy of all that is asked and answered, for a logger that is not there.
   middlewareStack.remove('loggerMiddleware');
   middlewareStack.add(

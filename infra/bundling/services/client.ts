@@ -22,6 +22,7 @@ import { Hash } from '@smithy/core/serde';
 import { NodeHttpHandler, type NodeHttpHandlerOptions } from '@smithy/node-http-handler';
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { EndpointV2, RetryErrorType, RetryToken, SdkError } from '@smithy/types';
+import type { ClientParts } from '../../../shared/aws/clients.ts';
 import { defaultProvider } from '../credentials.ts';
 
 /** What `shared/aws/clients.ts` says outright; the rest comes from the environment. */
@@ -53,7 +54,7 @@ interface SendOptions {
 
 type Next = (sent: unknown) => Promise<unknown>;
 
-export class Client {
+export class Client implements ClientParts {
   readonly #service: Service;
   readonly #retries: StandardRetryStrategy;
   #url: URL | undefined;
