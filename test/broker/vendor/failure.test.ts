@@ -149,13 +149,13 @@ describe('the memory of failures', () => {
     for (const held of [2, 4, 8, 16, 32, 60, 60]) {
       expect(await refusal(process.token())).toMatchObject({ vendor_error: 'invalid_scope' });
       requests += 1;
-      world.clock.advance((held - 0.5) * 1000);
+      world.clock.advance((held - 1) * 1000);
       for (const each of [process, world.process(connection)]) {
         const refused = await refusal(each.token());
         expect(refused).toMatchObject({ ...REFUSED, vendor_error: 'invalid_scope', retry_after: 1 });
       }
       expect(mints(world, 'bugsplat')).toBe(requests);
-      world.clock.advance(500);
+      world.clock.advance(1000);
     }
     world.vendors.bugsplat.setFault();
     expect(await process.token()).toMatchObject({ source: 'vendor' });
