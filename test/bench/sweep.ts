@@ -57,7 +57,7 @@ async function sweepOf(count: number): Promise<Measurement[]> {
   try {
     await seed(await storesAt(endpoint.url), vendor.origin, count);
     writes.reset();
-    const { renewed, wall, cpu, memory } = await sweepAt(endpoint.url, vendor.origin);
+    const { renewed, wall, cpu, memory, held } = await sweepAt(endpoint.url, vendor.origin);
     if (renewed !== count) throw new Error(`Of ${count} grants ${renewed} were renewed.`);
     const row = (what: string, value: number, unit: Measurement['unit']) => ({
       what: `${count} grants: ${what}`,
@@ -75,6 +75,7 @@ async function sweepOf(count: number): Promise<Measurement[]> {
       constant("for each, the broker's share", cpu / count, 'ms'),
       row('table writes for each', writes.count() / count, ''),
       constant('memory of the broker at most', memory, 'MB'),
+      constant('memory that it still holds at the end', held, 'MB'),
     ];
   } finally {
     await endpoint.close();
@@ -97,7 +98,8 @@ async function storesAt(url: string): Promise<Stores> {
 /** In a new process, so that nothing but the sweep is in its memory. */
 async function sweepAt(url: string, vendorOrigin: string): Promise<SweepCost> {
   const setup: SweepSetup = { url, vendorOrigin, connection: CONNECTION };
-  const child = fork(new URL('sweep-child.ts', import.meta.url), [JSON.stringify(setup)]);
+  const program = new URL('sweep-child.ts', import.meta.url);
+  const child = fork(program, [JSON.stringify(setup)], { execArgv: ['--expose-gc'] });
   const ended = once(child, 'exit').then(([code]) => {
     throw new Error(`The process that sweeps ended with ${code}`);
   });
