@@ -5,7 +5,6 @@
  */
 import { generateKeyPair, randomUUID } from 'node:crypto';
 import { promisify } from 'node:util';
-import { SignJWT } from 'jose';
 import { WEB_IDENTITY_ALGORITHMS } from '../../../shared/connections/connection.ts';
 import { type Answer, jsonAnswer, type Received } from '../http.ts';
 import { identityOf, LOCAL_ACCOUNT } from '../identities.ts';
@@ -76,6 +75,8 @@ export function stsService(now: () => number = Date.now): AwsService {
       throw invalid('DurationSeconds must be a whole number from 60 to 3600');
     const issuedAt = Math.floor(now() / 1000);
     const claims = { 'https://sts.amazonaws.com/': { aws_account: LOCAL_ACCOUNT, principal_id: subject } };
+    // As the keys: when first needed.
+    const { SignJWT } = await import('jose');
     const jwt = await new SignJWT(claims)
       .setProtectedHeader({ alg: key.alg, kid: key.kid, typ: 'JWT' })
       .setIssuer(issuer)
