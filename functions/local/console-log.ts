@@ -1,9 +1,20 @@
 /** Events as short lines for people who watch the local program; the deployed functions log them as JSON. */
 import type { AuditRecord, BrokerEvent } from '../../shared/broker/events.ts';
 
+/** Lines of this turn of the event loop, written together: one by one they cost a busy broker a tenth of its time. */
+let waiting = '';
+process.on('exit', flush);
+
 export function consoleLog(event: BrokerEvent): void {
   const text = lineOf(event);
-  if (text) process.stdout.write(`${new Date().toISOString().slice(11, 19)}  ${text}\n`);
+  if (!text) return;
+  if (waiting === '') setImmediate(flush);
+  waiting += `${new Date().toISOString().slice(11, 19)}  ${text}\n`;
+}
+
+function flush(): void {
+  process.stdout.write(waiting);
+  waiting = '';
 }
 
 function lineOf(event: BrokerEvent): string | undefined {
