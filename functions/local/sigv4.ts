@@ -6,7 +6,7 @@
  * up to at least 7.88 signs encoded paths and unsorted queries as they are, which AWS refuses too: with
  * it, use plain paths and at most one query parameter.
  */
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 import { Sha256 } from '@aws-crypto/sha256-js';
 import { SignatureV4 } from '@smithy/signature-v4';
 import type { Received } from './http.ts';
@@ -148,12 +148,12 @@ function identityFor(keyId: string, hint: string): Identity {
 
 /** The signer trusts `x-amz-content-sha256`, so that header must be the body's own hash (`UNSIGNED-PAYLOAD` is not). */
 function checkBody({ headers, body }: Received): string {
-  const hash = createHash('sha256').update(body).digest('hex');
+  const actual = hash('sha256', body);
   const claimed = headers['x-amz-content-sha256'];
-  if (claimed !== undefined && claimed !== hash) {
+  if (claimed !== undefined && claimed !== actual) {
     throw invalid('x-amz-content-sha256 is not the SHA-256 of the body (unsigned payloads are not accepted)');
   }
-  return hash;
+  return actual;
 }
 
 async function sign(
