@@ -1,9 +1,7 @@
 /** The deployed functions' broker: from the environment that the stack wrote and the file beside the bundle. */
 import { readFileSync } from 'node:fs';
 import type { Connection } from '../shared/connections/connection.ts';
-import { parseConnectionsText } from '../shared/connections/parse.ts';
 import { CONNECTIONS_FILE, fromEnvironment } from '../shared/contract/names.ts';
-import type { Vendor } from '../shared/vendors/vendor.ts';
 import { vendorsHere } from './brought-vendors.ts';
 import { awsStores, type Broker, compose } from './compose.ts';
 import { type Telemetry, telemetry } from './telemetry.ts';
@@ -13,10 +11,8 @@ interface Composed {
   readonly telemetry: Telemetry;
 }
 
-/** Called once per cold start. @throws BrokerError `internal`, ConnectionsFileError */
+/** Called once per cold start. @throws BrokerError `internal` */
 export function composeFromEnvironment(): Composed {
-  const vendors = vendorsHere();
-  const connections = readConnections(vendors);
   const instruments = telemetry();
   const stores = awsStores({
     tokensTable: fromEnvironment('tokensTable'),
@@ -27,12 +23,20 @@ export function composeFromEnvironment(): Composed {
   });
   const publicUrl = fromEnvironment('publicUrl');
   return {
-    broker: compose({ connections, vendors, stores, observe: instruments.observe, publicUrl }),
+    broker: compose({
+      connections: readConnections(),
+      vendors: vendorsHere(),
+      stores,
+      observe: instruments.observe,
+      publicUrl,
+    }),
     telemetry: instruments,
   };
 }
 
-function readConnections(vendors: Readonly<Record<string, Vendor>>): ReadonlyMap<string, Connection> {
+/** They were checked, and every default filled in, when the file was put beside the bundle. */
+function readConnections(): ReadonlyMap<string, Connection> {
   const text = readFileSync(new URL(CONNECTIONS_FILE, import.meta.url), 'utf8');
-  return parseConnectionsText(text, { vendors, allowLoopbackHttp: false });
+  const connections: Connection[] = JSON.parse(text);
+  return new Map(connections.map((connection) => [connection.name, connection]));
 }

@@ -17,42 +17,23 @@ interface Document {
   readonly connections: Readonly<Record<string, object>>;
 }
 
-interface LoadedConnections {
-  /** In the order of the file, secrets named as the stage has them. */
-  readonly connections: readonly Connection[];
-  /** For the functions, by name: as in the file but with every secret named, so that they need not know of stages. */
-  readonly documents: Document['connections'];
-  /** All of them, as a file. */
-  readonly text: string;
-}
-
-/** @throws OperatorError naming the file and every mistake in it */
+/**
+ * In the order of the file, secrets named as the stage has them.
+ * @throws OperatorError naming the file and every mistake in it
+ */
 export function loadConnections(
   source: string | Document,
   stage: Stage,
   vendors: Readonly<Record<string, Vendor>> = VENDORS,
-): LoadedConnections {
+): Connection[] {
   const options = { vendors, allowLoopbackHttp: false };
   const { document, where } =
     typeof source === 'string' ? read(source, options) : { document: source, where: undefined };
   return inFile(where, () => {
     const parsed = [...parseConnections(document, options).values()];
     if (parsed.length === 0) throw new OperatorError('There is no connection: a broker needs at least one.');
-    const connections = parsed.map((connection) => ({
-      ...connection,
-      secret: stage.secretName(connection.secret),
-    }));
-    const documents = staged(document as Document, connections);
-    return { connections, documents, text: `${JSON.stringify({ connections: documents }, undefined, 1)}\n` };
+    return parsed.map((connection) => ({ ...connection, secret: stage.secretName(connection.secret) }));
   });
-}
-
-function staged(document: Document, connections: readonly Connection[]): Document['connections'] {
-  const named = connections.map(({ name, secret, webIdentity }) => [
-    name,
-    { ...document.connections[name], ...(webIdentity ? {} : { secret }) },
-  ]);
-  return Object.fromEntries(named);
 }
 
 function read(path: string, options: ParseOptions): { document: unknown; where: string } {

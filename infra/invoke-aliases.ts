@@ -23,8 +23,6 @@ interface InvokeAliasesProps {
   readonly invoke: BrokerFunction;
   readonly deployment: BrokerFunction;
   readonly connections: readonly Connection[];
-  /** What the connections file says of each. */
-  readonly documents: Readonly<Record<string, unknown>>;
   /** JavaScript of vendors that are brought along. */
   readonly vendors: Readonly<Record<string, string>>;
   /** The API's functions move first: when new code is tried on some callers, direct ones wait for the outcome. */
@@ -51,7 +49,7 @@ export class InvokeAliases extends Construct {
         }),
       ],
     });
-    const direct = props.connections.filter(admitsDirectInvoke).map(({ name }) => name);
+    const direct = props.connections.filter(admitsDirectInvoke);
     this.#resource = new CustomResource(this, 'Resource', {
       resourceType: CUSTOM_RESOURCES.invokeAliases,
       serviceToken: props.deployment.function.functionArn,
@@ -64,7 +62,7 @@ export class InvokeAliases extends Construct {
           ...(!props.keepsVersions && { Version: currentVersion.version }),
         },
         Connections: Object.fromEntries(
-          direct.map((name) => [name, digest(JSON.stringify(props.documents[name]))]),
+          direct.map((connection) => [connection.name, digest(JSON.stringify(connection))]),
         ),
       },
     });

@@ -93,7 +93,7 @@ export class TokenBroker<Name extends string = string, VendorName extends string
     this.stage = stage.label;
     refuseTwins(this);
     const { vendors, sources } = bringVendors(props.vendors);
-    const { connections, documents, text } = loadConnections(props.connections, stage, vendors);
+    const connections = loadConnections(props.connections, stage, vendors);
     const service = stage.name(SERVICE);
 
     const stores = new Stores(this, stage, connections, props);
@@ -117,7 +117,7 @@ export class TokenBroker<Name extends string = string, VendorName extends string
         logRetention: logs.retention,
         tracing: props.tracing ?? false,
       },
-      luggage: { connections: text, vendors: sources },
+      luggage: { connections, vendors: sources },
       network: createNetwork(this, props.egress ?? 'public', { ...logs, ports: portsOf(connections) }),
       provisionedConcurrency: props.provisionedConcurrency,
       reservedConcurrency: props.reservedConcurrency,
@@ -169,7 +169,6 @@ export class TokenBroker<Name extends string = string, VendorName extends string
     this.#aliases = new InvokeAliases(this, 'Aliases', {
       ...functions,
       connections,
-      documents,
       vendors: sources,
       after: [functions.https.live, functions.callback.live],
       keepsVersions: props.provisionedConcurrency === undefined,

@@ -2,10 +2,10 @@
 import {
   type ClientAuthMethod,
   DEVICE_CODE_GRANT,
+  ENDPOINTS,
   type GrantType,
   isAssertionGrant,
 } from '../../shared/connections/connection.ts';
-import { ENDPOINTS } from '../../shared/connections/rules.ts';
 import { usage } from './failure.ts';
 import { KEY_TYPES } from './secret-keys.ts';
 

@@ -45,6 +45,7 @@ export function bundleOf(entry: string): Bundle {
       '@aws-sdk/client-dynamodb': './infra/bundling/services/dynamodb.ts',
       '@aws-sdk/client-secrets-manager': './infra/bundling/services/secrets-manager.ts',
       '@smithy/core/config': './infra/bundling/configuration.ts',
+      '@smithy/core/endpoints': './infra/bundling/endpoints.ts',
       'node:fs/promises': './infra/bundling/files.ts',
       '@smithy/core/event-streams': './infra/bundling/unused.ts',
     },

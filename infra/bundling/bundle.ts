@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { AssetHashType, DockerImage } from 'aws-cdk-lib';
 import { type AssetCode, Code } from 'aws-cdk-lib/aws-lambda';
+import type { Connection } from '../../shared/connections/connection.ts';
 import { CONNECTIONS_FILE, VENDORS_FILE } from '../../shared/contract/names.ts';
 import { build } from './build.ts';
 import { BUNDLE_FILE, type Bundle, type Program } from './programs.ts';
@@ -23,8 +24,8 @@ export function bundle(program: Program): Bundle {
 
 /** What travels beside a bundle, for functions that call vendors. */
 export interface Luggage {
-  /** Text of the connections file, which the environment's 4 KB do not hold. */
-  readonly connections: string;
+  /** The environment's 4 KB do not hold them. */
+  readonly connections: readonly Connection[];
   /** JavaScript of the vendors that the deployment brings along, by name. */
   readonly vendors: Readonly<Record<string, string>>;
 }
@@ -54,7 +55,7 @@ function filesOf({ connections, vendors }: Luggage): Record<string, string> {
     (name) => `export { default as '${name}' } from './vendor-${name}.mjs';\n`,
   );
   return {
-    [CONNECTIONS_FILE]: connections,
+    [CONNECTIONS_FILE]: JSON.stringify(connections),
     ...(modules.length > 0 && { [VENDORS_FILE]: exported.join(''), ...Object.fromEntries(modules) }),
   };
 }

@@ -208,34 +208,44 @@ export interface VendorRules {
   apiHosts(connection: Connection): readonly string[];
 }
 
+/** Members that are a URL of the server which the broker calls, or sends people to. */
+export const ENDPOINTS = [
+  'issuer',
+  'token_endpoint',
+  'authorization_endpoint',
+  'device_authorization_endpoint',
+  'pushed_authorization_request_endpoint',
+  'revocation_endpoint',
+  'userinfo_endpoint',
+] as const;
+
+/** Members that say how a server differs from the standards. */
+export const SERVER_MEMBERS = [
+  'default_lifetime',
+  'grace_window',
+  'refresh_token_lifetime',
+  'minimum_refresh_age',
+  'refresh_kills_access_token',
+  'rejection_statuses',
+  'token_params',
+  'token_member',
+  'token_type',
+  'scope_separator',
+  'body_encoding',
+  'assertion_audience',
+  'assertion_claims',
+  'grant_type',
+  'params',
+  'token_headers',
+  'scope_on_refresh',
+  'dead_grant_errors',
+  'revoke_access_tokens',
+  'pkce',
+] as const;
+
 /** Members of a connection that only some vendors take. */
 export type VendorMember =
   | 'tenant'
-  | 'issuer'
-  | 'token_endpoint'
-  | 'authorization_endpoint'
-  | 'device_authorization_endpoint'
-  | 'pushed_authorization_request_endpoint'
-  | 'revocation_endpoint'
-  | 'userinfo_endpoint'
+  | (typeof ENDPOINTS)[number]
   | 'endpoint_hosts'
-  | 'default_lifetime'
-  | 'grace_window'
-  | 'refresh_token_lifetime'
-  | 'minimum_refresh_age'
-  | 'refresh_kills_access_token'
-  | 'rejection_statuses'
-  | 'token_params'
-  | 'token_member'
-  | 'token_type'
-  | 'scope_separator'
-  | 'body_encoding'
-  | 'assertion_audience'
-  | 'assertion_claims'
-  | 'grant_type'
-  | 'params'
-  | 'token_headers'
-  | 'scope_on_refresh'
-  | 'dead_grant_errors'
-  | 'revoke_access_tokens'
-  | 'pkce';
+  | (typeof SERVER_MEMBERS)[number];

@@ -1,9 +1,11 @@
 import { isLoopback } from '../contract/loopback.ts';
 import {
   type ConnectionsIssue,
+  ENDPOINTS,
   isAssertionGrant,
   isForItself,
   OUT_OF_BAND,
+  SERVER_MEMBERS,
   type VendorMember,
   WEB_IDENTITY_ALGORITHMS,
 } from './connection.ts';
@@ -235,30 +237,6 @@ const RULES: readonly Rule[] = [
   refresh,
 ];
 
-/** How a server differs from the standards. */
-export const SERVER_MEMBERS = [
-  'default_lifetime',
-  'grace_window',
-  'refresh_token_lifetime',
-  'minimum_refresh_age',
-  'refresh_kills_access_token',
-  'rejection_statuses',
-  'token_params',
-  'token_member',
-  'token_type',
-  'scope_separator',
-  'body_encoding',
-  'assertion_audience',
-  'assertion_claims',
-  'grant_type',
-  'params',
-  'token_headers',
-  'scope_on_refresh',
-  'dead_grant_errors',
-  'revoke_access_tokens',
-  'pkce',
-] as const satisfies readonly VendorMember[];
-
 /** What the request itself is made of. */
 const RESERVED_HEADERS = [
   'authorization',
@@ -271,16 +249,5 @@ const RESERVED_HEADERS = [
 
 /** What keeps an assertion short-lived and single (RFC 7523 §3), and what the caller asks for. */
 const RESERVED_CLAIMS = ['exp', 'iat', 'nbf', 'jti', 'scope'];
-
-/** Members that are a URL of the server which the broker calls, or sends people to. */
-export const ENDPOINTS = [
-  'issuer',
-  'token_endpoint',
-  'authorization_endpoint',
-  'device_authorization_endpoint',
-  'pushed_authorization_request_endpoint',
-  'revocation_endpoint',
-  'userinfo_endpoint',
-] as const satisfies readonly VendorMember[];
 
 const VENDOR_MEMBERS: readonly VendorMember[] = ['tenant', ...ENDPOINTS, 'endpoint_hosts', ...SERVER_MEMBERS];

@@ -48,7 +48,7 @@ export const CUSTOM_RESOURCES = {
   stageGuard: 'Custom::StageGuard',
 } as const;
 
-/** File beside each bundle that holds the connections: larger than the environment's 4 KB may be. */
+/** File beside each bundle: an array of the connections as they were parsed; larger than the environment's 4 KB may be. */
 export const CONNECTIONS_FILE = 'connections.json';
 
 /** Module beside each bundle that exports the vendors which a deployment brings along, if it does. */

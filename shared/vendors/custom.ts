@@ -1,7 +1,6 @@
 import type { Connection, ConnectionsIssue } from '../connections/connection.ts';
-import { DEVICE_CODE_GRANT, GRANT_TYPES } from '../connections/connection.ts';
+import { DEVICE_CODE_GRANT, GRANT_TYPES, SERVER_MEMBERS } from '../connections/connection.ts';
 import { pathOf } from '../connections/issues.ts';
-import { SERVER_MEMBERS } from '../connections/rules.ts';
 import { isObject } from '../contract/json.ts';
 import { present } from '../contract/present.ts';
 import type { Endpoints } from '../oauth/types.ts';

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { BUNDLE_FILE, bundle } from '../../infra/bundling/bundle.ts';
 import { CONNECTIONS_FILE, ENVIRONMENT } from '../../shared/contract/names.ts';
+import { connectionsBeside } from '../support/connections-beside.ts';
 import { twoClients } from './deployed.ts';
 import { spread, type Topic } from './topic.ts';
 
@@ -12,7 +13,7 @@ const run = promisify(execFile);
 
 const RUNS = 15;
 
-const CONNECTIONS = { connections: { 'crash-symbols': { vendor: 'bugsplat', scope: 'symbols' } } };
+const CONNECTIONS = { 'crash-symbols': { vendor: 'bugsplat', scope: 'symbols' } };
 
 /** What Lambda does at a cold start before the first request: each import in a new process, without a cache. */
 export const coldImport: Topic = {
@@ -28,7 +29,7 @@ export const coldImport: Topic = {
       await writeFile(files.empty, '');
       await writeFile(files.clients, twoClients());
       await writeFile(files.bundle, bundle('token-https').code);
-      await writeFile(join(folder, CONNECTIONS_FILE), JSON.stringify(CONNECTIONS));
+      await writeFile(join(folder, CONNECTIONS_FILE), connectionsBeside(CONNECTIONS));
       const times: Record<keyof typeof files, Cost[]> = { empty: [], clients: [], bundle: [] };
       // In turns, so that whatever else the machine does hits all alike.
       for (let count = 0; count < RUNS; count += 1)

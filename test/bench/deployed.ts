@@ -9,6 +9,7 @@ import { type BuildOptions, buildSync } from 'esbuild';
 import { BUNDLE_FILE, bundle } from '../../infra/bundling/bundle.ts';
 import { CONNECTIONS_FILE, ENVIRONMENT } from '../../shared/contract/names.ts';
 import { startVendor } from '../infra/deployment.ts';
+import { connectionsBeside } from '../support/connections-beside.ts';
 import { startStoreEndpoint } from '../support/store-endpoint.ts';
 import { createStores, localAccess, openStores } from '../support/stores.ts';
 
@@ -58,7 +59,7 @@ export async function startDeployed(): Promise<DeployedFunction> {
     token_endpoint: `${vendor.origin}/token`,
     client_auth: 'client_secret_post',
   };
-  await put(CONNECTIONS_FILE, JSON.stringify({ connections: { service } }));
+  await put(CONNECTIONS_FILE, connectionsBeside({ service }));
   const env = {
     [ENVIRONMENT.tokensTable]: names.tokens,
     [ENVIRONMENT.grantsTable]: names.grants,

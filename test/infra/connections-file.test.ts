@@ -1,5 +1,5 @@
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -12,6 +12,8 @@ afterAll(() => rmSync(folder, { recursive: true }));
 
 const BITS = { vendor: 'bits', scope: 'application' };
 const plain = new Stage(undefined);
+const RECIPES = 'shared/vendors/recipes';
+const isJson = (name: string) => name.endsWith('.json');
 
 function files(contents: Record<string, unknown>): string {
   const path = mkdtempSync(join(folder, 'teams-'));
@@ -28,9 +30,7 @@ describe('a folder of connections files', () => {
       'b.json': { $schema: './schema.json', connections: { two: { ...BITS, owner: 'b' } } },
       'README.md': 'not connections',
     });
-    const { connections, text } = loadConnections(path, plain);
-    expect(connections.map(({ name }) => name)).toEqual(['one', 'two']);
-    expect(Object.keys(JSON.parse(text).connections)).toEqual(['one', 'two']);
+    expect(loadConnections(path, plain).map(({ name }) => name)).toEqual(['one', 'two']);
   });
 
   test('may not have one name twice: both files are named', () => {
@@ -66,9 +66,7 @@ describe('a folder of connections files', () => {
     expect(() => loadConnections(second('x'), plain)).toThrow(
       /b\.json: .*connections\.two\.client_id.*"one".*a client that no other file/s,
     );
-    const { connections, text } = loadConnections(second('y'), plain);
-    expect(connections).toHaveLength(2);
-    expect(text).not.toContain('"secret"');
+    expect(loadConnections(second('y'), plain)).toHaveLength(2);
   });
 
   test('names the file that is wrong, and every mistake in it', () => {
@@ -98,6 +96,16 @@ test('http on a loopback host passes in the local program only', () => {
   expect(() => loadConnections({ connections }, plain)).toThrow(/base_url/);
 });
 
+test.each([
+  'infra/connections.json',
+  ...readdirSync(RECIPES)
+    .filter(isJson)
+    .map((name) => join(RECIPES, name)),
+])('the connections of %s are for the functions, which read them as JSON, what they are here', (path) => {
+  const connections = loadConnections(path, plain);
+  expect(JSON.parse(JSON.stringify(connections))).toEqual(connections);
+});
+
 test('a stage is put before the secrets of the broker, and not before those of a team', () => {
   const arn = 'arn:aws:secretsmanager:us-east-1:111122223333:secret:bits-AbCdEf';
   const document = {
@@ -108,11 +116,9 @@ test('a stage is put before the secrets of the broker, and not before those of a
       elsewhere: { ...BITS, secret: arn },
     },
   };
-  const { connections, text } = loadConnections(document, new Stage('prod'));
+  const connections = loadConnections(document, new Stage('prod'));
   const secrets = ['prod-token-broker/defaulted', 'prod-token-broker/bits', 'team/bits', arn];
   expect(connections.map(({ secret }) => secret)).toEqual(secrets);
-  // What the functions read says the same without knowing of stages.
-  expect(loadConnections(JSON.parse(text), plain).connections.map(({ secret }) => secret)).toEqual(secrets);
 });
 
 test.each(['Prod', '1st', 'with_underscore', '', 'a-stage-that-is-too-long'])(

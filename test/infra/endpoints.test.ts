@@ -8,6 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { BUNDLE_FILE, bundle } from '../../infra/bundling/bundle.ts';
 import { CONNECTIONS_FILE, ENVIRONMENT } from '../../shared/contract/names.ts';
 import { EVENT } from '../bench/deployed.ts';
+import { connectionsBeside } from '../support/connections-beside.ts';
 
 const run = promisify(execFile);
 
@@ -28,7 +29,7 @@ beforeAll(async () => {
   const service = { vendor: 'bugsplat', scope: 'symbols' };
   await Promise.all([
     writeFile(join(folder, BUNDLE_FILE), bundle('token-https').code),
-    writeFile(join(folder, CONNECTIONS_FILE), JSON.stringify({ connections: { service } })),
+    writeFile(join(folder, CONNECTIONS_FILE), connectionsBeside({ service })),
     writeFile(join(folder, 'preload.cjs'), PRELOAD),
     writeFile(join(folder, 'call.cjs'), CALL),
   ]);
