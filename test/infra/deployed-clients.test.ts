@@ -136,6 +136,38 @@ test('what cannot be done is said once, by the same name', async () => {
   ]);
 });
 
+test.each<[string, Answered]>([
+  ['a page of a proxy', { status: 503, body: '<html>Service Unavailable</html>' }],
+  ['nothing', { status: 502, body: '' }],
+  ['a name with its namespace', { status: 400, body: '{"__type":"com.amazonaws#ThrottlingException"}' }],
+  ['a name in a header', { status: 400, type: 'LimitExceededException:http://internal/', body: '{}' }],
+  ['half an answer', { status: 200, body: '{"Item":' }],
+  ['no JSON', { status: 200, body: 'OK' }],
+])(
+  'answered with %s, a table is read as often and with the same outcome',
+  async (_, { status, type, body }) => {
+    let count = 0;
+    const server = createServer((_, response) => {
+      count += 1;
+      response.writeHead(status, type === undefined ? {} : { 'x-amzn-errortype': type }).end(body);
+    });
+    vi.stubEnv('AWS_ENDPOINT_URL', await listening(server));
+    const read = async ({ Table, tokensClient }: Clients) => {
+      count = 0;
+      const { outcome } = await told(() => new Table(tokensClient(), 'tokens').get({ pk: 'x' }, false));
+      return { outcome, count };
+    };
+    expect(await read(deployed)).toEqual(await read(sdk));
+    await closed(server);
+  },
+);
+
+interface Answered {
+  readonly status: number;
+  readonly type?: string;
+  readonly body: string;
+}
+
 test('an answer that never ends is given up when its time is over', async () => {
   const dripping = createServer((_, response) => {
     response.writeHead(200, { 'content-length': 1_000 });

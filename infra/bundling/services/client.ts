@@ -146,9 +146,18 @@ async function endpointOf({ variable, endpoint }: Service): Promise<URL> {
 async function outputOf(response: HttpResponse): Promise<unknown> {
   const chunks: Buffer[] = [];
   for await (const chunk of response.body) chunks.push(chunk);
-  const output = JSON.parse(Buffer.concat(chunks).toString() || '{}');
+  const output = parsed(Buffer.concat(chunks).toString() || '{}', response);
   if (response.statusCode >= 300) throw new ServiceError(response, output);
   return output;
+}
+
+/** What is no JSON may come from whatever stands in between: by its status it is seen whether another attempt may do. */
+function parsed(text: string, { statusCode }: HttpResponse) {
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw Object.assign(error as SyntaxError, { $metadata: { httpStatusCode: statusCode } });
+  }
 }
 
 class ServiceError extends Error {
