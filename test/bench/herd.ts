@@ -1,10 +1,14 @@
 import { fork } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { bundleOf } from '../../infra/bundling/build.ts';
 import { mints } from '../support/broker.ts';
 import type { ChildOrder, ChildOutcome, ChildReport } from '../support/broker-processes.ts';
 import { type BrokerWorld, startBrokerWorld } from '../support/broker-world.ts';
 import { askTogether, setupOf, withChildren } from '../support/one-mint.ts';
+import { bundled } from './deployed.ts';
 import { installPeers, PEERS } from './peers.ts';
 import { type Measurement, median, quantile, type Topic } from './topic.ts';
 
@@ -21,19 +25,26 @@ interface Herd {
   readonly waits: number[];
 }
 
-/** Every process has just started and holds nothing; all have two cores, with stores and vendor on the same. */
+/**
+ * Every process has just started, from one file each, as they are deployed, and holds nothing; all have two cores, with
+ * stores and vendor on the same.
+ */
 export const herd: Topic = {
   title: `Herd: ${PROCESSES} cold processes × ${CALLERS} callers at once, vendor ${LATENCY} ms, all on this machine`,
   async measure() {
     await installPeers();
     const { world, close } = await startBrokerWorld();
+    const folder = await mkdtemp(join(tmpdir(), 'bench-'));
+    const [ownClient, sharedBroker] = [join(folder, 'client.cjs'), join(folder, 'broker.cjs')];
     try {
+      await writeFile(ownClient, bundled({ entryPoints: [join(PEERS, 'herd.mjs')] }));
+      await writeFile(sharedBroker, bundleOf('test/bench/herd-child.ts').code);
       world.vendors.bugfender.set({ latency_ms: LATENCY });
       const broker: Herd = { requests: [], waits: [] };
       const alone: Herd = { requests: [], waits: [] };
       for (let run = 0; run < RUNS; run += 1) {
-        await counted(world, alone, () => eachForItself(world));
-        await counted(world, broker, () => throughBroker(world));
+        await counted(world, alone, () => eachForItself(world, ownClient));
+        await counted(world, broker, () => throughBroker(world, sharedBroker));
       }
       const single = await vendorTime(world);
       return [
@@ -43,6 +54,7 @@ export const herd: Topic = {
       ];
     } finally {
       await close();
+      await rm(folder, { recursive: true });
     }
   },
 };
@@ -75,17 +87,17 @@ async function counted(world: BrokerWorld, herd: Herd, run: () => Promise<readon
   herd.waits.push(...outcomes.map(({ begunAt, endedAt }) => endedAt - begunAt));
 }
 
-async function throughBroker(world: BrokerWorld): Promise<readonly ChildOutcome[]> {
+async function throughBroker(world: BrokerWorld, program: string): Promise<readonly ChildOutcome[]> {
   const connection = await world.connect({ vendor: 'bugfender', scope: 'all' }, 'bugfender-service');
-  const setup = setupOf(world, connection);
+  const setup = { ...setupOf(world, connection), program };
   const setups = Array.from({ length: PROCESSES }, () => setup);
   return withChildren(setups, (children) => askTogether(children, CALLERS));
 }
 
-async function eachForItself(world: BrokerWorld): Promise<readonly ChildOutcome[]> {
+async function eachForItself(world: BrokerWorld, program: string): Promise<readonly ChildOutcome[]> {
   const { secret, endpoint } = await client(world);
   const setup = JSON.stringify({ ...secret, token_endpoint: endpoint });
-  const children = Array.from({ length: PROCESSES }, () => fork(join(PEERS, 'herd.mjs'), [setup]));
+  const children = Array.from({ length: PROCESSES }, () => fork(program, [setup]));
   try {
     await Promise.all(children.map((child) => once(child, 'message')));
     const order: ChildOrder = { type: 'ask', requests: CALLERS, at: Date.now() + 200, remaining: 29_000 };

@@ -4,14 +4,13 @@
  */
 
 import { compose, type Stores } from '../../functions/compose.ts';
-import { httpsCaller } from '../../shared/broker/caller.ts';
 import type { TokensTable } from '../../shared/broker/ports.ts';
 import { PRODUCTION } from '../../shared/broker/times.ts';
 import { parseConnections } from '../../shared/connections/parse.ts';
-import { BrokerError } from '../../shared/contract/errors.ts';
 import { systemClock } from '../../shared/oauth/clock.ts';
 import { VENDORS } from '../../shared/vendors/index.ts';
-import type { ChildOrder, ChildOutcome, ChildReport, ChildSetup } from './broker-processes.ts';
+import { takeOrders, tell } from './broker-orders.ts';
+import type { ChildSetup } from './broker-processes.ts';
 import { openStores } from './stores.ts';
 
 const setup: ChildSetup = JSON.parse(process.argv[2]!);
@@ -29,29 +28,7 @@ const broker = compose({
   timing: { ...PRODUCTION, ...setup.timing },
 });
 
-process.on('message', async (order: ChildOrder) => {
-  if (order.type === 'proceed') return proceed.resolve();
-  await systemClock.sleep(Math.max(0, order.at - Date.now()));
-  const outcomes = await Promise.all(Array.from({ length: order.requests }, () => ask(order.remaining)));
-  tell({ type: 'answered', outcomes });
-});
-tell({ type: 'ready' });
-
-async function ask(remaining: number): Promise<ChildOutcome> {
-  const begunAt = Date.now();
-  const ended = (outcome: object) => ({ begunAt, endedAt: Date.now(), ...outcome });
-  try {
-    const { access_token, source } = await broker.token({
-      caller: httpsCaller('arn:aws:iam::111122223333:user/ci'),
-      connection: name!,
-      span: { begunAt, endsAt: begunAt + remaining },
-    });
-    return ended({ token: access_token, source });
-  } catch (error) {
-    if (!(error instanceof BrokerError)) throw error;
-    return ended({ error: error.code });
-  }
-}
+takeOrders(broker, name!, proceed.resolve);
 
 function changed(real: Stores): Stores {
   const tokens = setup.withoutLeases ? withoutLeases(real.tokens) : real.tokens;
@@ -82,8 +59,4 @@ function withoutLeases(real: TokensTable): TokensTable {
       );
     },
   };
-}
-
-function tell(report: ChildReport): void {
-  process.send!(report);
 }

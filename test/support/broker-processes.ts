@@ -2,13 +2,15 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import type { Timing } from '../../shared/broker/times.ts';
-import type { Origins, StoreNames } from './stores.ts';
+import { localAccess, type Origins, type StoreNames } from './stores.ts';
 
 export interface ChildSetup {
   readonly origins: Origins;
   readonly names: StoreNames;
   /** A connections file; tokens of its first connection are asked for. */
   readonly file: object;
+  /** What the process runs, with the endpoint in its environment; absent: `broker-child.ts`. */
+  readonly program?: string;
   readonly timing?: Partial<Timing>;
   /** Takes the lease out, to show what it is there for. */
   readonly withoutLeases?: boolean;
@@ -45,11 +47,20 @@ export interface BrokerChild {
   kill(): Promise<void>;
 }
 
+const { region, credentials } = localAccess;
+const localEnvironment = {
+  AWS_REGION: region,
+  AWS_ACCESS_KEY_ID: credentials.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: credentials.secretAccessKey,
+};
+
 const PROGRAM = new URL('./broker-child.ts', import.meta.url).pathname;
 
 /** Ready to ask. */
 export async function startBrokerChild(setup: ChildSetup): Promise<BrokerChild> {
-  const child = fork(PROGRAM, [JSON.stringify(setup)], { execArgv: [], stdio: 'inherit' });
+  const { program = PROGRAM, origins } = setup;
+  const env = { ...process.env, ...localEnvironment, AWS_ENDPOINT_URL: origins.dynamodb };
+  const child = fork(program, [JSON.stringify(setup)], { env, execArgv: [], stdio: 'inherit' });
   const report = async <Type extends ChildReport['type']>(type: Type) => {
     for (;;) {
       const [message] = (await Promise.race([once(child, 'message'), ended(child)])) as [ChildReport];
