@@ -2,18 +2,18 @@ import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
 import { BrokerError } from '../shared/contract/errors.ts';
 
 /** Nothing that the broker answers may be kept by anybody on the way. */
-const HEADERS = {
+const HEADERS = Object.freeze({
   'content-type': 'application/json; charset=utf-8',
   'cache-control': 'no-store',
   'x-content-type-options': 'nosniff',
-};
+});
 
 export function jsonAnswer(
   statusCode: number,
   body: object,
-  headers: Record<string, string> = {},
+  headers?: Record<string, string>,
 ): APIGatewayProxyStructuredResultV2 {
-  return { statusCode, headers: { ...HEADERS, ...headers }, body: JSON.stringify(body) };
+  return { statusCode, headers: headers ? { ...HEADERS, ...headers } : HEADERS, body: JSON.stringify(body) };
 }
 
 export function errorAnswer(error: BrokerError): APIGatewayProxyStructuredResultV2 {

@@ -5,6 +5,7 @@ import type { ServedToken, TokenRequest, TokenSource } from '../shared/broker/re
 import type { TokenAnswer } from '../shared/contract/messages.ts';
 import { scopesGiven } from '../shared/contract/scope.ts';
 import type { Clock } from '../shared/oauth/clock.ts';
+import type { Token } from '../shared/oauth/token.ts';
 
 /**
  * A token source whose tokens leave the broker: none that says it is broader than what the caller may have, and each
@@ -36,9 +37,18 @@ function tokenAnswer({ token, source, warning }: ServedToken, now: number): Toke
     token_type: token.tokenType,
     expires_in: Math.max(0, Math.floor((token.expiresAt - now) / 1000)),
     ...(token.scope !== undefined && { scope: token.scope }),
-    expires_at: rfc3339(token.expiresAt),
-    minted_at: rfc3339(token.mintedAt),
+    ...timesOf(token),
     source,
     ...(warning !== undefined && { warning }),
   };
+}
+
+/** A token is answered with many times, and its times are a twentieth of what an answer from memory takes to make. */
+const times = new WeakMap<Token, Pick<TokenAnswer, 'expires_at' | 'minted_at'>>();
+function timesOf(token: Token) {
+  const known = times.get(token);
+  if (known) return known;
+  const made = { expires_at: rfc3339(token.expiresAt), minted_at: rfc3339(token.mintedAt) };
+  times.set(token, made);
+  return made;
 }
