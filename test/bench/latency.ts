@@ -4,18 +4,20 @@ import { tokensClient } from '../../shared/aws/clients.ts';
 import { counted } from '../support/broker.ts';
 import { type BrokerWorld, startBrokerWorld } from '../support/broker-world.ts';
 import { localAccess } from '../support/stores.ts';
+import { deployedBroker } from './deployed-broker.ts';
 import { interleaved, medianTime, spread, type Topic } from './topic.ts';
 
 const SCOPES = ['application', 'application.session'];
 const HITS = 500;
-const BARE = 'a GetItem of the same item by the same client';
+const BARE = "a GetItem of the same item by the AWS SDK's client";
 
 /** As much as is allowed: what is measured is not what the budget keeps apart. */
 const BUDGET = { per_minute: 1_000_000, per_principal: 1_000_000 };
 
 /** One request at a time, through everything from authorization to audit; stores and vendor are in this process. */
 export const latency: Topic = {
-  title: 'Latency of a token through the broker, with the embedded stores and a simulated vendor',
+  title:
+    'Latency of a token through the broker as it is deployed, with the embedded stores and a simulated vendor',
   async measure() {
     const { world, close } = await startBrokerWorld();
     try {
@@ -23,18 +25,18 @@ export const latency: Topic = {
         { vendor: 'bits', scopes: SCOPES, scope: 'application', vendor_budget: BUDGET },
         'bits',
       );
-      const remembering = world.process(connection);
-      const asking = world.process(connection, { timing: { memoryRecheck: 0 } });
-      for (const process of [remembering, asking]) await process.token();
+      const remembering = await deployedBroker(world, connection);
+      const asking = await deployedBroker(world, connection, { memoryRecheck: 0 });
+      for (const token of [remembering, asking]) await token();
       const vendor = await medianTime(200, () => fetch(`${world.vendors.origins.bits}/oauth2/userinfo`));
-      const memory = await medianTime(2_000, () => remembering.token());
+      const memory = await medianTime(2_000, () => remembering());
       const bare = await readingOfToken(world);
-      await medianTime(HITS, async () => [await bare(), await asking.token()]);
-      const table = await interleaved(HITS, { bare, broker: () => asking.token() });
-      const requests = await requestsOf(world, HITS, () => asking.token());
+      await medianTime(HITS, async () => [await bare(), await asking()]);
+      const table = await interleaved(HITS, { bare, broker: () => asking() });
+      const requests = await requestsOf(world, HITS, () => asking());
       const mint = await medianTime(200, () =>
         // Every request is for another session: a key that nobody has asked for.
-        remembering.token({ scope: 'application.session', params: session() }),
+        remembering({ scope: 'application.session', params: session() }),
       );
       return [
         { what: 'a request to the vendor itself', value: vendor, unit: 'ms' },
@@ -63,7 +65,7 @@ export const latency: Topic = {
   },
 };
 
-/** Reads the one token of the table as the broker does, through the same endpoint, and opens nothing. */
+/** Reads the one token of the table through the same endpoint, with the settings of the broker's client, and opens nothing. */
 async function readingOfToken({ dynamodb, names }: BrokerWorld): Promise<() => Promise<unknown>> {
   const { client } = tokensClient({ ...localAccess, endpoint: dynamodb.origin });
   const TableName = names.tokens;

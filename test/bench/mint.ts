@@ -4,6 +4,7 @@ import * as oauth from 'oauth4webapi';
 import { tokensClient } from '../../shared/aws/clients.ts';
 import { startBrokerWorld } from '../support/broker-world.ts';
 import { localAccess } from '../support/stores.ts';
+import { deployedBroker } from './deployed-broker.ts';
 import { peer } from './peers.ts';
 import { interleaved, type Measurement, median, spread, type Topic } from './topic.ts';
 
@@ -15,7 +16,8 @@ const WRITES = 3;
 
 /** A token that nobody has asked for yet, against a program that asks the vendor itself, without keeping anything. */
 export const mint: Topic = {
-  title: 'A mint, with the embedded stores and a simulated vendor in this process',
+  title:
+    'A mint by the broker as it is deployed, with the embedded stores and a simulated vendor in this process',
   async measure() {
     const { world, close } = await startBrokerWorld();
     try {
@@ -29,7 +31,8 @@ export const mint: Topic = {
       const rows: Measurement[] = [];
       for (const [method, name] of METHODS) {
         const secret = secrets[name]!;
-        const process = world.process(
+        const token = await deployedBroker(
+          world,
           await world.connect(
             // Every request has another parameter: a key that nobody has asked for.
             {
@@ -44,11 +47,11 @@ export const mint: Topic = {
         );
         const peers = await askingWith(endpoint, secret);
         const names = Object.keys(peers);
-        await process.token({ params: { run: 'first' } });
+        await token({ params: { run: 'first' } });
         const taken = await interleaved<string>(RUNS, {
           ...peers,
           put,
-          broker: (index) => process.token({ params: { run: String(index) } }),
+          broker: (index) => token({ params: { run: String(index) } }),
         });
         const fastest = Math.min(...names.map((name) => median(taken[name]!)));
         const allowed = `${method}: 1.3 × the fastest, and ${WRITES} writes`;
