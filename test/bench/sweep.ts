@@ -1,6 +1,6 @@
 import { type ChildProcess, fork, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -8,8 +8,11 @@ import { awsStores, type Stores } from '../../functions/compose.ts';
 import { embedDynamoDb } from '../../functions/local/emulator/dynamodb.ts';
 import { type AwsService, startAwsEndpoint } from '../../functions/local/emulator/endpoint.ts';
 import { secretsManagerService } from '../../functions/local/emulator/secrets-manager.ts';
+import { LOCAL_KEY_ID, LOCAL_REGION } from '../../functions/local/identities.ts';
 import { embeddedConfig, prepareStores } from '../../functions/local/stores.ts';
 import { DEMO_CLIENTS } from '../../functions/simulator/clients.ts';
+import { bundleOf } from '../../infra/bundling/build.ts';
+import { BUNDLE_FILE } from '../../infra/bundling/programs.ts';
 import { NAMES } from '../../shared/contract/names.ts';
 import { Redacted } from '../../shared/contract/redacted.ts';
 import { aGrant } from '../support/stores.ts';
@@ -20,6 +23,9 @@ const VENDORS_MAIN = new URL('../../functions/simulator/main.ts', import.meta.ur
 const CONNECTION = 'portal';
 const CLIENT = DEMO_CLIENTS['bugfender-integration'];
 const REDIRECT_URI = 'http://127.0.0.1:8787/callback';
+
+/** Of the stores. */
+const KEY = 'bench';
 
 /** Milliseconds that the vendor takes for each refresh. */
 const LATENCY = 100;
@@ -53,11 +59,11 @@ async function sweepOf(count: number): Promise<Measurement[]> {
     dynamodb: writes.service,
     secretsmanager: await secretsManagerService(join(folder, 'secrets.json')),
   };
-  const endpoint = await startAwsEndpoint({ port: 0, key: 'local', services });
+  const endpoint = await startAwsEndpoint({ port: 0, key: KEY, services });
   try {
     await seed(await storesAt(endpoint.url), vendor.origin, count);
     writes.reset();
-    const { renewed, wall, cpu, memory, held } = await sweepAt(endpoint.url, vendor.origin);
+    const { renewed, wall, cpu, memory, held } = await sweepAt(endpoint.url, vendor.origin, folder);
     if (renewed !== count) throw new Error(`Of ${count} grants ${renewed} were renewed.`);
     const row = (what: string, value: number, unit: Measurement['unit']) => ({
       what: `${count} grants: ${what}`,
@@ -87,7 +93,7 @@ async function sweepOf(count: number): Promise<Measurement[]> {
 }
 
 async function storesAt(url: string): Promise<Stores> {
-  const aws = embeddedConfig(url);
+  const aws = embeddedConfig(url, KEY);
   const { clientId: client_id, clientSecret: client_secret } = CLIENT;
   await prepareStores(aws, {
     [`${NAMES.defaultSecretPrefix}${CONNECTION}`]: () => ({ client_id, client_secret }),
@@ -96,10 +102,17 @@ async function storesAt(url: string): Promise<Stores> {
 }
 
 /** In a new process, so that nothing but the sweep is in its memory. */
-async function sweepAt(url: string, vendorOrigin: string): Promise<SweepCost> {
-  const setup: SweepSetup = { url, vendorOrigin, connection: CONNECTION };
-  const program = new URL('sweep-child.ts', import.meta.url);
-  const child = fork(program, [JSON.stringify(setup)], { execArgv: ['--expose-gc'] });
+async function sweepAt(url: string, vendorOrigin: string, folder: string): Promise<SweepCost> {
+  const setup: SweepSetup = { vendorOrigin, connection: CONNECTION };
+  const program = join(folder, BUNDLE_FILE);
+  await writeFile(program, bundleOf('test/bench/sweep-child.ts').code);
+  const env = {
+    AWS_REGION: LOCAL_REGION,
+    AWS_ACCESS_KEY_ID: LOCAL_KEY_ID,
+    AWS_SECRET_ACCESS_KEY: KEY,
+    AWS_ENDPOINT_URL: url,
+  };
+  const child = fork(program, [JSON.stringify(setup)], { env, execArgv: ['--expose-gc'] });
   const ended = once(child, 'exit').then(([code]) => {
     throw new Error(`The process that sweeps ended with ${code}`);
   });
