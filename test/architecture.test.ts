@@ -144,6 +144,17 @@ test('every import is seen: each leads to a file, and the ones known to be there
   expect(importsOf(parse)).toContainEqual({ type: false, target: 'shared/connections/rules.ts' });
 });
 
+test('every package that is imported is named in package.json, and not just there because another needs it', () => {
+  const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'));
+  const named = Object.keys({ ...manifest.dependencies, ...manifest.devDependencies });
+  const packages = files
+    .flatMap(importsOf)
+    .map(({ target }) => /^(?:@[^/]+\/)?[^/]+/.exec(target)?.[0] ?? '')
+    .filter((name) => existsSync(join(root, 'node_modules', name, 'package.json')));
+  expect(packages).toContain('@smithy/core');
+  expect([...new Set(packages)].filter((name) => !named.includes(name))).toEqual([]);
+});
+
 /** Types count as well: files that cannot be read one without the other are one file. `[a, b, a]` each. */
 function circlesAmong(files: readonly SourceFile[]): string[][] {
   const targets = new Map(files.map((file) => [file.path, importsOf(file).map(({ target }) => target)]));
