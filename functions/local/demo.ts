@@ -70,7 +70,8 @@ export async function simulate(
   place?: string,
 ): Promise<Simulation> {
   const clients = clientsFor(parsed(file), names);
-  const vendors = await startWith(place && (await readIfPresent(place)));
+  const left = place && (await readIfPresent(place));
+  const vendors = await startWith(left);
   const { origins } = vendors;
   const members = Object.entries(file.connections).map(([name, each]) => {
     const client = clients.get(name);
@@ -79,6 +80,9 @@ export async function simulate(
   const connections = parsed({ ...file, connections: Object.fromEntries(members) });
   const seedOf = (client: DemoClientName) => async () =>
     (await vendors[DEMO_CLIENTS[client].vendor].clientSecrets())[client]!;
+  const known = [...clients.values()].map((client): DemoClient => DEMO_CLIENTS[client]);
+  // At a first start they are made while the stores are.
+  if (!left) for (const { vendor, proof } of known) if (proof === 'assertion') vendors[vendor].beginKey();
   return {
     connections,
     seeds: Object.fromEntries(
