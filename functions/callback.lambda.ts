@@ -1,6 +1,7 @@
 import { callbackHandler } from './callback.ts';
 import { composeFromEnvironment } from './compose-from-environment.ts';
-import { answered, observed } from './middleware.ts';
+import { answered } from './http-answers.ts';
+import { observed } from './middleware.ts';
 
 const { broker, telemetry } = composeFromEnvironment();
 

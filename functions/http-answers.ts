@@ -1,4 +1,4 @@
-import type { APIGatewayProxyStructuredResultV2 } from 'aws-lambda';
+import type { APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
 import { BrokerError } from '../shared/contract/errors.ts';
 
 /** Nothing that the broker answers may be kept by anybody on the way. */
@@ -26,4 +26,17 @@ export function errorAnswer(error: BrokerError): APIGatewayProxyStructuredResult
 /** What a defect looks like from outside: a request id to look it up by, and nothing else. */
 export function internalError(requestId: string): BrokerError {
   return new BrokerError('internal', `Internal error. Request id: ${requestId}`);
+}
+
+/** Every failure becomes an error answer; a defect shows no more than the request id that its log line has. */
+export function answered<Event>(
+  handler: (event: Event, context: Context) => Promise<APIGatewayProxyStructuredResultV2>,
+): (event: Event, context: Context) => Promise<APIGatewayProxyStructuredResultV2> {
+  return async (event, context) => {
+    try {
+      return await handler(event, context);
+    } catch (error) {
+      return errorAnswer(error instanceof BrokerError ? error : internalError(context.awsRequestId));
+    }
+  };
 }

@@ -1,8 +1,6 @@
-/** What every deployed function has around its handler: log context, metrics, and for HTTP the error answers. */
+/** What every deployed function has around its handler: log context and metrics. */
 import middy from '@middy/core';
-import type { APIGatewayProxyStructuredResultV2, Context } from 'aws-lambda';
-import { BrokerError } from '../shared/contract/errors.ts';
-import { errorAnswer, internalError } from './http-answers.ts';
+import type { Context } from 'aws-lambda';
 import type { Telemetry } from './telemetry.ts';
 
 export function observed<Event, Result>(
@@ -25,19 +23,6 @@ export function throwing<Event, Result>(
     } catch (error) {
       failed();
       throw error;
-    }
-  };
-}
-
-/** Every failure becomes an error answer; a defect shows no more than the request id that its log line has. */
-export function answered<Event>(
-  handler: (event: Event, context: Context) => Promise<APIGatewayProxyStructuredResultV2>,
-): (event: Event, context: Context) => Promise<APIGatewayProxyStructuredResultV2> {
-  return async (event, context) => {
-    try {
-      return await handler(event, context);
-    } catch (error) {
-      return errorAnswer(error instanceof BrokerError ? error : internalError(context.awsRequestId));
     }
   };
 }

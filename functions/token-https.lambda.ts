@@ -1,6 +1,7 @@
 import { composeFromEnvironment } from './compose-from-environment.ts';
+import { answered } from './http-answers.ts';
 import { httpsHandler } from './https.ts';
-import { answered, observed } from './middleware.ts';
+import { observed } from './middleware.ts';
 
 const { broker, telemetry } = composeFromEnvironment();
 

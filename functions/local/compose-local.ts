@@ -5,9 +5,9 @@ import type { Connection } from '../../shared/connections/connection.ts';
 import { NAMES } from '../../shared/contract/names.ts';
 import { callbackHandler } from '../callback.ts';
 import { awsStores, compose } from '../compose.ts';
+import { answered } from '../http-answers.ts';
 import { httpsHandler } from '../https.ts';
 import { invokeHandler } from '../invoke.ts';
-import { answered } from '../middleware.ts';
 import { refreshHandler } from '../refresh.ts';
 import type { LocalHandlers } from './handlers.ts';
 

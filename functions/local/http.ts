@@ -2,8 +2,9 @@
  * What both local ports share: listening on loopback only, reading a request whole, and refusing what a
  * browser or a rebound DNS name sends here. Neither port ever answers with a CORS header.
  */
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
+import { createServer } from '../../shared/contract/node-http.ts';
 
 const LOOPBACK = '127.0.0.1';
 

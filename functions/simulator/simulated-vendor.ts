@@ -1,6 +1,7 @@
 import { setMaxListeners } from 'node:events';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createServer } from '../../shared/contract/node-http.ts';
 import { BadControlInput } from './checked.ts';
 import { type ClientSecretValue, demoClients, type RegisteredClient, type VendorName } from './clients.ts';
 import { Counters } from './counters.ts';
@@ -119,6 +120,11 @@ export class SimulatedVendor {
   /** Adds a client, or replaces the one of that id. */
   registerClient(client: RegisteredClient): void {
     this.#clients.set(client.clientId, client);
+  }
+
+  /** The key of its service account takes long, and will be asked for soon. */
+  beginKey(): void {
+    void this.#demoKey.pair();
   }
 
   /**

@@ -31,7 +31,7 @@ for (const { program, code } of bundles) write(`functions/${program}.cjs`, code)
 const page = await buildPage();
 const local = localManifest();
 write('functions/local/package.json', `${JSON.stringify(local, undefined, 2)}\n`);
-const inject = ['infra/package/url-parse.ts'];
+const inject = ['infra/package/url-parse.ts', 'infra/package/builtin-module.ts'];
 const compiled = await Promise.all([
   compile('shared/client/index.ts', 'client/index.js'),
   compile('shared/client/testing/index.ts', 'client/testing.js'),

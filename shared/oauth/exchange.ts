@@ -1,7 +1,8 @@
-import { type ClientRequest, request as httpRequest, type IncomingMessage } from 'node:http';
+import type { ClientRequest, IncomingMessage } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import { parseEndpoint } from '../connections/urls.ts';
 import { VendorError } from '../contract/errors.ts';
+import { request as httpRequest } from '../contract/node-http.ts';
 import type { Clock } from './clock.ts';
 import { echoes } from './echoes.ts';
 import { readRetryAfter } from './retry-after.ts';

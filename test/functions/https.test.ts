@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
+import { answered } from '../../functions/http-answers.ts';
 import { httpsHandler } from '../../functions/https.ts';
-import { answered } from '../../functions/middleware.ts';
 import type { Connection } from '../../shared/connections/connection.ts';
 import { ERROR_CODES, type ErrorCode } from '../../shared/contract/errors.ts';
 import { brokerWorld, mints } from '../support/broker.ts';
