@@ -11,13 +11,22 @@ import type { Connection } from '../../shared/connections/connection.ts';
 import { jsonBody } from '../support/ask.ts';
 import { type BrokerProcess, type BrokerWorld, CALLER, HTTPS_LIMIT } from '../support/broker-world.ts';
 
-/** One process of the broker as it is deployed, though in this one: bundled, with the clients that the functions have. */
+interface Options {
+  /** What it is asked for first. */
+  readonly body?: object;
+  readonly timing?: Partial<Timing>;
+}
+
+/**
+ * One process of the broker as it is deployed, though in this one: bundled, with the clients that the functions have. They
+ * take all from the environment, as in Lambda, at their first request, which is made here.
+ */
 export async function deployedBroker(
   { names, dynamodb, secretsManager }: BrokerWorld,
   connection: Connection,
-  timing: Partial<Timing> = {},
+  { body: first = {}, timing = {} }: Options = {},
 ): Promise<BrokerProcess['token']> {
-  // As Lambda has it: the functions' clients take all from the environment.
+  const before = { ...process.env };
   Object.assign(process.env, {
     AWS_REGION: 'us-east-1',
     AWS_ACCESS_KEY_ID: 'local',
@@ -25,25 +34,31 @@ export async function deployedBroker(
     AWS_ENDPOINT_URL_DYNAMODB: dynamodb.origin,
     AWS_ENDPOINT_URL_SECRETS_MANAGER: secretsManager.origin,
   });
-  const { awsStores, compose } = await asDeployed();
-  const { tokens: tokensTable, grants: grantsTable, keyring: keyringSecret, rescuePrefix } = names;
-  const broker = compose({
-    connections: new Map([[connection.name, connection]]),
-    stores: awsStores({ tokensTable, grantsTable, keyringSecret, rescuePrefix, shards: 1 }),
-    observe: () => undefined,
-    publicUrl: 'https://broker.example',
-    allowLoopbackHttp: true,
-    timing: { ...PRODUCTION, ...timing },
-  });
-  return (body = {}) => {
-    const begunAt = Date.now();
-    return broker.token({
-      caller: httpsCaller(CALLER),
-      connection: connection.name,
-      span: { begunAt, endsAt: begunAt + HTTPS_LIMIT },
-      body: jsonBody(body),
+  try {
+    const { awsStores, compose } = await asDeployed();
+    const { tokens: tokensTable, grants: grantsTable, keyring: keyringSecret, rescuePrefix } = names;
+    const broker = compose({
+      connections: new Map([[connection.name, connection]]),
+      stores: awsStores({ tokensTable, grantsTable, keyringSecret, rescuePrefix, shards: 1 }),
+      observe: () => undefined,
+      publicUrl: 'https://broker.example',
+      allowLoopbackHttp: true,
+      timing: { ...PRODUCTION, ...timing },
     });
-  };
+    const token: BrokerProcess['token'] = (body = {}) => {
+      const begunAt = Date.now();
+      return broker.token({
+        caller: httpsCaller(CALLER),
+        connection: connection.name,
+        span: { begunAt, endsAt: begunAt + HTTPS_LIMIT },
+        body: jsonBody(body),
+      });
+    };
+    await token(first);
+    return token;
+  } finally {
+    process.env = before;
+  }
 }
 
 async function asDeployed(): Promise<typeof composition> {

@@ -44,10 +44,10 @@ export const mint: Topic = {
             },
             name,
           ),
+          { body: { params: { run: 'first' } } },
         );
         const peers = await askingWith(endpoint, secret);
         const names = Object.keys(peers);
-        await token({ params: { run: 'first' } });
         const taken = await interleaved<string>(RUNS, {
           ...peers,
           put,
