@@ -37,7 +37,7 @@ const FEW = 1_000;
 const MANY = 10_000;
 /** Only where everything is asked for: minutes go by until so many grants are made. */
 const MOST = 50_000;
-const GOALS = { all: { atMost: 25_000 }, constant: { atMost: 1.05 } };
+const GOALS = { all: { atMost: 25_000 }, constant: { atMost: 1.05 }, left: { atMost: 0 } };
 
 /** One sweep over so many due grants; vendor, broker and the store of the local program in a process each. */
 export const sweep: Topic = {
@@ -64,7 +64,6 @@ async function sweepOf(count: number): Promise<Measurement[]> {
     await seed(await storesAt(endpoint.url), vendor.origin, count);
     writes.reset();
     const { renewed, wall, cpu, memory, held } = await sweepAt(endpoint.url, vendor.origin, folder);
-    if (renewed !== count) throw new Error(`Of ${count} grants ${renewed} were renewed.`);
     const row = (what: string, value: number, unit: Measurement['unit']) => ({
       what: `${count} grants: ${what}`,
       value,
@@ -77,6 +76,7 @@ async function sweepOf(count: number): Promise<Measurement[]> {
     return [
       { ...row('in all', wall, 'ms'), ...(count === MANY && { goal: GOALS.all }) },
       row("in all, the broker's share of the processor", cpu, 'ms'),
+      { ...row('left for the next sweep', count - renewed, ''), goal: GOALS.left },
       constant('for each', wall / count, 'ms'),
       constant("for each, the broker's share", cpu / count, 'ms'),
       row('table writes for each', writes.count() / count, ''),
