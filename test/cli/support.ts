@@ -25,10 +25,10 @@ export interface RunOptions {
   readonly environment?: Readonly<Record<string, string>>;
 }
 
-/** The environment of somebody who uses that broker, without the AWS settings of whoever runs the tests. */
+/** The environment of somebody who uses that broker, without the settings of whoever runs the tests. */
 export function environmentOf(broker?: Pick<LocalBrokerProcess, 'url' | 'awsUrl'>): Record<string, string> {
   const inherited = Object.entries(process.env).filter(
-    ([name]) => !/^(?:AWS_|TOKEN_BROKER_|FORCE_COLOR)/.test(name),
+    ([name]) => !/^(?:AWS_|TOKEN_BROKER_|FORCE_COLOR|NO_COLOR)/.test(name),
   );
   return {
     ...(Object.fromEntries(inherited) as Record<string, string>),
