@@ -2,7 +2,7 @@
 export class BoundedMap<Key, Value> extends Map<Key, Value> {
   readonly #limit: number;
 
-  constructor(limit = 50_000) {
+  constructor(limit = 200_000) {
     super();
     this.#limit = limit;
   }
