@@ -1,9 +1,9 @@
 /** One process of the broker that sweeps once and sends what that cost. Started by `sweep.ts`, bundled as the functions are. */
 import { setTimeout as delay } from 'node:timers/promises';
-import { awsStores, compose } from '../../functions/compose.ts';
 import { parseConnections } from '../../shared/connections/parse.ts';
 import { NAMES } from '../../shared/contract/names.ts';
 import { VENDORS } from '../../shared/vendors/index.ts';
+import { environmentBroker } from './environment-broker.ts';
 
 /** Where the vendor is; the stores are where the environment says. */
 export interface SweepSetup {
@@ -26,16 +26,11 @@ const MB = 1_048_576;
 
 const { vendorOrigin, connection }: SweepSetup = JSON.parse(process.argv[2]!);
 const members = { vendor: 'bugfender', base_url: vendorOrigin, grant: 'authorization_code' };
-const broker = compose({
-  connections: parseConnections(
-    { connections: { [connection]: members } },
-    { vendors: VENDORS, allowLoopbackHttp: true },
-  ),
-  stores: awsStores({ ...NAMES, shards: 1 }),
-  observe: () => undefined,
-  publicUrl: 'https://broker.example',
-  allowLoopbackHttp: true,
-});
+const connections = parseConnections(
+  { connections: { [connection]: members } },
+  { vendors: VENDORS, allowLoopbackHttp: true },
+);
+const broker = environmentBroker(connections, NAMES);
 sweep().then((cost) => process.send!(cost, () => process.exit()));
 
 async function sweep(): Promise<SweepCost> {

@@ -1,18 +1,13 @@
 /** The clients that stand in for the SDK's in the bundles do as the SDK's own. */
 import { randomUUID } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
-import { createRequire } from 'node:module';
 import type { AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { setTimeout } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest';
 import { LOCAL_KEY_ID } from '../../functions/local/identities.ts';
 import { verifySignature } from '../../functions/local/sigv4.ts';
-import { bundleOf } from '../../infra/bundling/build.ts';
-import { BUNDLE_FILE } from '../../infra/bundling/programs.ts';
+import { asDeployed } from '../support/as-deployed.ts';
 import * as sdk from '../support/clients.ts';
 import { startDyingConnections } from '../support/dying-connections.ts';
 import { fakeClock } from '../support/fake-clock.ts';
@@ -22,23 +17,18 @@ import { createStores, type StoreNames } from '../support/stores.ts';
 
 type Clients = typeof sdk;
 
-let folder: string;
 let deployed: Clients;
 let endpoint: Awaited<ReturnType<typeof startStoreEndpoint>>;
 let proxy: FaultProxy;
 let names: StoreNames;
 
 beforeAll(async () => {
-  folder = await mkdtemp(join(tmpdir(), 'deployed-clients-'));
-  const file = join(folder, BUNDLE_FILE);
-  await writeFile(file, bundleOf('test/support/clients.ts').code);
-  deployed = createRequire(import.meta.url)(file);
+  deployed = await asDeployed('test/support/clients.ts');
   endpoint = await startStoreEndpoint();
   names = await createStores({ dynamodb: endpoint.origin, secretsManager: endpoint.origin });
 });
 afterAll(async () => {
   await endpoint.close();
-  await rm(folder, { recursive: true });
 });
 
 beforeEach(async () => {
@@ -75,6 +65,16 @@ const write = ({ Table, tokensClient }: Clients) =>
 const readSecret = ({ readSecret, secretsManagerClient }: Clients, name = names.keyring) =>
   told(() => readSecret(secretsManagerClient(), name));
 
+/** The same, of both clients under the same faults: what one is told, after they are found alike. */
+async function underFault(fault: Fault, times: number, operation: typeof write) {
+  proxy.inject(fault, { times });
+  const expected = await operation(sdk);
+  proxy.heal();
+  proxy.inject(fault, { times });
+  expect(await operation(deployed)).toEqual(expected);
+  return expected;
+}
+
 test.each<[Fault, number]>([
   ['reset', 1],
   ['reset', 9],
@@ -85,12 +85,7 @@ test.each<[Fault, number]>([
 ])(
   'under the fault %s, %d times, a table is written as often and with the same outcome',
   async (fault, times) => {
-    proxy.inject(fault, { times });
-    const expected = await write(sdk);
-    proxy.heal();
-    proxy.inject(fault, { times });
-    expect(await write(deployed)).toEqual(expected);
-    expect(expected.asked).toBe(2);
+    expect((await underFault(fault, times, write)).asked).toBe(2);
   },
 );
 
@@ -101,11 +96,7 @@ test.each<[Fault, number]>([
 ])(
   'under the fault %s, %d times, a secret is read as often and with the same outcome',
   async (fault, times) => {
-    proxy.inject(fault, { times });
-    const expected = await readSecret(sdk);
-    proxy.heal();
-    proxy.inject(fault, { times });
-    expect(await readSecret(deployed)).toEqual(expected);
+    await underFault(fault, times, (clients) => readSecret(clients));
   },
 );
 

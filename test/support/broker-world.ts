@@ -132,17 +132,7 @@ export async function startBrokerWorld(): Promise<{ world: BrokerWorld; close():
         clock,
         timing: { ...PRODUCTION, ...timing },
       });
-      const token: BrokerProcess['token'] = (body = {}, options = {}) => {
-        const { connection = list[0]!.name, remaining = HTTPS_LIMIT, as = CALLER } = options;
-        const begunAt = clock.now();
-        const span = { begunAt, endsAt: begunAt + remaining };
-        return broker.token({
-          caller: httpsCaller(as),
-          connection,
-          span,
-          body: jsonBody(body),
-        });
-      };
+      const token = tokensOf(broker, list[0]!, clock.now);
       return { broker, events, stores, token };
     },
   };
@@ -151,6 +141,15 @@ export async function startBrokerWorld(): Promise<{ world: BrokerWorld; close():
     await endpoint.close();
   };
   return { world, close: end };
+}
+
+/** Asks for tokens as API Gateway passes such requests on. */
+export function tokensOf(broker: Broker, first: Connection, now: () => number): BrokerProcess['token'] {
+  return (body = {}, { connection = first.name, remaining = HTTPS_LIMIT, as = CALLER } = {}) => {
+    const begunAt = now();
+    const span = { begunAt, endsAt: begunAt + remaining };
+    return broker.token({ caller: httpsCaller(as), connection, span, body: jsonBody(body) });
+  };
 }
 
 function parseOne(name: string, entry: object): Connection {
